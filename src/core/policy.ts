@@ -1,0 +1,68 @@
+/** What an organization has decided: the data of its limits, shared by the ledger, the pipeline and the admin plane. */
+import type { Microcredits, UnixMs } from './units.ts'
+
+/** Where a call comes from: a person at work, a workflow, an agent that is deployed outside the organization. */
+export const SOURCES = ['chat', 'workflow', 'agent_deployment'] as const
+export type Source = (typeof SOURCES)[number]
+
+/** C4: `strict` admits when the worst case fits, `straddle` while any credit is neither counted nor held. */
+export const ADMISSIONS = ['strict', 'straddle'] as const
+export type Admission = (typeof ADMISSIONS)[number]
+
+export interface BillingSchedule {
+  /** `month` with a day of the month 1–31 as anchor, `week` with an ISO weekday 1–7, or every N days. */
+  readonly every: 'month' | 'week' | { readonly days: number }
+  readonly anchor: number
+  /** IANA zone, such as `Europe/Berlin`. */
+  readonly timezone: string
+}
+
+/** A billing period that is open: half-open in time, `[start, end)`. `no` counts up by one with each period opened. */
+export interface BillingPeriod {
+  readonly no: number
+  readonly start: UnixMs
+  readonly end: UnixMs
+}
+
+/** One user's place in the current period. `limit` is null when nothing caps the user. */
+export interface Standing {
+  readonly used: Microcredits
+  readonly counted: Microcredits
+  readonly held: Microcredits
+  readonly limit: Microcredits | null
+}
+
+/** An organization's own words for a refusal (E3). */
+export interface Explanation {
+  readonly text: string | null
+  readonly contact: string | null
+  readonly hideAmounts: boolean
+}
+
+export type Recipients = 'all' | readonly string[]
+
+/** L1–L5: the per-user limits of an organization. */
+export interface UserLimits {
+  readonly enabled: boolean
+  readonly default: Microcredits
+  readonly recipients: Recipients
+  readonly exclude: { readonly agent_deployment: boolean; readonly workflow: boolean }
+  readonly explanation: Explanation
+}
+
+const ORG_ID = /^[a-z0-9-]{1,63}$/
+const USER_ID = /^[A-Za-z0-9._@+|:-]{1,128}$/
+
+/** Whether a name may be an organization's id. Checked at the edge, because the id becomes part of Redis keys. */
+export function isOrgId(value: string): boolean {
+  return ORG_ID.test(value)
+}
+
+/** Whether a name may be a user's id. Braces and spaces are out: ids become parts of Redis keys. */
+export function isUserId(value: string): boolean {
+  return USER_ID.test(value)
+}
+
+export function isSource(value: string): value is Source {
+  return (SOURCES as readonly string[]).includes(value)
+}

@@ -1,0 +1,55 @@
+/**
+ * Every Redis key of Tollgate is built here, and nowhere else.
+ *
+ * All keys of an organization carry the hash tag `{org}`, so that one script sees all of them on one node of a Redis
+ * Cluster. docs/store.md says what each holds, how long it lives and what it weighs.
+ */
+import type { Day } from '../core/units.ts'
+
+const PREFIX = 'tg'
+
+/** SET of organization ids; written before the organization itself, so that sweeps miss none. */
+export const ORGS = `${PREFIX}:orgs`
+/** Pub/sub channel: the SHA-256 of a virtual key whose cached look-up must be dropped, or `*` for all of them. */
+export const KEY_INVALIDATIONS = `${PREFIX}:key-invalidations`
+
+/** HASH of a virtual key's identity, by the hex SHA-256 of the key. Outside of every hash tag. */
+export const virtualKey = (sha256: string): string => `${PREFIX}:key:${sha256}`
+
+/** HASH of an organization's settings and its open billing period. */
+export const org = (id: string): string => `${PREFIX}:{${id}}:org`
+/** HASH user → JSON of the membership. */
+export const members = (id: string): string => `${PREFIX}:{${id}}:members`
+/** HASH user → custom limit in microcredits, or `unlimited`. */
+export const customLimits = (id: string): string => `${PREFIX}:{${id}}:limits`
+/** HASH key id → JSON of a virtual key's public part and its SHA-256. */
+export const orgKeys = (id: string): string => `${PREFIX}:{${id}}:keys`
+/** HASH alert id → JSON of an organization alert. */
+export const alerts = (id: string): string => `${PREFIX}:{${id}}:alerts`
+/** ZSET of open holds by the end of their lease (Unix ms); members are made by `lease()`. */
+export const leases = (id: string): string => `${PREFIX}:{${id}}:leases`
+/** STREAM of crossings that wait for delivery. */
+export const outbox = (id: string): string => `${PREFIX}:{${id}}:outbox`
+/** HASH hold id → how it was resolved, for the ids minted in one five-minute bucket. */
+export const resolved = (id: string, bucket: number): string => `${PREFIX}:{${id}}:resolved:${bucket}`
+
+/** HASH of a period's totals: used, held, next_mark, start, end, expire_at. */
+export const total = (id: string, periodNo: number): string => `${PREFIX}:{${id}}:p${periodNo}:total`
+/** ZSET of alerts that have not fired in a period, by their mark in microcredits. */
+export const armed = (id: string, periodNo: number): string => `${PREFIX}:{${id}}:p${periodNo}:armed`
+/** HASH alert id → when and at which version it fired in a period. */
+export const fired = (id: string, periodNo: number): string => `${PREFIX}:{${id}}:p${periodNo}:fired`
+/** ZSET of users by what they used in a period (microcredits). */
+export const top = (id: string, periodNo: number): string => `${PREFIX}:{${id}}:p${periodNo}:top`
+/** HASH of one user's counters, fired marks and open holds in a period. */
+export const user = (id: string, periodNo: number, userId: string): string =>
+  `${PREFIX}:{${id}}:p${periodNo}:u:${userId}`
+/** HASH `source|model` → "credits calls input output" of a day, of the whole organization. */
+export const day = (id: string, date: Day): string => `${PREFIX}:{${id}}:d${date}:all`
+/** HASH `source|model` → "credits calls input output" of a day, of one user. */
+export const userDay = (id: string, date: Day, userId: string): string =>
+  `${PREFIX}:{${id}}:d${date}:u:${userId}`
+
+/** A member of `leases`: all that is needed to build the keys which expiring the hold touches. */
+export const lease = (periodNo: number, date: Day, holdId: string, userId: string): string =>
+  `${periodNo} ${date} ${holdId} ${userId}`

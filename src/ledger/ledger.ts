@@ -1,0 +1,92 @@
+/**
+ * The port between the path of a call and the store that holds credits. `redis-ledger.ts` is the implementation.
+ *
+ * Expected outcomes are values (an admission that is refused is one of them); a store that cannot be reached is an
+ * exception, `StoreUnavailable`.
+ */
+import type { BillingPeriod, Source, Standing } from '../core/policy.ts'
+import type { Day, Microcredits, UnixMs } from '../core/units.ts'
+
+/** What a call asks the ledger to hold. */
+export interface Reservation {
+  readonly org: string
+  readonly user: string
+  readonly source: Source
+  /** The name under which usage is kept: a priced model's id. */
+  readonly model: string
+  /** Most that the call can cost, by the estimate of `straddle`. */
+  readonly worstCase: Microcredits
+  /** Most that the call can cost, certain; null where nothing bounds it (then `strict` refuses it). */
+  readonly strictWorstCase: Microcredits | null
+  /** What expiry charges when the gateway died: the price of the prompt. */
+  readonly promptPrice: Microcredits
+  /** Whether an unknown user may be enrolled (the key is an app's; the organization has the last word). */
+  readonly mayEnroll: boolean
+}
+
+/** An open hold, as the gateway that owns it remembers it. */
+export interface Hold {
+  readonly id: string
+  readonly org: string
+  readonly user: string
+  readonly source: Source
+  readonly model: string
+  readonly periodNo: number
+  readonly day: Day
+  readonly amount: Microcredits
+}
+
+/** What the store said at admission or refusal; `amounts` as they stood with this call's own hold. */
+export interface Decision {
+  readonly now: UnixMs
+  readonly period: BillingPeriod
+  readonly standing: Standing
+  /** Revision of the organization's settings that this was decided under. */
+  readonly revision: number
+}
+
+export type ReserveResult =
+  | { readonly status: 'reserved'; readonly hold: Hold; readonly decision: Decision }
+  | {
+      /**
+       * `denied`: the limit is reached. `too_large`: strict, and the worst case does not fit into what is left.
+       * `busy`: only calls in flight are in the way. `unbounded`: strict, and nothing bounds the cost.
+       */
+      readonly status: 'denied' | 'too_large' | 'busy' | 'unbounded'
+      readonly decision: Decision
+    }
+  | { readonly status: 'unknown_user' | 'unknown_org' }
+
+/** What a served call used. */
+export interface Charge {
+  readonly cost: Microcredits
+  readonly model: string
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+export interface UserStanding extends Standing {
+  readonly period: BillingPeriod
+  readonly timezone: string
+  readonly hideAmounts: boolean
+}
+
+export interface Ledger {
+  /** Holds the worst case of a call, or says why not, in one atomic step. Rejects with StoreUnavailable. */
+  reserve(reservation: Reservation): Promise<ReserveResult>
+  /** Settles a hold to what the call cost. Never rejects: the ledger keeps trying until the store has it. */
+  settle(hold: Hold, charge: Charge): void
+  /** Frees a hold whose call was not served. Never rejects, like `settle`. */
+  free(hold: Hold): void
+  /** Whether the user belongs to the organization right now (A4). Rejects with StoreUnavailable. */
+  isMember(org: string, user: string): Promise<boolean>
+  /** A user's own standing (E4); null when the organization or the member does not exist. Rejects with StoreUnavailable. */
+  standing(org: string, user: string): Promise<UserStanding | null>
+  /** Resolves when nothing that was handed to `settle` or `free` is still on its way, or after `ms`. */
+  drained(ms: number): Promise<boolean>
+}
+
+/** The store cannot be reached, or did not answer in time. Nothing is known about what it did. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
