@@ -1,9 +1,15 @@
-/** Prices compiled to integers, and the three figures that a call has: worst case, estimate, actual (C2, C4, C5). */
+/**
+ * Prices compiled to integers, and the figures that a call has: worst case, price of the prompt, estimate, actual cost
+ * (C2, C4, C5, C6). All of it is exact in doubles: whole microcredits are added up saturating at MAX_CALL_COST, and
+ * millionths are carried after every line, so that no intermediate result comes near 2^53.
+ */
+import { MAX_CALL_COST, microcredits } from './units.ts'
 import type { Microcredits } from './units.ts'
 
 /**
  * Microcredits per token (or per call of a tool), as a whole part and millionths, so that no price of a table is rounded:
- * 7.5 microcredits a token is `{ whole: 7, millionths: 500_000 }`.
+ * 7.5 microcredits a token is `{ whole: 7, millionths: 500_000 }`. `whole` is at most MAX_CALL_COST, `millionths` at most
+ * 999,999; whoever makes a rate sees to that.
  */
 export interface Rate {
   readonly whole: number
@@ -12,7 +18,8 @@ export interface Rate {
 
 /**
  * What a provider says that a call used, in counts that do not overlap: each token stands in exactly one of them.
- * `output` includes reasoning. The families make this from their own formats.
+ * `output` includes reasoning. Audio that was read from a cache stands in `audioInput`, the dearer of the two, because
+ * not every API tells how much of the one was also the other. The families make this from their own formats.
  */
 export interface Usage {
   readonly input: number
@@ -45,13 +52,167 @@ export interface Tariff {
   readonly perCall: Microcredits
   /** Null where the table has no price for it: such a call is refused (C7). */
   readonly webSearch: Rate | null
+  /** False where there is no price for output (embeddings): such a model must not serve a call that generates (C7). */
+  readonly pricesOutput: boolean
   /** Most output tokens that the model can write, where the table says so. */
   readonly maxOutput: number | null
 }
 
-/** What the request itself tells about its size, before anything was served. */
-export interface CallSize {
+/** Whether the request may write to the provider's cache, and with which lifetime at most. */
+export type CacheWrites = 'none' | '5m' | '1h'
+
+/** The part of a call's size that is sent. */
+export interface PromptSize {
+  /** Tokens of the prompt, without those of audio. */
   readonly promptTokens: number
+  /** Tokens of audio in the prompt, on top of `promptTokens`. */
+  readonly audioTokens: number
+}
+
+/** What the request itself tells about its size, before anything was served. */
+export interface CallSize extends PromptSize {
+  /** Most output tokens, of all choices together. */
   readonly outputTokens: number
   readonly webSearches: number
+  readonly cacheWrites: CacheWrites
+  /** Whether the answer may hold audio. */
+  readonly audioOutput: boolean
+}
+
+/** The largest figure that is believed in a usage report, and the most that a `max_tokens` can ask for. */
+export const MAX_TOKENS = 1_000_000_000
+
+/**
+ * Counts above this are priced as this. It is the sum of all five kinds of input at their largest, so a worst case stays
+ * an upper bound; and 5 × 10^9 × 999,999 is below 2^53.
+ */
+const MAX_COUNT = 5 * MAX_TOKENS
+const MILLIONTHS = 1_000_000
+/** C5: bytes of generated text that count as one token where the provider never said. */
+const BYTES_PER_TOKEN = 4
+
+type Line = readonly [count: number, rate: Rate]
+
+/** What the provider's report costs (C2). Searches on a model without a price for them were refused before (C7). */
+export function actualCost(tariff: Tariff, usage: Usage): Microcredits {
+  const context = usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput
+  const rates = tierAt(tariff, context)
+  return total(tariff.perCall, [
+    [usage.input, rates.input],
+    [usage.cachedInput, rates.cachedInput],
+    [usage.cacheWrite, rates.cacheWrite],
+    [usage.cacheWrite1h, rates.cacheWrite1h],
+    [usage.audioInput, rates.audioInput],
+    [usage.output, rates.output],
+    [usage.audioOutput, rates.audioOutput],
+    ...searches(tariff, usage.webSearches),
+  ])
+}
+
+/**
+ * The most that `actualCost` can come to for any usage within the size (C4): every token at the dearest rate it may be
+ * billed at, in the dearest of the tiers that the context may reach (the provider may count fewer tokens than we do).
+ */
+export function worstCase(tariff: Tariff, size: CallSize): Microcredits {
+  const context = size.promptTokens + size.audioTokens
+  let worst: Microcredits = tariff.perCall
+  for (const rates of tariff.tiers) {
+    if (rates.fromContext > context) break
+    const cost = worstInTier(tariff, rates, size)
+    if (cost > worst) worst = cost
+  }
+  return worst
+}
+
+/** The price of the prompt alone, with the price per call: what an expired hold is charged (C6). */
+export function promptPrice(tariff: Tariff, prompt: PromptSize): Microcredits {
+  return estimate(tariff, prompt.promptTokens, 0, prompt.audioTokens)
+}
+
+/**
+ * What is charged where usage never comes (C5): the price of the prompt and of a token for every four bytes of generated
+ * text. It can exceed the worst case, since tokens may be longer than that.
+ */
+export function estimate(
+  tariff: Tariff,
+  promptTokens: number,
+  textBytes: number,
+  audioTokens = 0,
+): Microcredits {
+  const rates = tierAt(tariff, promptTokens + audioTokens)
+  return total(tariff.perCall, [
+    [promptTokens, rates.input],
+    [audioTokens, rates.audioInput],
+    [Math.ceil(textBytes / BYTES_PER_TOKEN), rates.output],
+  ])
+}
+
+/**
+ * The largest number of output tokens for each of `choices` whose worst case still fits into `left`: with one token more
+ * it does not (E1c). MAX_TOKENS where any number fits, 0 where none does. `size.outputTokens` is not looked at.
+ */
+export function largestOutput(tariff: Tariff, size: CallSize, left: Microcredits, choices: number): number {
+  const fits = (tokens: number): boolean =>
+    worstCase(tariff, { ...size, outputTokens: tokens * choices }) <= left
+  if (fits(MAX_TOKENS)) return MAX_TOKENS
+  if (!fits(0)) return 0
+  // Bisected and not solved for: only a refusal pays for it, and it is exact by construction.
+  let most = 0
+  let tooMany = MAX_TOKENS
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2)
+    if (fits(middle)) most = middle
+    else tooMany = middle
+  }
+  return most
+}
+
+function worstInTier(tariff: Tariff, rates: Rates, size: CallSize): Microcredits {
+  let prompt = dearer(rates.input, rates.cachedInput)
+  if (size.cacheWrites !== 'none') prompt = dearer(prompt, rates.cacheWrite)
+  if (size.cacheWrites === '1h') prompt = dearer(prompt, rates.cacheWrite1h)
+  return total(tariff.perCall, [
+    [size.promptTokens, prompt],
+    // A provider may report audio without saying that it is audio.
+    [size.audioTokens, dearer(prompt, rates.audioInput)],
+    [size.outputTokens, size.audioOutput ? dearer(rates.output, rates.audioOutput) : rates.output],
+    ...searches(tariff, size.webSearches),
+  ])
+}
+
+function tierAt(tariff: Tariff, context: number): Rates {
+  let reached = tariff.tiers[0]
+  for (const rates of tariff.tiers) {
+    if (rates.fromContext > context) break
+    reached = rates
+  }
+  return reached
+}
+
+function searches(tariff: Tariff, count: number): readonly Line[] {
+  return tariff.webSearch === null ? [] : [[count, tariff.webSearch]]
+}
+
+function dearer(a: Rate, b: Rate): Rate {
+  if (a.whole !== b.whole) return a.whole > b.whole ? a : b
+  return a.millionths >= b.millionths ? a : b
+}
+
+/** Adds the lines up and rounds once, up to the next microcredit (C2). Throws a RangeError for a count that is none. */
+function total(perCall: Microcredits, lines: readonly Line[]): Microcredits {
+  let whole: number = perCall
+  let millionths = 0
+  for (const [asked, rate] of lines) {
+    const count = Math.min(asked, MAX_COUNT)
+    millionths += count * rate.millionths
+    const rest = millionths % MILLIONTHS
+    whole = Math.min(whole + times(count, rate.whole) + (millionths - rest) / MILLIONTHS, MAX_CALL_COST)
+    millionths = rest
+  }
+  return microcredits(Math.min(whole + (millionths > 0 ? 1 : 0), MAX_CALL_COST))
+}
+
+/** `count × whole`, or MAX_CALL_COST where that is less. */
+function times(count: number, whole: number): number {
+  return whole > 0 && count > MAX_CALL_COST / whole ? MAX_CALL_COST : count * whole
 }

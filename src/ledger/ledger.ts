@@ -4,7 +4,7 @@
  * Expected outcomes are values (an admission that is refused is one of them); a store that cannot be reached is an
  * exception, `StoreUnavailable`.
  */
-import type { BillingPeriod, Source, Standing } from '../core/policy.ts'
+import type { BillingPeriod, Explanation, Source, Standing } from '../core/policy.ts'
 import type { Day, Microcredits, UnixMs } from '../core/units.ts'
 
 /** What a call asks the ledger to hold. */
@@ -41,8 +41,9 @@ export interface Decision {
   readonly now: UnixMs
   readonly period: BillingPeriod
   readonly standing: Standing
-  /** Revision of the organization's settings that this was decided under. */
-  readonly revision: number
+  /** The organization's settings that a refusal is worded with, of the revision that this was decided under. */
+  readonly timezone: string
+  readonly explanation: Explanation
 }
 
 export type ReserveResult =

@@ -1,0 +1,162 @@
+-- The counters that resolving holds of one period touches: read all, change them in memory, write each key once.
+-- KEYS    1 org, 2 custom limits, 3 total, 4 armed, 5 fired, 6 top, 7 leases, 8 outbox, then the user hashes, the days,
+--         the users' days, the resolved hashes
+-- ARGV    1 period number, 2 end of the user hashes' life (ms), 3 life of days (ms), 4 life of users' days (ms),
+--         5-8 counts of users, days, users' days, resolved hashes, then the user ids, then the calls
+local USAGE = '^(%d+) (%d+) (%d+) (%d+)$'
+local MOST = 9000000000000000 -- No counter may pass 2^53; a cost that would carry the total past this is cut there.
+local now = server_time()
+local o = redis.call('HMGET', KEYS[1], 'limit_on', 'limit_default', 'exclude_workflow', 'exclude_agent_deployment',
+  'alert_on', 'alert_mark', 'alert_version', 'allowance')
+local policy = new_policy(o[1], o[2], o[3], o[4])
+local alert = { on = o[5] == '1', mark = tonumber(o[6] or '0'), version = o[7] or '0' }
+local t = redis.call('HMGET', KEYS[3], 'used', 'held', 'next_mark', 'start', 'end')
+local total = { used = tonumber(t[1] or 0), held = tonumber(t[2] or 0), next_mark = tonumber(t[3]) }
+local period = { no = ARGV[1], start = t[4] or '0', finish = t[5] or '0' }
+local user_count, day_count, user_day_count, bucket_count =
+  tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local FIRST_CALL = 9 + user_count
+local events, released = {}, {}
+
+local function group(first, count)
+  local list = {}
+  for i = 1, count do list[i] = { key = KEYS[first + i], fields = {}, write = {} } end
+  return list, first + count
+end
+local users, days, user_days, buckets, last_key
+users, last_key = group(8, user_count)
+days, last_key = group(last_key, day_count)
+user_days, last_key = group(last_key, user_day_count)
+buckets, last_key = group(last_key, bucket_count)
+
+local custom = user_count > 0 and redis.call('HMGET', KEYS[2], unpack(ARGV, 9, 8 + user_count)) or {}
+for i, u in ipairs(users) do
+  u.id, u.limit, u.drop = ARGV[8 + i], limit_of(policy, custom[i]), {}
+  u.fields = { 'used:chat', 'used:workflow', 'used:agent_deployment', 'held:chat', 'held:workflow',
+    'held:agent_deployment', 'alerted', 'hit:' .. (u.limit and digits(u.limit) or '') }
+end
+
+local function want(record_, field) record_.fields[#record_.fields + 1] = field end
+
+-- Reads what was wanted of every record; the fields' values then stand in `record.value`.
+local function read_all()
+  for _, list in ipairs({ users, days, user_days, buckets }) do
+    for _, r in ipairs(list) do
+      local found = #r.fields > 0 and redis.call('HMGET', r.key, unpack(r.fields)) or {}
+      r.value = {}
+      for i, field in ipairs(r.fields) do r.value[field] = found[i] or nil end
+    end
+  end
+  for _, u in ipairs(users) do
+    u.used, u.held = {}, {}
+    for _, source in ipairs(SOURCES) do
+      u.used[source], u.held[source] = tonumber(u.value['used:' .. source] or 0), tonumber(u.value['held:' .. source] or 0)
+    end
+  end
+end
+
+local function add_usage(record_, field, cost, calls, input, output)
+  local credits, count, was_in, was_out = (record_.value[field] or '0 0 0 0'):match(USAGE)
+  local text = table.concat({ digits(credits + cost), digits(count + calls), digits(was_in + input), digits(was_out + output) }, ' ')
+  record_.value[field], record_.write[field] = text, text
+end
+
+-- Every alert whose mark the organization's usage has reached, once (O4-O6).
+local function fire_alerts()
+  while total.next_mark and total.used >= total.next_mark do
+    local due = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', digits(total.used), 'WITHSCORES')
+    for i = 1, #due, 2 do
+      local id, version, kind, threshold = due[i]:match('^(%S+) (%S+) (%S+) (%S+)$')
+      events[#events + 1] = { type = 'org.alert.crossed', armed = due[i], id = id, fired = version .. ' ' .. digits(now) .. ' ' .. digits(total.used),
+        event = { 'alert', id, 'version', version, 'threshold_type', kind, 'threshold', threshold, 'mark', digits(tonumber(due[i + 1])),
+          'used', digits(total.used), 'allowance', o[8] or '0' } }
+    end
+    local rest = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. digits(total.used), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    total.next_mark = tonumber(rest[2])
+    total.moved = true
+  end
+end
+
+-- Adds a cost to every counter that holds it, and records what it crosses.
+local function charge(u, call, cost, calls, input, output)
+  cost = math.min(cost, MOST - total.used)
+  local source = call.source
+  u.used[source] = u.used[source] + cost
+  u.write['used:' .. source] = digits(u.used[source])
+  total.used = total.used + cost
+  local usage = source .. '|' .. call.model
+  add_usage(u, 'm:' .. usage, cost, calls, input, output)
+  add_usage(call.day, usage, cost, calls, input, output)
+  add_usage(call.user_day, usage, cost, calls, input, output)
+  local all, counted = sums(policy, u.used)
+  u.total = all
+  if cost == 0 then return cost end
+  fire_alerts()
+  if alert.on and all >= alert.mark and u.value.alerted ~= alert.version then
+    u.value.alerted, u.write.alerted = alert.version, alert.version
+    events[#events + 1] = { type = 'user.alert.crossed', event = { 'user', u.id, 'version', alert.version, 'threshold',
+      digits(alert.mark), 'mark', digits(alert.mark), 'used', digits(all), 'counted', digits(counted) } }
+  end
+  if u.limit and counted >= u.limit and not policy.excluded[source] then
+    local hit = 'hit:' .. digits(u.limit)
+    if not u.value[hit] then
+      u.value[hit], u.write[hit] = true, digits(now)
+      events[#events + 1] = { type = 'user.limit.reached', event = limit_reached(u.id, all, counted, u.limit) }
+    end
+  end
+  return cost
+end
+
+-- Takes an open hold off the books; `open` is its text in the user hash.
+local function release(u, call, open)
+  local amount, _, source, date = open:match('^(%d+) (%d+) (%S+) (%d+)')
+  u.held[source] = u.held[source] - tonumber(amount)
+  u.write['held:' .. source] = digits(u.held[source])
+  u.value['o:' .. call.id] = nil
+  u.drop[#u.drop + 1] = 'o:' .. call.id
+  total.held = total.held - tonumber(amount)
+  released[#released + 1] = table.concat({ ARGV[1], date, call.id, u.id }, ' ')
+end
+
+-- The first line of the reply: server time, and how many crossings of each kind went to the outbox.
+local function head()
+  local counts = { ['org.alert.crossed'] = 0, ['user.alert.crossed'] = 0, ['user.limit.reached'] = 0 }
+  for _, e in ipairs(events) do counts[e.type] = counts[e.type] + 1 end
+  return table.concat({ 'ok', digits(now), tostring(counts['org.alert.crossed']), tostring(counts['user.alert.crossed']),
+    tostring(counts['user.limit.reached']) }, ' ')
+end
+
+local function write_hash(r, expire)
+  local args = {}
+  for field, value in pairs(r.write) do args[#args + 1], args[#args + 2] = field, value end
+  if #args == 0 then return end
+  -- A hash that gains a field may be new, and whatever is new gets its end of life.
+  if redis.call('HSET', r.key, unpack(args)) > 0 then expire(r.key) end
+end
+
+local function write_all()
+  local scores = {}
+  for _, u in ipairs(users) do
+    write_hash(u, function(key) redis.call('PEXPIREAT', key, ARGV[2]) end)
+    if #u.drop > 0 then redis.call('HDEL', u.key, unpack(u.drop)) end
+    if u.total then scores[#scores + 1], scores[#scores + 2] = digits(u.total), u.id end
+  end
+  for _, r in ipairs(days) do write_hash(r, function(key) redis.call('PEXPIRE', key, ARGV[3], 'NX') end) end
+  for _, r in ipairs(user_days) do write_hash(r, function(key) redis.call('PEXPIRE', key, ARGV[4], 'NX') end) end
+  for _, r in ipairs(buckets) do write_hash(r, function(key) redis.call('PEXPIRE', key, RESOLVED_LIFE_MS) end) end
+  if #scores > 0 and redis.call('ZADD', KEYS[6], unpack(scores)) > 0 then redis.call('PEXPIREAT', KEYS[6], ARGV[2]) end
+  if #released > 0 then redis.call('ZREM', KEYS[7], unpack(released)) end
+  redis.call('HSET', KEYS[3], 'used', digits(total.used), 'held', digits(total.held))
+  if not t[1] then redis.call('PEXPIREAT', KEYS[3], ARGV[2]) end
+  if total.moved then
+    redis.call('HSET', KEYS[3], 'next_mark', total.next_mark and digits(total.next_mark) or '')
+  end
+  for _, e in ipairs(events) do
+    record(KEYS[8], e.type, period, now, e.event)
+    if e.armed then
+      redis.call('ZREM', KEYS[4], e.armed)
+      redis.call('HSET', KEYS[5], e.id, e.fired)
+      redis.call('PEXPIREAT', KEYS[5], ARGV[2])
+    end
+  end
+end

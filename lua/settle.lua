@@ -1,0 +1,53 @@
+#!lua flags=allow-oom
+-- settle: charges what up to 64 calls cost and takes their holds off the books, each exactly once (C3, C4, C6).
+--
+-- KEYS, ARGV  as in include/accounts.lua; eleven per call: hold id, indexes of user, day, user's day and resolved hash,
+--             bucket (number of five minutes since 1970), source, model, cost (microcredits), input and output tokens
+-- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per call: 'charged', 'late' (the hold was lost, and is young enough to
+--             know that it was not charged), 'corrected cost' (it had expired: what was missing), 'already', 'too_old' }
+-- Effects     counters, usage by model and day, top, leases, resolved, and every crossing to the outbox
+-- @include clock
+-- @include text
+-- @include policy
+-- @include outbox
+-- @include resolved
+-- @include accounts
+local calls = {}
+for at = FIRST_CALL, #ARGV, 11 do
+  local call = { id = ARGV[at], user = users[tonumber(ARGV[at + 1])], day = days[tonumber(ARGV[at + 2])],
+    user_day = user_days[tonumber(ARGV[at + 3])], bucket = buckets[tonumber(ARGV[at + 4])], number = tonumber(ARGV[at + 5]),
+    source = ARGV[at + 6], model = ARGV[at + 7], cost = tonumber(ARGV[at + 8]), input = tonumber(ARGV[at + 9]), output = tonumber(ARGV[at + 10]) }
+  want(call.user, 'o:' .. call.id)
+  want(call.user, 'm:' .. call.source .. '|' .. call.model)
+  want(call.day, call.source .. '|' .. call.model)
+  want(call.user_day, call.source .. '|' .. call.model)
+  want(call.bucket, call.id)
+  calls[#calls + 1] = call
+end
+read_all()
+
+local function settle(call)
+  local u = call.user
+  local open, done = u.value['o:' .. call.id], call.bucket.value[call.id]
+  if open then
+    release(u, call, open)
+    mark(call.bucket, call.id, 'charged ' .. digits(charge(u, call, call.cost, 1, call.input, call.output)))
+    return 'charged'
+  end
+  if not done then
+    if now >= call.number * BUCKET_MS + HORIZON_MS then return 'too_old' end
+    mark(call.bucket, call.id, 'charged ' .. digits(charge(u, call, call.cost, 1, call.input, call.output)))
+    return 'late'
+  end
+  local before = tonumber(done:match('^expired (%d+)$'))
+  if not before then return 'already' end
+  local missing = charge(u, call, math.max(0, call.cost - before), 0, call.input, call.output)
+  mark(call.bucket, call.id, 'charged ' .. digits(before + missing))
+  return 'corrected ' .. digits(missing)
+end
+
+local replies = { '' }
+for i, call in ipairs(calls) do replies[i + 1] = settle(call) end
+replies[1] = head()
+write_all()
+return replies

@@ -1,0 +1,35 @@
+/** `?limit=&cursor=` and `{"items":[…],"next":null|"cursor"}`. */
+import { Type, type Static } from '@sinclair/typebox'
+import type { Page, PageRequest } from '../ledger/directory/page.ts'
+
+const DEFAULT_LIMIT = 50
+
+/** Properties of every list's query. */
+export const pageProperties = {
+  limit: Type.Optional(
+    Type.String({
+      pattern: '^([1-9]|[1-9][0-9]|1[0-9][0-9]|200)$',
+      description: 'a whole number from 1 to 200',
+    }),
+  ),
+  cursor: Type.Optional(
+    Type.String({ pattern: '^[A-Za-z0-9_-]{1,300}$', description: 'the `next` of the page before' }),
+  ),
+}
+
+interface PageQuery {
+  readonly limit?: Static<typeof pageProperties.limit>
+  readonly cursor?: Static<typeof pageProperties.cursor>
+}
+
+/** Cursors are opaque to callers, so that what stands in them may change. */
+export function pageRequest({ limit, cursor }: PageQuery): PageRequest {
+  return {
+    limit: limit === undefined ? DEFAULT_LIMIT : Number(limit),
+    after: cursor === undefined ? null : Buffer.from(cursor, 'base64url').toString(),
+  }
+}
+
+export function pageBody<T>({ items, next }: Page<T>, show: (item: T) => object): object {
+  return { items: items.map(show), next: next === null ? null : Buffer.from(next).toString('base64url') }
+}

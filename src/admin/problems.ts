@@ -1,0 +1,134 @@
+/** Errors of the admin plane: RFC 9457 problem details, from one catalogue of codes. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { StoreUnavailable } from '../ledger/ledger.ts'
+
+interface ProblemKind {
+  readonly status: number
+  readonly title: string
+  /** Seconds for `retry-after`. */
+  readonly retryAfter?: number
+}
+
+/** Codes are never renamed and never used for anything else. */
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  invalid_credentials: { status: 401, title: 'Not signed in' },
+  forbidden: { status: 403, title: 'Not allowed' },
+  not_found: { status: 404, title: 'Not found' },
+  already_exists: { status: 409, title: 'It exists already' },
+  being_deleted: { status: 409, title: 'It is being deleted' },
+  last_admin: { status: 409, title: 'The last admin' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'Not JSON' },
+  not_a_member: { status: 422, title: 'Not a member' },
+  not_an_admin: { status: 422, title: 'Not an admin' },
+  internal_error: { status: 500, title: 'Something went wrong here' },
+  credit_store_unavailable: { status: 503, title: 'The credit store cannot be reached', retryAfter: 1 },
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+export interface FieldError {
+  /** Where in the body, the query or the path, such as `billing.anchor`. */
+  readonly field: string
+  readonly message: string
+}
+
+type ValidationError = NonNullable<FastifyError['validation']>[number]
+
+/** Answers with a problem; a handler returns what this returns. */
+export function sendProblem(
+  reply: FastifyReply,
+  code: ProblemCode,
+  detail: string,
+  errors: readonly FieldError[] = [],
+): FastifyReply {
+  const { status, title, retryAfter }: ProblemKind = PROBLEMS[code]
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  const body = { type: `urn:tollgate:problem:${code}`, title, status, detail, code }
+  return reply
+    .code(status)
+    .header('content-type', 'application/problem+json')
+    .send(JSON.stringify(errors.length === 0 ? body : { ...body, errors }))
+}
+
+/** Refuses fields that a schema allows and the rules do not. */
+export function sendFieldErrors(reply: FastifyReply, errors: readonly FieldError[]): FastifyReply {
+  const detail = errors.map(({ field, message }) => `${field} ${message}`).join('; ')
+  return sendProblem(reply, 'invalid_request', `${detail}.`, errors)
+}
+
+/** Makes every failure of the app a problem, whoever noticed it. */
+export function useProblems(app: FastifyInstance): void {
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, 'not_found', `There is no ${request.method} here.`),
+  )
+  app.setErrorHandler<FastifyError>(sendError)
+}
+
+/** Also for what Fastify refuses before it looks for a route, such as a path that cannot be decoded. */
+export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof StoreUnavailable) {
+    request.log.warn({ error: error.message }, 'the store cannot be reached')
+    return sendProblem(
+      reply,
+      'credit_store_unavailable',
+      'The credit store cannot be reached. Nothing is known of what it did.',
+    )
+  }
+  if (error.validation !== undefined)
+    return sendFieldErrors(reply, fieldErrors(error.validation, error.validationContext))
+  switch (error.statusCode) {
+    case 413:
+      return sendProblem(reply, 'body_too_large', 'A body may have at most 1 MiB.')
+    case 415:
+      return sendProblem(
+        reply,
+        'unsupported_media_type',
+        'The body must be JSON, with content-type: application/json.',
+      )
+    case undefined:
+      break
+    default:
+      if (error.statusCode < 500) return sendProblem(reply, 'invalid_request', error.message)
+  }
+  request.log.error({ err: error }, 'the admin plane failed')
+  return sendProblem(reply, 'internal_error', 'The failure is in the log of the gateway.')
+}
+
+function fieldErrors(found: readonly ValidationError[], context: string | undefined): FieldError[] {
+  const errors = new Map<string, string>()
+  // Of a schema with alternatives, each of which failed for reasons of its own, only the description helps.
+  const described = found.filter((error) => error.keyword === 'anyOf').map((error) => error.instancePath)
+  for (const error of found) {
+    const within = described.some((path) => error.instancePath.startsWith(path))
+    if (within && error.keyword !== 'anyOf') continue
+    const field = fieldOf(error) || (context === 'querystring' ? 'query' : 'body')
+    if (!errors.has(field)) errors.set(field, messageOf(error))
+  }
+  return Array.from(errors, ([field, message]) => ({ field, message }))
+}
+
+function fieldOf({ instancePath, params }: ValidationError): string {
+  const path = instancePath.split('/').slice(1)
+  const inside = params['missingProperty'] ?? params['additionalProperty']
+  if (typeof inside === 'string') path.push(inside)
+  return path.map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')).join('.')
+}
+
+function messageOf(error: ValidationError): string {
+  const description = (error as { parentSchema?: { description?: string } }).parentSchema?.description
+  switch (error.keyword) {
+    case 'required':
+      return 'is required'
+    case 'additionalProperties':
+      return 'is not known here'
+    case 'enum':
+      return `must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
+    case 'anyOf':
+    case 'pattern':
+      if (description !== undefined) return `must be ${description}`
+  }
+  return error.message ?? 'is not valid'
+}

@@ -1,0 +1,183 @@
+/** The composition root: the only place that knows every part, and the order in which they start and stop. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { createAdminPlane } from './admin/admin-plane.ts'
+import type { Config } from './config.ts'
+import { StartupError } from './errors.ts'
+import type { Family } from './families/family.ts'
+import { openai } from './families/openai.ts'
+import { createDirectory } from './ledger/directory.ts'
+import { createKeyCache, type KeyCache } from './ledger/key-cache.ts'
+import { createRedisLedger, type RedisLedger } from './ledger/redis-ledger.ts'
+import { openStore, type Store } from './ledger/store.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { createPriceBook } from './prices/price-book.ts'
+import { createDataPlane } from './request/data-plane.ts'
+import { createDrains } from './request/drain.ts'
+import { Pipeline } from './request/pipeline.ts'
+import { openUpstream, type OpenUpstream } from './request/upstreams.ts'
+
+export interface Gateway {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  /** Stops gracefully: nothing in flight is lost, and every hold is settled, within the configured times. */
+  stop(): Promise<void>
+}
+
+const FAMILIES: Readonly<Partial<Record<Family['name'], Family>>> = { openai }
+/** Beyond the longest that a call may be silent, so that no socket is closed under one. */
+const SOCKET_SLACK_MS = 30_000
+const POLL_MS = 20
+/** What settles get after the last call, even where the time for calls is used up. */
+const LAST_SETTLES_MS = 5_000
+
+/** What is open, to be closed in reverse. */
+type Opened = (() => unknown)[]
+
+interface Parts {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly upstreams: readonly OpenUpstream[]
+  readonly store: Store
+  readonly ledger: RedisLedger
+  readonly keyCache: KeyCache
+  readonly stopping: { now: boolean }
+}
+
+/** Rejects with a StartupError when the configuration, the store or a port does not allow it to run. */
+export async function startGateway(config: Config, options: { readonly logger: Logger }): Promise<Gateway> {
+  const opened: Opened = []
+  try {
+    return await compose(await openParts(config, options.logger, opened), opened)
+  } catch (error) {
+    await closeAll(opened)
+    throw error
+  }
+}
+
+async function closeAll(opened: Opened): Promise<void> {
+  for (const close of opened.splice(0).reverse()) await close()
+}
+
+function familyOf(name: Family['name'], upstream: string): Family {
+  const family = FAMILIES[name]
+  if (family === undefined) throw new StartupError(`upstreams.${upstream}.family: ${name} is not supported yet`, 1)
+  return family
+}
+
+async function openParts(config: Config, logger: Logger, opened: Opened): Promise<Parts> {
+  const upstreams = Object.entries(config.upstreams).map(([name, upstream]) =>
+    openUpstream(name, upstream, familyOf(upstream.family, name), config.limits),
+  )
+  opened.push(() => Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy())))
+  const store = await openStore(config.redis, logger)
+  opened.push(() => store.stop())
+  const metrics = createMetrics()
+  const ledger = await createRedisLedger({
+    redis: store.redis,
+    leaseMs: config.leaseSeconds * 1_000,
+    userDayLifeMs: config.retentionDays * 86_400_000,
+    metrics: metrics.ledger,
+    logger,
+    // Crossings wait in the outbox until a relay is there to take them.
+    onCrossings: () => undefined,
+  })
+  opened.push(() => ledger.close())
+  const keyCache = createKeyCache({ redis: store.redis, listener: store.listener, now: () => performance.now() })
+  opened.push(() => keyCache.close())
+  return { config, logger, metrics, upstreams, store, ledger, keyCache, stopping: { now: false } }
+}
+
+async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyInstance> {
+  const { config, logger, upstreams, ledger, keyCache, stopping } = parts
+  const silences = upstreams.map(({ target }) => Math.max(target.timeouts.firstByteMs, target.timeouts.idleMs))
+  return createDataPlane({
+    upstreams,
+    pipeline,
+    lookUp: (key) => keyCache.lookup(key),
+    ledger,
+    logger,
+    bodyBytes: config.limits.bodyBytes,
+    silenceMs: Math.max(...silences) + SOCKET_SLACK_MS,
+    stopping: () => stopping.now,
+  })
+}
+
+function openAdminPlane(parts: Parts): FastifyInstance {
+  const { config, logger, metrics, store, ledger, keyCache, stopping } = parts
+  return createAdminPlane({
+    redis: store.redis,
+    directory: createDirectory({ redis: store.redis, openPeriod: (org, now) => ledger.openPeriod(org, now) }),
+    keyCache,
+    operatorToken: config.admin.operatorToken ?? null,
+    metrics: () => metrics.scrape(),
+    readiness: async () => {
+      if (stopping.now) return { ready: false, reason: 'stopping' }
+      return (await store.answers()) ? { ready: true } : { ready: false, reason: 'the store does not answer' }
+    },
+    logger,
+  })
+}
+
+async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
+  const { config, logger, metrics, store, ledger, keyCache, stopping } = parts
+  const { drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
+  const pipeline = new Pipeline({
+    lookUp: (key) => keyCache.lookup(key),
+    book: createPriceBook({ creditsPerUsd: config.creditsPerUsd, ...config.prices }),
+    ledger,
+    drains: createDrains({ bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent }),
+    metrics,
+    logger,
+    maxConcurrent: concurrent,
+    stopping: () => stopping.now,
+  })
+  metrics.watch({
+    openHolds: () => ledger.openHolds(),
+    openStreams: () => pipeline.openStreams,
+    storeUp: () => store.redis.status === 'ready',
+  })
+  const dataPlane = await openDataPlane(parts, pipeline)
+  opened.push(() => dataPlane.close())
+  const adminPlane = openAdminPlane(parts)
+  opened.push(() => adminPlane.close())
+  const adminUrl = await listen(adminPlane, 'admin', config.admin)
+  const dataUrl = await listen(dataPlane, 'listen', config.listen)
+  logger.info({ dataUrl, adminUrl }, 'listening')
+
+  return {
+    dataUrl,
+    adminUrl,
+    async stop() {
+      stopping.now = true
+      await stopCalls(parts, pipeline, dataPlane)
+      await closeAll(opened)
+    },
+  }
+}
+
+async function listen(app: FastifyInstance, what: string, address: { host: string; port: number }): Promise<string> {
+  try {
+    return await app.listen({ host: address.host, port: address.port })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new StartupError(`${what}.port: cannot listen on ${address.host}:${address.port}: ${reason}`, 2)
+  }
+}
+
+/**
+ * Readiness has turned by now. Calls are still taken for the grace, so that a load balancer can notice; then the listener
+ * closes, calls in flight finish, and every hold is settled.
+ */
+async function stopCalls({ config, logger, ledger }: Parts, pipeline: Pipeline, dataPlane: FastifyInstance): Promise<void> {
+  await pause(config.shutdownGraceSeconds * 1_000)
+  const deadline = Date.now() + config.shutdownSeconds * 1_000
+  const closed = dataPlane.close()
+  while (pipeline.inFlight > 0 && Date.now() < deadline) await pause(POLL_MS)
+  dataPlane.server.closeAllConnections()
+  await closed
+  const settled = await ledger.drained(Math.max(LAST_SETTLES_MS, deadline - Date.now()))
+  if (!settled) logger.error('some holds could not be settled before the end: their leases resolve them')
+}

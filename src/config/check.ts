@@ -1,0 +1,115 @@
+/** What a schema cannot say: rules between keys, and files that must be there. */
+import { readFileSync } from 'node:fs'
+import type { Config, Upstream } from './types.ts'
+import { reason } from './interpolate.ts'
+import { dotted, type Problem } from './problems.ts'
+
+/** Every rule that a well-formed configuration breaks. */
+export function ruleProblems(config: Config): Problem[] {
+  return [
+    ...Object.entries(config.upstreams).flatMap(([name, upstream]) => upstreamProblems(name, upstream)),
+    ...prefixProblems(config),
+    ...addressProblems(config),
+    ...jwtProblems(config),
+  ]
+}
+
+function upstreamProblems(name: string, upstream: Upstream): Problem[] {
+  const problems: Problem[] = []
+  const report = (key: string, message: string) => problems.push({ key: `upstreams.${name}.${key}`, message })
+  const url = parseUrl(upstream.url)
+  if (url === null) report('url', 'must be an absolute http(s) URL')
+  else if (url.username !== '' || url.password !== '')
+    report('url', 'must not hold credentials (they go to apiKey)')
+  else if (url.search !== '' || url.hash !== '') report('url', 'must not have a query or a fragment')
+  const { family, routes, provider, ca } = upstream
+  if (family === 'generic' && routes === undefined) report('routes', 'is required for family generic')
+  if (family !== 'generic' && routes !== undefined) report('routes', 'is only for family generic')
+  if (family !== 'openai' && provider !== undefined) report('provider', 'is only for family openai')
+  const seen = new Set<string>()
+  routes?.forEach((route, index) => {
+    const name = `${route.method} ${route.path}`
+    if (seen.has(name)) report(`routes[${index}]`, `${name} is given twice`)
+    seen.add(name)
+    if (!/^\d+(\.\d{1,6})?$/.test(plain(route.creditsPerCall))) {
+      report(`routes[${index}].creditsPerCall`, 'must have at most six decimals')
+    }
+  })
+  const unreadable = ca === undefined ? null : certificateProblem(ca)
+  if (unreadable !== null) report('ca', unreadable)
+  return problems
+}
+
+/** A number in digits; the exponents of tiny numbers show more decimals than any rule here allows. */
+function plain(value: number): string {
+  return value < 1e-6 && value > 0 ? value.toFixed(20) : String(value)
+}
+
+function certificateProblem(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8').includes('-----BEGIN CERTIFICATE-----')
+      ? null
+      : 'is not a PEM file with certificates'
+  } catch (error) {
+    return `cannot be read: ${reason(error)}`
+  }
+}
+
+/** Prefixes are compared segment by segment: `/open` and `/openai` live side by side, `/ai` and `/ai/eu` do not. */
+function prefixProblems(config: Config): Problem[] {
+  const problems: Problem[] = []
+  const earlier: { name: string; prefix: string }[] = []
+  for (const [name, { prefix }] of Object.entries(config.upstreams)) {
+    const key = `upstreams.${name}.prefix`
+    if (contains('/tollgate', prefix)) problems.push({ key, message: '/tollgate is reserved' })
+    const same = earlier.find((other) => other.prefix === prefix)
+    const clash = earlier.find((other) => contains(other.prefix, prefix) || contains(prefix, other.prefix))
+    if (same !== undefined) problems.push({ key, message: `is the prefix of ${same.name} already` })
+    else if (clash !== undefined)
+      problems.push({ key, message: `must not overlap with ${clash.prefix} of ${clash.name}` })
+    earlier.push({ name, prefix })
+  }
+  return problems
+}
+
+const contains = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(`${outer}/`)
+
+function addressProblems({ listen, admin, redis, notifications }: Config): Problem[] {
+  const problems: Problem[] = []
+  if (admin.port === listen.port && admin.port !== 0) {
+    problems.push({ key: 'admin.port', message: 'must not be the same as listen.port' })
+  }
+  if (admin.publicUrl !== undefined && parseUrl(admin.publicUrl) === null) {
+    problems.push({ key: 'admin.publicUrl', message: 'must be an absolute http(s) URL' })
+  }
+  if (redis.url !== undefined && !URL.canParse(redis.url)) {
+    problems.push({ key: 'redis.url', message: 'must be a redis://, rediss:// or unix:// URL' })
+  }
+  redis.cluster?.forEach((node, index) => {
+    const port = Number(node.slice(node.lastIndexOf(':') + 1))
+    if (port < 1 || port > 65_535)
+      problems.push({ key: `redis.cluster[${index}]`, message: 'has no valid port' })
+  })
+  if (notifications.smtp !== undefined && !URL.canParse(notifications.smtp.url)) {
+    problems.push({ key: 'notifications.smtp.url', message: 'must be an smtp:// or smtps:// URL' })
+  }
+  return problems
+}
+
+function jwtProblems({ auth }: Config): Problem[] {
+  const problems: Problem[] = []
+  const seen = new Set<string>()
+  auth.jwt.forEach(({ issuer, jwksUrl }, index) => {
+    const at = (key: string) => dotted(['auth', 'jwt', index, key])
+    if (parseUrl(jwksUrl) === null)
+      problems.push({ key: at('jwksUrl'), message: 'must be an absolute http(s) URL' })
+    if (seen.has(issuer)) problems.push({ key: at('issuer'), message: 'is given twice' })
+    seen.add(issuer)
+  })
+  return problems
+}
+
+function parseUrl(value: string): URL | null {
+  const url = URL.canParse(value) ? new URL(value) : null
+  return url !== null && url.hostname !== '' ? url : null
+}

@@ -1,0 +1,246 @@
+/**
+ * The configuration's one source: types, defaults, bounds and the published JSON Schema all come from here.
+ *
+ * A property with a `default` may be left out of the file and is always there after loading, which is why such
+ * properties are not `Optional`. `expects` words what is wrong where the rule alone would not tell; it is left out of
+ * the published schema.
+ */
+import { type Static, Type } from '@sinclair/typebox'
+import {
+  count,
+  host,
+  httpUrl,
+  mapping,
+  oneOf,
+  port,
+  seconds,
+  secret,
+  storeDown,
+  text,
+  usd,
+} from './fields.ts'
+
+const LIMITS = {
+  connectSeconds: {
+    exclusiveMinimum: 0,
+    maximum: 300,
+    description: 'Until the connection to the provider stands.',
+  },
+  firstByteSeconds: { exclusiveMinimum: 0, maximum: 3600, description: "Until the answer's first byte." },
+  idleSeconds: { exclusiveMinimum: 0, maximum: 3600, description: 'The longest pause within an answer.' },
+}
+
+const Timeouts = mapping(
+  {
+    connectSeconds: Type.Number({ ...LIMITS.connectSeconds, default: 10 }),
+    firstByteSeconds: Type.Number({ ...LIMITS.firstByteSeconds, default: 600 }),
+    idleSeconds: Type.Number({ ...LIMITS.idleSeconds, default: 300 }),
+  },
+  { default: {}, description: 'For every upstream that says nothing else.' },
+)
+
+const TimeoutOverrides = mapping(
+  {
+    connectSeconds: Type.Optional(Type.Number(LIMITS.connectSeconds)),
+    firstByteSeconds: Type.Optional(Type.Number(LIMITS.firstByteSeconds)),
+    idleSeconds: Type.Optional(Type.Number(LIMITS.idleSeconds)),
+  },
+  { description: 'What this upstream has different from the timeouts at the top.' },
+)
+
+const Route = mapping({
+  method: oneOf(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { default: 'POST' }),
+  path: text('Exact path at the provider.', {
+    pattern: '^/[^\\s?#%]*$',
+    expects: 'a path such as /v1/search',
+  }),
+  creditsPerCall: Type.Number({
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description: 'Flat price, at most six decimals.',
+  }),
+})
+
+const Upstream = mapping(
+  {
+    family: oneOf(['openai', 'anthropic', 'gemini', 'generic'], { description: 'Whose API it speaks.' }),
+    prefix: text('Path under which callers reach it.', {
+      maxLength: 128,
+      pattern: '^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$',
+      expects: 'a path such as /openai',
+    }),
+    url: httpUrl("The provider's base URL; a path in it stands before every path."),
+    apiKey: Type.Optional(secret('Sent to the provider in place of what the caller sent.')),
+    provider: Type.Optional(
+      text('Id of the provider in the built-in price table, for OpenAI-compatible upstreams.', {
+        pattern: '^[a-z0-9_-]+$',
+        expects: 'an id such as groq',
+      }),
+    ),
+    ca: Type.Optional(text('PEM file with the certificates of a private authority, relative to this file.')),
+    routes: Type.Optional(
+      Type.Array(Route, { minItems: 1, maxItems: 1000, description: 'Only for family generic.' }),
+    ),
+    timeouts: Type.Optional(TimeoutOverrides),
+    onStoreDown: Type.Optional(storeDown({})),
+  },
+  { default: {} },
+)
+
+const ModelPrice = mapping({
+  input: usd('USD per million tokens, as all of these but perCall and webSearch.'),
+  cachedInput: Type.Optional(usd('Input that the provider had in its cache.')),
+  cacheWrite: Type.Optional(usd('Input written to the cache.')),
+  cacheWrite1h: Type.Optional(usd('Input written to the cache for an hour.')),
+  output: Type.Optional(usd('Output with reasoning.')),
+  audioInput: Type.Optional(usd('Audio in.')),
+  audioOutput: Type.Optional(usd('Audio out.')),
+  perCall: Type.Optional(usd('USD per call, on top of its tokens.')),
+  webSearch: Type.Optional(usd('USD per web search that the provider makes for a call.')),
+  maxOutput: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Most tokens that the model writes.' }),
+  ),
+})
+
+const Prices = mapping(
+  {
+    unknownModel: Type.Union(
+      [
+        Type.Literal('reject'),
+        mapping({ input: usd('USD per million tokens.'), output: usd('USD per million tokens.') }),
+      ],
+      {
+        default: 'reject',
+        expects: '"reject" or { input, output }',
+        description: 'A model that has no price.',
+      },
+    ),
+    models: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$' }), ModelPrice, {
+      additionalProperties: false,
+      default: {},
+      description: 'Prices by model, over the built-in table.',
+      expects: 'the name of a model',
+    }),
+  },
+  { default: {} },
+)
+
+const Jwt = mapping({
+  issuer: text('Expected `iss`.'),
+  jwksUrl: httpUrl("Where the issuer's keys are."),
+  audience: text('Expected `aud`.'),
+  algorithms: Type.Array(
+    oneOf(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']),
+    { default: ['RS256'], minItems: 1, uniqueItems: true },
+  ),
+  claims: mapping(
+    {
+      org: text('Claim with the org.', { default: 'org_id' }),
+      user: text('Claim with the user.', { default: 'sub' }),
+    },
+    { default: {} },
+  ),
+})
+
+const Redis = mapping(
+  {
+    url: Type.Optional(
+      text('A server, such as redis://127.0.0.1:6379.', {
+        pattern: '^(redis|rediss|unix)://',
+        expects: 'a redis://, rediss:// or unix:// URL',
+      }),
+    ),
+    embedded: Type.Optional(
+      text('Folder of a Redis that Tollgate starts and stops itself, relative to this file.'),
+    ),
+    cluster: Type.Optional(
+      Type.Array(
+        text('A node.', {
+          pattern: '^[^\\s:/@]+:[0-9]{1,5}$|^\\[[0-9a-fA-F:]+\\]:[0-9]{1,5}$',
+          expects: 'host:port',
+        }),
+        {
+          minItems: 1,
+          maxItems: 100,
+          description: 'Some nodes of a Redis Cluster; the others are found from them.',
+        },
+      ),
+    ),
+  },
+  { minProperties: 1, maxProperties: 1, expects: 'exactly one of url, embedded and cluster' },
+)
+
+const Admin = mapping(
+  {
+    host: host('127.0.0.1'),
+    port: port(8081),
+    operatorToken: Type.Optional(
+      secret("The operator's token; without one the admin API is off.", { minLength: 16, maxLength: 512 }),
+    ),
+    publicUrl: Type.Optional(httpUrl('Where admins reach the page, for links in messages.')),
+  },
+  { default: {}, description: 'The admin plane: API, page, metrics and probes.' },
+)
+
+const Limits = mapping(
+  {
+    bodyBytes: count(20_971_520, 1024, 1_073_741_824, 'Largest request body.'),
+    concurrent: count(10_000, 1, 1_000_000, 'Metered calls in flight at once; more are answered 503.'),
+    drainBytes: count(
+      1_048_576,
+      0,
+      1_073_741_824,
+      'Read on to the usage report after the client went away: bytes …',
+    ),
+    drainSeconds: seconds(60, 0, 3600, '… seconds …'),
+    drainConcurrent: count(64, 0, 100_000, '… and answers at once.'),
+  },
+  { default: {} },
+)
+
+const Smtp = mapping({
+  url: text('Mail server.', { pattern: '^smtps?://', expects: 'an smtp:// or smtps:// URL' }),
+  from: text('Sender of all mail.'),
+})
+
+export const ConfigSchema = mapping(
+  {
+    listen: mapping(
+      { host: host('127.0.0.1'), port: port(8080) },
+      { default: {}, description: 'The data plane.' },
+    ),
+    admin: Admin,
+    redis: Redis,
+    creditsPerUsd: count(100, 1, 1_000_000, 'What a US dollar of provider cost is in credits.'),
+    upstreams: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_-]{0,31}$' }), Upstream, {
+      additionalProperties: false,
+      minProperties: 1,
+      maxProperties: 100,
+      description: 'The APIs behind the gateway, by a name of your own (it labels metrics).',
+      expects: 'a name of a–z, 0–9, _ and - that starts with a letter',
+    }),
+    prices: Prices,
+    auth: mapping({ jwt: Type.Array(Jwt, { default: [], maxItems: 100 }) }, { default: {} }),
+    onStoreDown: storeDown({ default: 'closed' }),
+    leaseSeconds: seconds(60, 1, 600, 'How long the hold of a gateway that died stands in the way.'),
+    journal: mapping(
+      { dir: text('Folder, relative to this file.', { default: './data/journal' }) },
+      { default: {} },
+    ),
+    limits: Limits,
+    timeouts: Timeouts,
+    notifications: mapping({ smtp: Type.Optional(Smtp) }, { default: {} }),
+    retentionDays: count(62, 32, 400, 'How long usage by user and day is kept.'),
+    shutdownGraceSeconds: seconds(5, 0, 300, 'How long calls are still accepted after SIGTERM.'),
+    shutdownSeconds: seconds(60, 0, 3600, 'How long calls in flight may take to finish after that.'),
+    log: mapping(
+      {
+        level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], { default: 'info' }),
+      },
+      { default: {} },
+    ),
+  },
+  { title: 'Tollgate configuration' },
+)
+
+export type ConfigInput = Static<typeof ConfigSchema>

@@ -1,0 +1,26 @@
+import type { Config } from './types.ts'
+import type { Problem } from './problems.ts'
+
+/**
+ * What the configuration's format has and this version does not do yet. A setting that would be ignored is refused, so
+ * that nobody relies on it. Each line goes when its feature comes; then this file does.
+ */
+export function refuseUnbuilt(config: Config): Problem[] {
+  const problems: Problem[] = []
+  const closedOnly = 'open is not yet supported: use closed, which refuses paid calls while the store is down'
+  for (const [name, { family, onStoreDown }] of Object.entries(config.upstreams)) {
+    if (family !== 'openai') {
+      problems.push({ key: `upstreams.${name}.family`, message: `${family} is not yet supported` })
+    }
+    if (onStoreDown === 'open' && config.onStoreDown !== 'open') {
+      problems.push({ key: `upstreams.${name}.onStoreDown`, message: closedOnly })
+    }
+  }
+  if (config.auth.jwt.length > 0)
+    problems.push({ key: 'auth.jwt', message: 'is not yet supported: use virtual keys' })
+  if (config.onStoreDown === 'open') problems.push({ key: 'onStoreDown', message: closedOnly })
+  if (config.notifications.smtp !== undefined) {
+    problems.push({ key: 'notifications.smtp', message: 'is not yet supported' })
+  }
+  return problems
+}

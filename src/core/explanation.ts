@@ -1,0 +1,68 @@
+/** The words of a refusal for credits (E3): which limit, how much of it, when it resets, whom to ask. */
+import type { Explanation, Standing } from './policy.ts'
+import { dateInZone, groupedCredits } from './text.ts'
+import { NOTHING, type Microcredits, type UnixMs } from './units.ts'
+
+export type CreditRefusal =
+  | { readonly code: 'user_credit_limit_reached' }
+  | {
+      readonly code: 'request_exceeds_credit_limit'
+      /** The largest output that would fit, in the request's own field; null where the prompt alone does not. */
+      readonly largestOutput: number | null
+      readonly outputField: string
+    }
+  | { readonly code: 'credits_in_flight' }
+
+export interface Situation {
+  readonly standing: Standing
+  readonly required: Microcredits
+  readonly resetsAt: UnixMs
+  readonly timezone: string
+  readonly explanation: Explanation
+}
+
+/** The message in plain words. Figures are left out where the organization hides amounts. */
+export function explain(refusal: CreditRefusal, situation: Situation): string {
+  const { explanation, resetsAt, timezone } = situation
+  const sentences = [
+    whatHappened(refusal, situation),
+    `Your credits reset on ${dateInZone(resetsAt, timezone)}.`,
+    refusal.code === 'credits_in_flight' ? null : whomToAsk(explanation),
+    explanation.text,
+  ]
+  return sentences.filter((sentence) => sentence !== null).join(' ')
+}
+
+function whatHappened(refusal: CreditRefusal, { standing, required, explanation }: Situation): string {
+  const limit = standing.limit ?? NOTHING
+  const amounts = !explanation.hideAmounts
+  const used = `${groupedCredits(standing.counted)} of ${groupedCredits(limit)} credits`
+  switch (refusal.code) {
+    case 'user_credit_limit_reached':
+      return amounts
+        ? `You have reached your personal credit limit: ${used} are used in this billing period.`
+        : 'You have reached your personal credit limit for this billing period.'
+    case 'request_exceeds_credit_limit': {
+      const need = amounts
+        ? `This request may cost up to ${groupedCredits(required)} credits, which does not fit into what is left of your personal credit limit (${used} are used in this billing period).`
+        : 'This request may cost more than what is left of your personal credit limit.'
+      return `${need} ${whatWouldFit(refusal)}`
+    }
+    case 'credits_in_flight':
+      return amounts
+        ? `Your calls in flight hold ${groupedCredits(standing.held)} credits, and ${used} of your personal credit limit are used: try again when one of them has ended.`
+        : 'Your calls in flight hold what is left of your personal credit limit: try again when one of them has ended.'
+  }
+}
+
+function whatWouldFit(refusal: { readonly largestOutput: number | null; readonly outputField: string }): string {
+  return refusal.largestOutput === null
+    ? 'Its prompt alone does not fit.'
+    : `The largest ${refusal.outputField} that would fit is ${refusal.largestOutput}.`
+}
+
+function whomToAsk(explanation: Explanation): string {
+  return explanation.contact === null
+    ? 'To go on before that, ask an admin of your organization to raise your limit.'
+    : `To go on before that, ask ${explanation.contact} to raise your limit.`
+}

@@ -1,0 +1,84 @@
+/** What the simulated provider says, and how it counts: the pieces that its APIs share. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** A request that the provider refuses, in the words and codes of OpenAI's API. */
+export class BadRequest extends Error {
+  override readonly name = 'BadRequest'
+  readonly param: string | null
+  constructor(message: string, param: string | null = null) {
+    super(message)
+    this.param = param
+  }
+}
+
+export type Body = Readonly<Record<string, unknown>>
+/** One document, or the events of a stream as they go over the wire. */
+export type Answer = object | AsyncIterable<string>
+export type Handler = (body: Body, pace: () => Promise<void>) => Answer
+
+const REPLY =
+  'Hello from the simulated provider. No AI was asked: I stream this sentence word by word, ' +
+  'report what it used, and leave the counting to the gateway in front of me.'
+const BYTES_PER_TOKEN = 4
+
+/** Tokens of a text: about four bytes each, as English text has with real tokenizers. */
+export function tokensOf(text: string): number {
+  return Math.max(1, Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN))
+}
+
+export interface Generated {
+  /** Word by word, spaces included. */
+  readonly pieces: readonly string[]
+  readonly text: string
+  readonly tokens: number
+  /** Whether the limit on tokens cut the text short. */
+  readonly isCut: boolean
+}
+
+/** The reply, cut where it would exceed `maxTokens`. */
+export function generate(maxTokens: number | null): Generated {
+  const isCut = maxTokens !== null && tokensOf(REPLY) > maxTokens
+  const text = isCut ? REPLY.slice(0, maxTokens * BYTES_PER_TOKEN) : REPLY
+  return { pieces: text.match(/\S+\s*/g) ?? [], text, tokens: tokensOf(text), isCut }
+}
+
+/** Waits between two chunks, as a model that thinks does. */
+export function pacer(chunkDelayMs: number): () => Promise<void> {
+  return async () => {
+    if (chunkDelayMs > 0) await pause(chunkDelayMs)
+  }
+}
+
+export const newId = (prefix: string): string => `${prefix}${randomBytes(12).toString('hex')}`
+export const unixSeconds = (): number => Math.floor(Date.now() / 1000)
+export const serverSentEvent = (data: object, event?: string): string =>
+  `${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`
+
+export function modelOf(body: Body): string {
+  const model = body['model']
+  if (typeof model !== 'string' || model === '')
+    throw new BadRequest('you must provide a model parameter', 'model')
+  return model
+}
+
+/** A whole number from 1 to `most`, or null where the request says nothing. */
+export function countOf(body: Body, name: string, most: number): number | null {
+  const value = body[name]
+  if (value === undefined || value === null) return null
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value
+  throw new BadRequest(`Invalid '${name}': expected an integer from 1 to ${most}.`, name)
+}
+
+/** The text in a message's content or an input: a string, or parts of which those of type text count. */
+export function textIn(content: unknown): string {
+  if (typeof content === 'string') return content
+  if (!Array.isArray(content)) return ''
+  return (content as unknown[])
+    .map((part) => textIn(isBody(part) ? (part['text'] ?? part['content']) : part))
+    .join('')
+}
+
+export function isBody(value: unknown): value is Body {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

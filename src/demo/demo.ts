@@ -1,0 +1,129 @@
+/** The `demo` command: a whole Tollgate with a store, a provider, an organization and keys, from nothing. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Logger, pino } from 'pino'
+import { type Config, configFrom } from '../config.ts'
+import { guide } from './guide.ts'
+import { freePort } from './ports.ts'
+import { startProvider } from './provider.ts'
+import { setUp } from './setup.ts'
+import { operatorToken, readState, writeState } from './state.ts'
+
+interface RunningGateway {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  stop(): Promise<void>
+}
+
+export interface DemoOptions {
+  /** Where the demo keeps its store, keys and log. */
+  readonly dataDir: string
+  /** The key of a real provider; without one the simulated provider answers. */
+  readonly openaiApiKey: string | null
+  readonly startGateway: (config: Config, options: { logger: Logger }) => Promise<RunningGateway>
+  /** Ports that are tried first. */
+  readonly ports?: { readonly data: number; readonly admin: number }
+}
+
+export interface Demo {
+  /** The text for the terminal. */
+  readonly text: (isColoured: boolean) => string
+  stop(): Promise<void>
+}
+
+/** Prices that make a call of the simulated provider cost just under one credit, so that the limit is a few calls away. */
+const DEMO_PRICES = {
+  'demo-model': { input: 50, output: 200, maxOutput: 100 },
+  'demo-embedding': { input: 50 },
+}
+const REAL_URL = 'https://api.openai.com'
+const REAL_MODEL = 'gpt-4o-mini'
+
+/** Starts everything. Rejects with a StartupError where the store or a port cannot be had. */
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const dataDir = resolve(options.dataDir)
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const files = {
+    token: join(dataDir, 'operator-token'),
+    state: join(dataDir, 'demo.json'),
+    log: join(dataDir, 'tollgate.log'),
+  }
+  const wanted = options.ports ?? { data: 8080, admin: 8081 }
+  const dataPort = await freePort(wanted.data)
+  const adminPort = await freePort(wanted.admin, dataPort)
+  const token = operatorToken(files.token)
+  const provider = await startUpstream(options.openaiApiKey)
+  const logger = pino({ level: 'info' }, pino.destination({ dest: files.log, append: true, sync: true }))
+
+  const started: { stop(): Promise<void> }[] = [provider]
+  const stop = async () => {
+    for (const part of [...started].reverse()) await part.stop()
+  }
+  try {
+    const config = demoConfig({ dataDir, dataPort, adminPort, token, provider })
+    const gateway = await options.startGateway(config, { logger })
+    started.push(gateway)
+    const keys = await setUp({ ...gateway, operatorToken: token }, readState(files.state), (state) =>
+      writeState(files.state, state),
+    )
+    const facts = {
+      dataUrl: gateway.dataUrl,
+      adminUrl: gateway.adminUrl,
+      provider,
+      model: provider.isSimulated ? 'demo-model' : REAL_MODEL,
+      ...keys,
+      dataDir,
+      tokenFile: files.token,
+      logFile: files.log,
+      busyPorts: [
+        ...(dataPort === wanted.data ? [] : [wanted.data]),
+        ...(adminPort === wanted.admin ? [] : [wanted.admin]),
+      ],
+    }
+    return { text: (isColoured) => guide(facts, isColoured), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+interface Upstream {
+  readonly url: string
+  readonly apiKey: string
+  readonly isSimulated: boolean
+  stop(): Promise<void>
+}
+
+async function startUpstream(openaiApiKey: string | null): Promise<Upstream> {
+  if (openaiApiKey !== null) {
+    return { url: REAL_URL, apiKey: openaiApiKey, isSimulated: false, stop: () => Promise.resolve() }
+  }
+  const apiKey = `sk-simulated-${randomBytes(12).toString('hex')}`
+  const provider = await startProvider({ apiKey })
+  return { url: provider.url, apiKey, isSimulated: true, stop: () => provider.stop() }
+}
+
+function demoConfig(facts: {
+  readonly dataDir: string
+  readonly dataPort: number
+  readonly adminPort: number
+  readonly token: string
+  readonly provider: Upstream
+}): Config {
+  const { provider } = facts
+  const input = {
+    listen: { port: facts.dataPort },
+    admin: { port: facts.adminPort, operatorToken: facts.token },
+    redis: { embedded: 'redis' },
+    journal: { dir: 'journal' },
+    upstreams: {
+      openai: { family: 'openai', prefix: '/openai', url: provider.url, apiKey: provider.apiKey },
+    },
+    prices: { models: provider.isSimulated ? DEMO_PRICES : {} },
+    // Nobody balances load in front of a demo, and Ctrl-C should not take five seconds.
+    shutdownGraceSeconds: 0,
+    shutdownSeconds: 10,
+  }
+  return configFrom(input, { dir: facts.dataDir })
+}

@@ -1,0 +1,97 @@
+/** What the demo tells whoever started it. */
+import { relative } from 'node:path'
+import { DEFAULT_LIMIT, ORG } from './setup.ts'
+
+export interface GuideFacts {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  readonly provider: { readonly url: string; readonly isSimulated: boolean }
+  readonly model: string
+  readonly userKey: string
+  readonly adminKey: string
+  readonly dataDir: string
+  readonly tokenFile: string
+  readonly logFile: string
+  /** Ports that were busy, so that others were taken. */
+  readonly busyPorts: readonly number[]
+}
+
+const bar = '\\'
+
+/** The text; every command in it works as pasted. */
+export function guide(facts: GuideFacts, isColoured: boolean): string {
+  const bold = (text: string) => (isColoured ? `\u001b[1m${text}\u001b[22m` : text)
+  const sections = [
+    opening(facts, bold),
+    ...tryIt(facts, bold),
+    `${bold('Stop')} with Ctrl-C. Everything is kept in ${shown(facts.dataDir)}; delete that folder to begin again.`,
+  ]
+  return `\n${sections.join('\n\n')}\n\n`
+}
+
+function opening(facts: GuideFacts, bold: (text: string) => string): string {
+  const { provider, busyPorts } = facts
+  const lines = [
+    bold('Tollgate is running.'),
+    '',
+    `  data plane    ${facts.dataUrl}   (SDKs: base URL ${facts.dataUrl}/openai/v1)`,
+    `  admin plane   ${facts.adminUrl}   (metrics: ${facts.adminUrl}/metrics)`,
+    `  provider      ${provider.url}   ${provider.isSimulated ? '(simulated: no AI, no cost; set OPENAI_API_KEY for the real one)' : '(real: calls cost money)'}`,
+    `  store         an embedded Redis in ${shown(facts.dataDir)}/redis`,
+    `  log           ${shown(facts.logFile)}`,
+    '',
+    `  org ${ORG}, users ada (member) and grace (admin); every user may use ${DEFAULT_LIMIT} credits a month`,
+    `  ada's key       ${facts.userKey}`,
+    `  grace's key     ${facts.adminKey}   (scope admin)`,
+    `  operator token  in ${shown(facts.tokenFile)}`,
+  ]
+  if (busyPorts.length > 0) {
+    lines.push(
+      '',
+      `  (${busyPorts.length === 1 ? 'Port' : 'Ports'} ${busyPorts.join(' and ')} busy: took the next free.)`,
+    )
+  }
+  return lines.join('\n')
+}
+
+function tryIt(facts: GuideFacts, bold: (text: string) => string): string[] {
+  const { dataUrl, adminUrl, model, userKey, provider } = facts
+  const chat = `${dataUrl}/openai/v1/chat/completions`
+  const asAda = `-H 'authorization: Bearer ${userKey}'`
+  const asOperator = `-H "authorization: Bearer $(cat '${shown(facts.tokenFile)}')"`
+  const json = `-H 'content-type: application/json'`
+  const body = (extra: string) =>
+    `-d '{"model":"${model}",${extra}"messages":[{"role":"user","content":"Say hello."}]}'`
+  const custom = (limit: number) =>
+    command(
+      `curl -s -X PUT ${adminUrl}/v1/orgs/${ORG}/user-limits/custom/ada`,
+      asOperator,
+      json,
+      `-d '{"user":"ada","limit":${limit}}'`,
+    )
+  const loop = [
+    'for n in 1 2 3 4 5 6 7 8; do',
+    `  curl -s -o /dev/null -w '%{http_code}${bar}n' ${chat} ${bar}`,
+    `    ${asAda} ${json} ${bar}`,
+    `    ${body('')}`,
+    'done',
+  ].join('\n')
+  return [
+    `${bold('1. Make a call.')}\n\n${command(`curl -N ${chat}`, asAda, json, body('"stream":true,'))}`,
+    `${bold('2. See where ada stands.')}\n\n${command(`curl -s ${dataUrl}/tollgate/v1/me`, asAda)}`,
+    provider.isSimulated
+      ? `${bold('3. Reach the limit:')} the last of these are answered 402; call 1 then shows the explanation.\n\n${loop}`
+      : `${bold('3. See a 402:')} set ada's limit to 0, then make call 1 again.\n\n${custom(0)}`,
+    `${bold('4. Raise the limit')} as the operator; it holds for the very next call.\n\n${custom(50)}`,
+  ]
+}
+
+function command(...parts: string[]): string {
+  return parts.map((part, index) => (index === 0 ? part : `  ${part}`)).join(` ${bar}\n`)
+}
+
+/** A path as it is shown: relative where that is shorter. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short !== '' && !short.startsWith('..') ? short : path
+}

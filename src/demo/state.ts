@@ -1,0 +1,55 @@
+/** What the demo remembers between two runs, in files that only their owner can read. */
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+export interface DemoState {
+  /** Ada's virtual key: what calls are made with. */
+  readonly userKey: string | null
+  /** Grace's key of scope `admin`. */
+  readonly adminKey: string | null
+  /** Whether limits were set once, so that what somebody changed since is left alone. */
+  readonly hasLimits: boolean
+}
+
+const NOTHING: DemoState = { userKey: null, adminKey: null, hasLimits: false }
+
+/** Reads the state; a file that is missing or unreadable means that nothing was set up yet. */
+export function readState(file: string): DemoState {
+  try {
+    const { userKey, adminKey, hasLimits } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    return {
+      userKey: typeof userKey === 'string' ? userKey : null,
+      adminKey: typeof adminKey === 'string' ? adminKey : null,
+      hasLimits: hasLimits === true,
+    }
+  } catch {
+    return NOTHING
+  }
+}
+
+export function writeState(file: string, state: DemoState): void {
+  writePrivate(file, `${JSON.stringify(state, null, 2)}\n`)
+}
+
+/** The operator's token: made once, kept in `file`. */
+export function operatorToken(file: string): string {
+  try {
+    const token = readFileSync(file, 'utf8').trim()
+    if (token.length >= 16) return token
+  } catch {
+    // There is none yet.
+  }
+  const token = `op_${randomBytes(24).toString('base64url')}`
+  writePrivate(file, `${token}\n`)
+  return token
+}
+
+/** Whole or not at all, and never readable for others, not even for an instant. */
+function writePrivate(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const temporary = `${file}.${process.pid}`
+  writeFileSync(temporary, text, { mode: 0o600 })
+  chmodSync(temporary, 0o600)
+  renameSync(temporary, file)
+}

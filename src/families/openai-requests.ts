@@ -1,0 +1,277 @@
+/** What OpenAI's requests tell about their price: one function a route. */
+import { refuse, type Refusal } from '../errors.ts'
+import type { CallShape } from './family.ts'
+import { isObject, placesOfKeys, readRequestBody, splice, type JsonObject, type RequestBody } from './request-body.ts'
+
+/** Keys that the price depends on: they may stand only once, and only in this spelling. */
+const PRICED_KEYS: ReadonlySet<string> = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'n',
+  'best_of',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'messages',
+  'input',
+  'prompt',
+  'modalities',
+  'tools',
+  'web_search_options',
+  'service_tier',
+  'background',
+  'previous_response_id',
+  'conversation',
+])
+
+/** Tools that the caller runs itself: they cost nothing but tokens. */
+const CALLERS_TOOLS: ReadonlySet<string> = new Set([
+  'function',
+  'custom',
+  'local_shell',
+  'apply_patch',
+  'computer_use_preview',
+])
+const PRICED_TIERS: ReadonlySet<unknown> = new Set([undefined, null, 'auto', 'default'])
+/** Models that search the web on every call, at a fee that no usage report shows. */
+const SEARCH_MODEL = /-search-(?:preview|api)/
+
+/**
+ * Tokens of one image: what most images cost, and the most that any does (gpt-4o-mini in high detail: 2,833 for the
+ * image and 5,667 for each of up to 8 tiles, from OpenAI's guide to images).
+ */
+const IMAGE_TOKENS = { estimate: 1_500, bound: 48_169 }
+/** Audio costs about 10 tokens a second; 8 kbit/s is the thinnest that is sent, 1,366 base64 characters a second. */
+const AUDIO_CHARACTERS_PER_TOKEN = 100
+/** A page of a PDF is read as text and image; nothing bounds it from outside. */
+const FILE_CHARACTERS_PER_TOKEN = 20
+
+interface Media {
+  /** Bytes of the body that are media, not text. */
+  bytes: number
+  tokens: number
+  /** Null where nothing bounds it: remote media, stored files. */
+  bound: number | null
+  audioTokens: number
+}
+
+function unpriced(option: string, why: string): Refusal {
+  return refuse('unsupported_option', `'${option}' cannot be priced: ${why}.`, { param: option })
+}
+
+function malformed(field: string, must: string): Refusal {
+  return refuse('invalid_request', `'${field}' must be ${must}.`, { param: field })
+}
+
+/** A count that the caller may leave out (null); a refusal where it is not a whole number of at least `least`. */
+function optionalCount(json: JsonObject, field: string, least: number): number | null | Refusal {
+  const value = json[field]
+  if (value === undefined || value === null) return null
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > 1_000_000_000) {
+    return malformed(field, `a whole number from ${least} to 1,000,000,000`)
+  }
+  return value
+}
+
+function largestCount(json: JsonObject, fields: readonly string[], least: number): number | null | Refusal {
+  let largest: number | null = null
+  for (const field of fields) {
+    const value = optionalCount(json, field, least)
+    if (value === null) continue
+    if (typeof value === 'object') return value
+    largest = Math.max(largest ?? 0, value)
+  }
+  return largest
+}
+
+/** Adds up the media of the content parts below `value`: chat messages, or the items of a response's input. */
+function mediaOf(value: unknown, media: Media): Media {
+  if (Array.isArray(value)) {
+    for (const part of value) mediaOf(part, media)
+    return media
+  }
+  if (!isObject(value)) return media
+  const image = value['image_url']
+  if (image !== undefined) addImage(isObject(image) ? image['url'] : image, media)
+  const audio = value['input_audio']
+  if (isObject(audio) && typeof audio['data'] === 'string') {
+    const tokens = Math.ceil(audio['data'].length / AUDIO_CHARACTERS_PER_TOKEN)
+    media.bytes += audio['data'].length
+    media.audioTokens += tokens
+    if (media.bound !== null) media.bound += tokens
+  }
+  const file = isObject(value['file']) ? value['file'] : value
+  if (typeof file['file_data'] === 'string') {
+    media.bytes += file['file_data'].length
+    media.tokens += Math.ceil(file['file_data'].length / FILE_CHARACTERS_PER_TOKEN)
+    media.bound = null
+  }
+  if (typeof file['file_id'] === 'string' || typeof file['file_url'] === 'string') {
+    media.tokens += IMAGE_TOKENS.estimate
+    media.bound = null
+  }
+  return mediaOf(value['content'], media)
+}
+
+function addImage(url: unknown, media: Media): void {
+  if (typeof url !== 'string') return
+  media.tokens += IMAGE_TOKENS.estimate
+  if (url.startsWith('data:')) {
+    media.bytes += url.length
+    if (media.bound !== null) media.bound += IMAGE_TOKENS.bound
+  } else {
+    media.bound = null
+  }
+}
+
+/** What every route has in common: a model, and whether the answer is a stream. */
+function common(bytes: Buffer): { body: RequestBody; model: string; stream: boolean } | Refusal {
+  const body = readRequestBody(bytes, PRICED_KEYS)
+  if ('refused' in body) return body
+  const { model, stream, service_tier: tier } = body.json
+  if (typeof model !== 'string' || model === '' || model.length > 200) {
+    return malformed('model', 'the name of a model')
+  }
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') return malformed('stream', 'true or false')
+  if (!PRICED_TIERS.has(tier)) return unpriced('service_tier', 'only the default tier has a price')
+  if (SEARCH_MODEL.test(model)) return unpriced('model', `'${model}' searches the web, which has no price here`)
+  return { body, model, stream: stream === true }
+}
+
+function toolsRefusal(json: JsonObject): Refusal | null {
+  const { tools } = json
+  if (tools === undefined || tools === null) return null
+  if (!Array.isArray(tools)) return malformed('tools', 'a list')
+  for (const tool of tools) {
+    const type: unknown = isObject(tool) ? tool['type'] : undefined
+    if (typeof type !== 'string' || !CALLERS_TOOLS.has(type)) {
+      return unpriced('tools', `'${String(type)}' runs at the provider and has no price here`)
+    }
+  }
+  return null
+}
+
+function shapeOf(
+  bytes: Buffer,
+  read: { model: string; stream: boolean },
+  media: Media,
+  rest: Partial<CallShape> & Pick<CallShape, 'maxOutput' | 'generates'>,
+): CallShape {
+  const textBytes = Math.max(0, bytes.length - media.bytes)
+  return {
+    model: read.model,
+    stream: read.stream,
+    promptTokens: Math.ceil(textBytes / 3) + media.tokens,
+    promptTokensBound: media.bound === null ? null : textBytes + media.bound,
+    audioTokens: media.audioTokens,
+    audioOutput: false,
+    maxOutputField: 'max_tokens',
+    choices: 1,
+    body: bytes,
+    hidesUsageEvent: false,
+    ...rest,
+  }
+}
+
+const noMedia = (): Media => ({ bytes: 0, tokens: 0, bound: 0, audioTokens: 0 })
+
+export function chatShape(bytes: Buffer): CallShape | Refusal {
+  const read = common(bytes)
+  if ('refused' in read) return read
+  const { json } = read.body
+  if (!Array.isArray(json['messages'])) return malformed('messages', 'a list')
+  if (json['web_search_options'] !== undefined && json['web_search_options'] !== null) {
+    return unpriced('web_search_options', 'web searches have no price here')
+  }
+  const tools = toolsRefusal(json)
+  if (tools !== null) return tools
+  const maxOutput = largestCount(json, ['max_completion_tokens', 'max_tokens'], 0)
+  if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
+  const choices = optionalCount(json, 'n', 1)
+  if (choices !== null && typeof choices === 'object') return choices
+  const withUsage = read.stream ? askForUsage(bytes, read.body) : { body: bytes, asked: false }
+  if ('refused' in withUsage) return withUsage
+  const modalities = json['modalities']
+  return shapeOf(bytes, read, mediaOf(json['messages'], noMedia()), {
+    maxOutput,
+    maxOutputField: json['max_completion_tokens'] === undefined ? 'max_tokens' : 'max_completion_tokens',
+    generates: true,
+    choices: choices ?? 1,
+    audioOutput: Array.isArray(modalities) && modalities.includes('audio'),
+    body: withUsage.body,
+    hidesUsageEvent: withUsage.asked,
+  })
+}
+
+export function completionShape(bytes: Buffer): CallShape | Refusal {
+  const read = common(bytes)
+  if ('refused' in read) return read
+  const { json } = read.body
+  const maxOutput = optionalCount(json, 'max_tokens', 0)
+  if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
+  const perPrompt = largestCount(json, ['n', 'best_of'], 1)
+  if (perPrompt !== null && typeof perPrompt === 'object') return perPrompt
+  const { prompt } = json
+  // A list of numbers is one prompt in tokens; any other list is a list of prompts.
+  const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? Math.max(1, prompt.length) : 1
+  const withUsage = read.stream ? askForUsage(bytes, read.body) : { body: bytes, asked: false }
+  if ('refused' in withUsage) return withUsage
+  return shapeOf(bytes, read, noMedia(), {
+    // The API's own default where the request says nothing.
+    maxOutput: maxOutput ?? 16,
+    generates: true,
+    choices: prompts * (perPrompt ?? 1),
+    body: withUsage.body,
+    hidesUsageEvent: withUsage.asked,
+  })
+}
+
+export function embeddingShape(bytes: Buffer): CallShape | Refusal {
+  const read = common(bytes)
+  if ('refused' in read) return read
+  if (read.body.json['input'] === undefined) return malformed('input', 'given')
+  return shapeOf(bytes, { ...read, stream: false }, noMedia(), { maxOutput: 0, generates: false })
+}
+
+export function responseShape(bytes: Buffer): CallShape | Refusal {
+  const read = common(bytes)
+  if ('refused' in read) return read
+  const { json } = read.body
+  if (json['background'] === true) return unpriced('background', 'its answer does not come through this call')
+  const tools = toolsRefusal(json)
+  if (tools !== null) return tools
+  const maxOutput = optionalCount(json, 'max_output_tokens', 0)
+  if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
+  const media = mediaOf(json['input'], noMedia())
+  // What the provider has stored becomes part of the prompt, in a size that nobody knows here.
+  const stored = ['previous_response_id', 'conversation', 'prompt'].some((field) => (json[field] ?? null) !== null)
+  if (stored) media.bound = null
+  return shapeOf(bytes, read, media, { maxOutput, maxOutputField: 'max_output_tokens', generates: true })
+}
+
+const INCLUDE_USAGE = '"include_usage":true'
+
+/** Splices `stream_options.include_usage` in where it is missing or false, and touches no other byte. */
+function askForUsage(bytes: Buffer, { json, places }: RequestBody): { body: Buffer; asked: boolean } | Refusal {
+  const options = json['stream_options']
+  const place = places.get('stream_options')
+  if (place === undefined) {
+    const open = bytes.indexOf(0x7b) + 1
+    return { body: splice(bytes, open, open, `"stream_options":{${INCLUDE_USAGE}},`), asked: true }
+  }
+  if (options === null) return { body: splice(bytes, place.from, place.to, `{${INCLUDE_USAGE}}`), asked: true }
+  if (!isObject(options)) return malformed('stream_options', 'an object')
+  const inner = placesOfKeys(bytes, place.from).filter(({ key }) => key.toLowerCase() === 'include_usage')
+  const [wanted] = inner
+  if (inner.length > 1) return malformed('stream_options.include_usage', 'given only once')
+  if (wanted === undefined) {
+    const comma = Object.keys(options).length > 0 ? ',' : ''
+    const open = place.from + 1
+    return { body: splice(bytes, open, open, `${INCLUDE_USAGE}${comma}`), asked: true }
+  }
+  const value = options['include_usage']
+  if (value === true) return { body: bytes, asked: false }
+  if (value !== false && value !== null) return malformed('stream_options.include_usage', 'true or false')
+  return { body: splice(bytes, wanted.from, wanted.to, 'true'), asked: true }
+}

@@ -1,0 +1,133 @@
+/** OpenAI's API, and every API that is compatible with it. */
+import type { Usage } from '../core/tariff.ts'
+import { toCredits } from '../core/units.ts'
+import { ERRORS, type Refusal } from '../errors.ts'
+import { chatShape, completionShape, embeddingShape, responseShape } from './openai-requests.ts'
+import type { Family, RefusalBody } from './family.ts'
+import { isObject } from './request-body.ts'
+import { rfc3339 } from '../core/text.ts'
+
+/** The `type` that OpenAI's own errors of a kind have, where it is not `invalid_request_error`. */
+const ERROR_TYPES: Partial<Record<Refusal['code'], string>> = {
+  user_credit_limit_reached: 'insufficient_quota',
+  request_exceeds_credit_limit: 'insufficient_quota',
+  credits_in_flight: 'rate_limit_exceeded',
+  credit_store_unavailable: 'server_error',
+  overloaded: 'server_error',
+  shutting_down: 'server_error',
+  upstream_unreachable: 'server_error',
+  upstream_timeout: 'server_error',
+}
+
+function refusalBody(refusal: Refusal): RefusalBody {
+  const { code, message, param, facts, resetsAt } = refusal
+  const metadata =
+    ERRORS[code].status === 402 || code === 'credits_in_flight'
+      ? {
+          metadata: {
+            scope: 'user',
+            ...(facts === null
+              ? {}
+              : {
+                  limit: toCredits(facts.limit),
+                  used: toCredits(facts.used),
+                  counted: toCredits(facts.counted),
+                  held: toCredits(facts.held),
+                  required: toCredits(facts.required),
+                }),
+            ...(resetsAt === null ? {} : { resets_at: rfc3339(resetsAt) }),
+          },
+        }
+      : {}
+  const type = ERROR_TYPES[code] ?? 'invalid_request_error'
+  return {
+    contentType: 'application/json',
+    body: JSON.stringify({ error: { message, type, param, code, ...metadata } }),
+  }
+}
+
+const MAX_TOKENS = 1_000_000_000
+
+/** A count of tokens as an integer from 0 to 10^9; anything else counts as missing. */
+function count(value: unknown): number | null {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS ? value : null
+}
+
+function detail(report: Readonly<Record<string, unknown>>, names: readonly string[], field: string): number {
+  for (const name of names) {
+    const details = report[name]
+    if (isObject(details)) return count(details[field]) ?? 0
+  }
+  return 0
+}
+
+/**
+ * `usage` of chat completions, completions, embeddings (`prompt_tokens`, `completion_tokens`) and responses
+ * (`input_tokens`, `output_tokens`). OpenAI's input includes cached and audio tokens, its output includes reasoning.
+ */
+export function readUsage(report: unknown): Usage | null {
+  if (!isObject(report)) return null
+  const input = count(report['prompt_tokens']) ?? count(report['input_tokens'])
+  if (input === null) return null
+  const output = count(report['completion_tokens']) ?? count(report['output_tokens']) ?? 0
+  const inputDetails = ['prompt_tokens_details', 'input_tokens_details']
+  const outputDetails = ['completion_tokens_details', 'output_tokens_details']
+  const audioInput = Math.min(detail(report, inputDetails, 'audio_tokens'), input)
+  const cachedInput = Math.min(detail(report, inputDetails, 'cached_tokens'), input - audioInput)
+  const cacheWrite = Math.min(detail(report, inputDetails, 'cache_write_tokens'), input - audioInput - cachedInput)
+  const audioOutput = Math.min(detail(report, outputDetails, 'audio_tokens'), output)
+  return {
+    input: input - audioInput - cachedInput - cacheWrite,
+    cachedInput,
+    cacheWrite,
+    cacheWrite1h: 0,
+    audioInput,
+    output: output - audioOutput,
+    audioOutput,
+    webSearches: 0,
+  }
+}
+
+/** The chunk that `stream_options.include_usage` adds: no choices, and usage. */
+function isUsageEvent(event: unknown): boolean {
+  return (
+    isObject(event) && Array.isArray(event['choices']) && event['choices'].length === 0 && isObject(event['usage'])
+  )
+}
+
+const CHAT_TEXT = ['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments']
+
+export const openai: Family = {
+  name: 'openai',
+  priceProvider: 'openai',
+  metered: [
+    {
+      method: 'POST',
+      path: '/v1/chat/completions',
+      inspect: chatShape,
+      textKeys: { stream: CHAT_TEXT, whole: CHAT_TEXT },
+    },
+    {
+      method: 'POST',
+      path: '/v1/responses',
+      inspect: responseShape,
+      // Later events of a stream repeat the text that the deltas brought.
+      textKeys: { stream: ['delta'], whole: ['text', 'arguments', 'refusal', 'input'] },
+    },
+    { method: 'POST', path: '/v1/embeddings', inspect: embeddingShape, textKeys: { stream: [], whole: [] } },
+    {
+      method: 'POST',
+      path: '/v1/completions',
+      inspect: completionShape,
+      textKeys: { stream: ['text'], whole: ['text'] },
+    },
+  ],
+  free: [{ method: 'GET', path: /^\/v1\/models(?:\/[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
+  credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
+  removedHeaders: ['openai-organization', 'openai-project'],
+  refusalBody,
+  usagePaths: ['usage', 'response.usage'],
+  modelPaths: ['model', 'response.model'],
+  readUsage,
+  isUsageEvent,
+}

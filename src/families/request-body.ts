@@ -1,0 +1,127 @@
+/** Reads a JSON request body so that we and the provider cannot read two different things in it. */
+import { isUtf8 } from 'node:buffer'
+import secureJson from 'secure-json-parse'
+import { refuse, type Refusal } from '../errors.ts'
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export interface RequestBody {
+  readonly json: JsonObject
+  /** Where the value of each key of the outermost object stands, in bytes: `[from, to)`. */
+  readonly places: ReadonlyMap<string, Place>
+}
+
+export interface Place {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Parses a body and finds its outermost keys. Refuses what is not a JSON object in UTF-8, keys that poison prototypes,
+ * and any key of `pricedKeys` that stands twice, or that stands in another case: JSON parsers differ in which of two
+ * they take, and some providers' ignore case.
+ */
+export function readRequestBody(bytes: Buffer, pricedKeys: ReadonlySet<string>): RequestBody | Refusal {
+  if (!isUtf8(bytes)) return refuse('invalid_request', 'The request body is not valid UTF-8.')
+  let json: unknown
+  try {
+    json = secureJson.parse(bytes.toString('utf8'), { protoAction: 'error', constructorAction: 'error' })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return refuse('invalid_request', `The request body is not acceptable JSON: ${reason}`)
+  }
+  if (!isObject(json)) return refuse('invalid_request', 'The request body must be a JSON object.')
+  const places = placesOfKeys(bytes, bytes.indexOf(0x7b))
+  const seen = new Set<string>()
+  for (const { key } of places) {
+    const folded = key.toLowerCase()
+    if (!pricedKeys.has(folded)) continue
+    if (seen.has(folded)) {
+      return refuse('invalid_request', `'${folded}' stands more than once in the request body.`, { param: folded })
+    }
+    if (key !== folded) {
+      return refuse('invalid_request', `'${key}' must be written '${folded}'.`, { param: folded })
+    }
+    seen.add(folded)
+  }
+  return { json, places: new Map(places.map(({ key, from, to }) => [key, { from, to }])) }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** The keys of the object that opens at `open`, in order, duplicates included. The text must be valid JSON. */
+export function placesOfKeys(bytes: Buffer, open: number): (Place & { readonly key: string })[] {
+  const found: (Place & { readonly key: string })[] = []
+  let at = open + 1
+  for (;;) {
+    at = skipSpace(bytes, at)
+    if (bytes[at] !== QUOTE) return found
+    const keyEnd = endOfString(bytes, at)
+    const key = JSON.parse(bytes.toString('utf8', at, keyEnd)) as string
+    const from = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1)
+    const to = endOfValue(bytes, from)
+    found.push({ key, from, to })
+    at = skipSpace(bytes, to)
+    if (bytes[at] !== 0x2c) return found
+    at += 1
+  }
+}
+
+function skipSpace(bytes: Buffer, from: number): number {
+  let at = from
+  while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at += 1
+  return at
+}
+
+/** Past the closing quote of the string that opens at `open`. */
+function endOfString(bytes: Buffer, open: number): number {
+  for (let at = open + 1; ; ) {
+    const quote = bytes.indexOf(QUOTE, at)
+    if (quote === -1) return bytes.length
+    let backslashes = 0
+    while (bytes[quote - 1 - backslashes] === BACKSLASH) backslashes += 1
+    if (backslashes % 2 === 0) return quote + 1
+    at = quote + 1
+  }
+}
+
+function endOfValue(bytes: Buffer, from: number): number {
+  let depth = 0
+  for (let at = from; at < bytes.length; ) {
+    switch (bytes[at] ?? 0) {
+      case QUOTE:
+        at = endOfString(bytes, at)
+        if (depth === 0) return at
+        continue
+      case 0x7b:
+      case 0x5b:
+        depth += 1
+        break
+      case 0x7d:
+      case 0x5d:
+        if (depth === 0) return at
+        depth -= 1
+        if (depth === 0) return at + 1
+        break
+      case 0x2c:
+      case 0x20:
+      case 0x0a:
+      case 0x0d:
+      case 0x09:
+        if (depth === 0) return at
+        break
+    }
+    at += 1
+  }
+  return bytes.length
+}
+
+/** The bytes with `[from, to)` replaced. */
+export function splice(bytes: Buffer, from: number, to: number, text: string): Buffer {
+  return Buffer.concat([bytes.subarray(0, from), Buffer.from(text), bytes.subarray(to)])
+}

@@ -1,0 +1,69 @@
+/** Connections to the store. Each purpose has its own, because each must fail in its own way. */
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { StoreUnavailable } from './ledger.ts'
+
+export type RedisClient = Redis | Cluster
+
+/** Where the store is: one server by URL or by socket, or the seeds of a cluster. */
+export type StoreAddress =
+  | { readonly url: string }
+  | { readonly socketPath: string }
+  | { readonly cluster: readonly string[] }
+
+const COMMAND_TIMEOUT_MS = 2_000
+
+/**
+ * The connection of decisions. ioredis by default runs a command again when the connection drops after the command ran
+ * and before the reply came, which counts a charge twice; these four options together make an ambiguous outcome a
+ * rejection, which the ledger resolves by asking again with the same hold ids.
+ */
+const DECISIVE: RedisOptions = {
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  commandTimeout: COMMAND_TIMEOUT_MS,
+  connectTimeout: 2_000,
+  retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+  // 1 reconnects without sending the command again; 2 would run a script twice.
+  reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
+  noDelay: true,
+  keepAlive: 10_000,
+}
+
+/** A connection that only listens: it must come back by itself for ever, and it never runs a script. */
+const LISTENING: RedisOptions = {
+  ...DECISIVE,
+  enableOfflineQueue: true,
+  maxRetriesPerRequest: null,
+  autoResubscribe: true,
+}
+
+/** Opens a connection in the background; errors reach the `error` event and whoever sends a command. */
+export function connect(address: StoreAddress, purpose: 'decide' | 'listen'): RedisClient {
+  const options = purpose === 'decide' ? DECISIVE : LISTENING
+  if ('cluster' in address) {
+    const clusterOptions: ClusterOptions = {
+      redisOptions: options,
+      enableOfflineQueue: options.enableOfflineQueue ?? false,
+      clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+      slotsRefreshTimeout: 2_000,
+    }
+    return new Cluster(address.cluster.map(parseHostPort), clusterOptions)
+  }
+  if ('socketPath' in address) return new Redis({ ...options, path: address.socketPath })
+  return new Redis(address.url, options)
+}
+
+function parseHostPort(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':')
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
+}
+
+/** Runs a store operation; whatever a connection or the server did wrong comes out as StoreUnavailable. */
+export async function storeCall<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation()
+  } catch (error) {
+    throw new StoreUnavailable(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The folder with an embedded Redis' data. Two servers on one append-only file would ruin it, so a folder has one owner
+ * at a time. Who owns it is asked of the server itself: the owner keeps a connection with a name open, and the kernel
+ * closes that connection however the owner dies. A server without an owner is what a crash left behind; it is shut
+ * down, and its data is taken over.
+ */
+import { chmod, mkdir, mkdtemp, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { StartupError } from '../errors.ts'
+
+/** The name of the owner's connection. */
+export const OWNER = 'tollgate-owner'
+const SOCKET = 'redis.sock'
+/** A file with the path of the socket, where it is not in the folder itself. */
+const SOCKET_ELSEWHERE = 'socket.path'
+/** A socket's path must fit into 104 bytes on macOS and 108 on Linux, with its end mark. */
+const LONGEST_SOCKET_PATH = 100
+const POLL_MS = 20
+const SHUTDOWN_MS = 15_000
+const LONGEST_START_MS = 30_000
+
+/** Makes the folder, for us alone. */
+export async function makeFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await chmod(dir, 0o700)
+  } catch (error) {
+    throw failure(`cannot use ${dir}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** A connection for supervision. The owner's comes back for ever; a visitor's ends with the server. */
+export function connectTo(socketPath: string, name: string): Redis {
+  const redis = new Redis({
+    path: socketPath,
+    connectionName: name,
+    // The name has to stand while the data still loads, hence no check for "ready".
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 2_000,
+    connectTimeout: 2_000,
+    retryStrategy: () => (name === OWNER ? POLL_MS : null),
+  })
+  // Commands reject with what went wrong; an unheard `error` event would only print it.
+  redis.on('error', () => undefined)
+  return redis
+}
+
+/** Shuts down a server that a crash left behind. Throws where its owner is still there after `handoverMs`. */
+export async function takeOver(dir: string, handoverMs: number): Promise<void> {
+  const socketPath = await lastSocket(dir)
+  const visitor = connectTo(socketPath, 'tollgate-visitor')
+  try {
+    if (!(await answers(visitor, dir))) return
+    const deadline = performance.now() + handoverMs
+    while (await isOwned(visitor)) {
+      if (performance.now() > deadline) throw failure(`${dir} is in use by another gateway`)
+      await pause(POLL_MS)
+    }
+    await visitor.shutdown('NOSAVE').catch(() => undefined)
+    // Its end of the connection closes when the process ends, which is after everything was written to disk. Asking for
+    // the process instead would wait for ever where nobody collects it, as in a container without an init.
+    while (visitor.status !== 'end') {
+      if (performance.now() > deadline + SHUTDOWN_MS) throw failure(`the last server in ${dir} does not end`)
+      await pause(POLL_MS)
+    }
+  } finally {
+    visitor.disconnect()
+  }
+  await forgetSocket(socketPath)
+}
+
+/** Whether a server is behind the connection. One that is there but does not answer is an error: it has the data open. */
+async function answers(visitor: Redis, dir: string): Promise<boolean> {
+  try {
+    await visitor.info('server')
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.message === 'Command timed out') {
+      throw failure(`the last server in ${dir} is still there and does not answer`)
+    }
+    return false
+  }
+}
+
+async function isOwned(visitor: Redis): Promise<boolean> {
+  const clients = await visitor.client('LIST').catch(() => '')
+  return String(clients).includes(` name=${OWNER} `)
+}
+
+/** A failure to have a store at all: exit code 2. */
+export function failure(message: string): StartupError {
+  return new StartupError(`redis.embedded: ${message}`, 2)
+}
+
+/** `redis.sock` in the folder, or in a fresh folder for temporary files where that path is too long for a socket. */
+export async function chooseSocket(dir: string): Promise<string> {
+  const inside = join(dir, SOCKET)
+  if (Buffer.byteLength(inside) <= LONGEST_SOCKET_PATH) {
+    await rm(join(dir, SOCKET_ELSEWHERE), { force: true })
+    return inside
+  }
+  const outside = join(await mkdtemp(join(tmpdir(), 'tollgate-')), SOCKET)
+  await writeFile(join(dir, SOCKET_ELSEWHERE), outside)
+  return outside
+}
+
+/** Where the socket of the last server in this folder was. */
+async function lastSocket(dir: string): Promise<string> {
+  return readFile(join(dir, SOCKET_ELSEWHERE), 'utf8').catch(() => join(dir, SOCKET))
+}
+
+/** Removes a socket that nobody listens on any more, with the folder that was made for it. */
+export async function forgetSocket(socketPath: string): Promise<void> {
+  await rm(socketPath, { force: true })
+  // It fails for the folder of the data, which is not empty.
+  if (dirname(socketPath).startsWith(join(tmpdir(), 'tollgate-')))
+    await rmdir(dirname(socketPath)).catch(() => undefined)
+}
+
+/**
+ * Lets one gateway at a time look for a server in this folder and start one. The lock of a process that is gone, or
+ * that is older than any start takes, counts as left behind.
+ */
+export async function lockStart(dir: string): Promise<() => Promise<void>> {
+  const path = join(dir, 'starting.lock')
+  for (;;) {
+    try {
+      await writeFile(path, String(process.pid), { flag: 'wx' })
+      return () => rm(path, { force: true })
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+        throw failure(`cannot write to ${dir}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    if (await isLeftBehind(path)) await rm(path, { force: true })
+    else await pause(POLL_MS)
+  }
+}
+
+async function isLeftBehind(path: string): Promise<boolean> {
+  try {
+    const { mtimeMs } = await stat(path)
+    if (Date.now() - mtimeMs > LONGEST_START_MS) return true
+    const pid = Number(await readFile(path, 'utf8'))
+    if (pid > 0) process.kill(pid, 0)
+    return false
+  } catch (error) {
+    // ESRCH: no such process. Anything else (the lock is gone, not ours to signal) is for the next look.
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+  }
+}

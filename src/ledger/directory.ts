@@ -1,0 +1,27 @@
+/**
+ * Organizations, members, virtual keys and limits in the store: what admins manage. Nothing here stands on the path of
+ * a call. All of it rejects with StoreUnavailable where the store does; expected outcomes are values.
+ */
+import type { RedisClient } from './connection.ts'
+import { createMemberDirectory, type MemberDirectory } from './directory/members.ts'
+import { createOrgDirectory, type OpenPeriod, type OrgDirectory } from './directory/orgs.ts'
+import { createUserLimitDirectory, type UserLimitDirectory } from './directory/user-limits.ts'
+import { createUseDirectory, type UseDirectory } from './directory/users-by-use.ts'
+import { createKeyDirectory, type KeyDirectory } from './directory/virtual-keys.ts'
+
+export type Directory = OrgDirectory & MemberDirectory & KeyDirectory & UserLimitDirectory & UseDirectory
+
+export interface DirectoryOptions {
+  readonly redis: RedisClient
+  readonly openPeriod: OpenPeriod
+}
+
+export function createDirectory({ redis, openPeriod }: DirectoryOptions): Directory {
+  return {
+    ...createOrgDirectory(redis, openPeriod),
+    ...createMemberDirectory(redis),
+    ...createKeyDirectory(redis),
+    ...createUserLimitDirectory(redis),
+    ...createUseDirectory(redis),
+  }
+}

@@ -1,0 +1,101 @@
+/** An organization's hash, read: settings, policy, and the billing period that is current now. */
+import { periodAfter } from '../../core/period.ts'
+import type {
+  Admission,
+  BillingPeriod,
+  BillingSchedule,
+  Explanation,
+  Recipients,
+  UserLimits,
+} from '../../core/policy.ts'
+import type { Microcredits, UnixMs } from '../../core/units.ts'
+import type { RedisClient } from '../connection.ts'
+import * as keys from '../keys.ts'
+import type { OrgField } from '../org-fields.ts'
+
+export interface OrgSettings {
+  readonly name: string
+  readonly allowance: Microcredits
+  readonly admission: Admission
+  readonly autoEnroll: boolean
+  readonly maxMembers: number
+  readonly billing: BillingSchedule
+}
+
+export interface OrgRecord extends OrgSettings {
+  readonly id: string
+  /** The schedule that takes over when the current period ends (P4). */
+  readonly billingNext: BillingSchedule | null
+  /** The period that is current by the store's clock, also where nobody called since it began (P2). */
+  readonly period: BillingPeriod
+  readonly limits: UserLimits
+  readonly revision: number
+  readonly createdAt: UnixMs
+}
+
+type OrgHash = Partial<Record<OrgField, string>>
+
+/** What the store's own clock says. It alone decides which period is current (P4). */
+export async function storeTime(redis: RedisClient): Promise<UnixMs> {
+  const [seconds, microseconds] = await redis.time()
+  return (Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)) as UnixMs
+}
+
+/** Null for an organization that does not exist, or is being deleted: then its hash has no period. */
+export async function readOrg(redis: RedisClient, id: string): Promise<OrgRecord | null> {
+  const [hash, now] = await Promise.all([redis.hgetall(keys.org(id)), storeTime(redis)])
+  return parseOrg(id, hash, now)
+}
+
+export async function orgExists(redis: RedisClient, id: string): Promise<boolean> {
+  return (await redis.hexists(keys.org(id), 'period_no' satisfies OrgField)) === 1
+}
+
+function parseOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
+  if (hash.period_no === undefined) return null
+  const billing = parse<BillingSchedule>(hash.billing, { every: 'month', anchor: 1, timezone: 'UTC' })
+  const changes = hash.billing_next !== hash.billing
+  const billingNext = changes ? parse<BillingSchedule | null>(hash.billing_next, null) : null
+  const stored: BillingPeriod = {
+    no: whole(hash.period_no),
+    start: whole(hash.period_start) as UnixMs,
+    end: whole(hash.period_end) as UnixMs,
+  }
+  const ended = now >= stored.end
+  const current = billingNext ?? billing
+  return {
+    id,
+    name: hash.name ?? id,
+    allowance: whole(hash.allowance) as Microcredits,
+    admission: hash.admission === 'strict' ? 'strict' : 'straddle',
+    autoEnroll: hash.auto_enroll === '1',
+    maxMembers: whole(hash.max_members),
+    billing: ended ? current : billing,
+    billingNext: ended ? null : billingNext,
+    period: ended ? { no: stored.no + 1, ...periodAfter(current, stored.end, now) } : stored,
+    limits: parseLimits(hash),
+    revision: whole(hash.revision),
+    createdAt: whole(hash.created_at) as UnixMs,
+  }
+}
+
+function parseLimits(hash: OrgHash): UserLimits {
+  return {
+    enabled: hash.limit_on === '1',
+    default: whole(hash.limit_default) as Microcredits,
+    recipients: parse<Recipients>(hash.limit_recipients, 'all'),
+    exclude: {
+      agent_deployment: hash.exclude_agent_deployment === '1',
+      workflow: hash.exclude_workflow === '1',
+    },
+    explanation: parse<Explanation>(hash.explanation, { text: null, contact: null, hideAmounts: false }),
+  }
+}
+
+function whole(text: string | undefined): number {
+  return text === undefined ? 0 : Number(text)
+}
+
+function parse<T>(text: string | undefined, otherwise: T): T {
+  return text === undefined || text === '' ? otherwise : (JSON.parse(text) as T)
+}

@@ -1,0 +1,52 @@
+/**
+ * Group commit: items that arrive close together share one run. While a run is under way, what arrives waits and forms
+ * the next batch, so that batches grow exactly when the store is the bottleneck.
+ */
+export interface GroupCommit<T> {
+  add(item: T): void
+  /** Items that wait or are under way. */
+  readonly size: () => number
+}
+
+export interface GroupCommitOptions<T> {
+  readonly maxBatch: number
+  /** How long the first item of a batch waits for others: to the end of this turn of the event loop, or milliseconds. */
+  readonly collect: 'turn' | number
+  /** Must settle every item itself and never reject. */
+  readonly run: (batch: T[]) => Promise<void>
+}
+
+export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
+  const { maxBatch, collect, run } = options
+  let waiting: T[] = []
+  let running = 0
+  let scheduled = false
+
+  function flush(): void {
+    scheduled = false
+    if (running > 0 || waiting.length === 0) return
+    const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch)
+    waiting = waiting.length <= maxBatch ? [] : waiting.slice(maxBatch)
+    running = batch.length
+    void run(batch).finally(() => {
+      running = 0
+      if (waiting.length >= maxBatch) flush()
+      else if (waiting.length > 0) schedule()
+    })
+  }
+
+  function schedule(): void {
+    if (scheduled || running > 0) return
+    scheduled = true
+    if (collect === 'turn') setImmediate(flush)
+    else setTimeout(flush, collect)
+  }
+
+  return {
+    add(item) {
+      waiting.push(item)
+      schedule()
+    },
+    size: () => waiting.length + running,
+  }
+}

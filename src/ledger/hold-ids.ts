@@ -1,0 +1,25 @@
+/**
+ * Ids of holds: `<bucket>.<gateway>.<counter>`. The bucket is the five minutes of server time in which the id was minted,
+ * in base 36; what became of the hold is kept under it, so that any script finds an id's fate in one look-up.
+ */
+import { randomBytes } from 'node:crypto'
+
+export const BUCKET_MS = 300_000
+
+export interface HoldIds {
+  mint(serverNow: number): string
+}
+
+export function createHoldIds(): HoldIds {
+  const gateway = randomBytes(6).toString('base64url')
+  let counter = 0
+  return {
+    mint: (serverNow) =>
+      `${Math.floor(serverNow / BUCKET_MS).toString(36)}.${gateway}.${(counter++).toString(36)}`,
+  }
+}
+
+/** The bucket that an id was minted in. */
+export function bucketOf(holdId: string): number {
+  return Number.parseInt(holdId.slice(0, holdId.indexOf('.')), 36)
+}

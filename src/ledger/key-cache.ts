@@ -1,0 +1,132 @@
+/**
+ * Looks virtual keys up, at most once a minute each, and forgets a revoked one within a second.
+ *
+ * What a cache cannot be wrong about is kept here (whose key it is, and what it may do); what must be true at the very
+ * next call (membership, limits) is read by the scripts.
+ */
+import { isWellFormedKey } from '../core/virtual-key.ts'
+import { storeCall, type RedisClient } from './connection.ts'
+import { hashKey, parseIdentity, type KeyIdentity } from './directory/virtual-keys.ts'
+import { listenForInvalidations } from './key-invalidations.ts'
+import * as keys from './keys.ts'
+import { createLru, type Lru } from './lru.ts'
+
+export type { KeyIdentity } from './directory/virtual-keys.ts'
+
+export interface KeyCache {
+  /**
+   * Whom a key names; null for a malformed, unknown or revoked one. Rejects with StoreUnavailable when it is not in the
+   * cache and the store cannot be asked (D1): that is remembered for nobody.
+   */
+  lookup(key: string): Promise<KeyIdentity | null>
+  /** Stops listening; the connections stay open and are the caller's. */
+  close(): Promise<void>
+}
+
+export interface KeyCacheOptions {
+  readonly redis: RedisClient
+  /** A connection of its own, made to listen. */
+  readonly listener: RedisClient
+  /** Unix ms, of this process: only differences matter. */
+  readonly now: () => number
+  readonly limits?: { readonly known: number; readonly unknown: number }
+}
+
+interface Entry {
+  readonly identity: KeyIdentity | null
+  readonly loadedAt: number
+}
+
+interface Loading {
+  readonly promise: Promise<KeyIdentity | null>
+  readonly look: Look
+}
+
+interface Look {
+  /** Counts the revocations that came while the reply was on its way: it may be older than they are. */
+  revocations: number
+}
+
+const LIFE_MS = 60_000
+/** While revocations are not heard, an entry may be this old: so long may a revoked key go on working. */
+const DEAF_LIFE_MS = 1_000
+const LIMITS = { known: 100_000, unknown: 10_000 }
+/** How often one look-up is repeated because revocations overtake it; then its last reply is used, and not kept. */
+const MOST_LOOKS = 3
+
+export function createKeyCache({ redis, listener, now, limits = LIMITS }: KeyCacheOptions): KeyCache {
+  const entries = createEntries(limits)
+  const loading = new Map<string, Loading>()
+
+  const invalidations = listenForInvalidations({
+    redis,
+    listener,
+    onInvalidated: (sha256) => {
+      if (sha256 === '*') forgetAll()
+      entries.delete(sha256)
+      const running = loading.get(sha256)
+      if (running !== undefined) running.look.revocations += 1
+    },
+    onMissed: forgetAll,
+  })
+
+  function forgetAll(): void {
+    entries.clear()
+    for (const { look } of loading.values()) look.revocations += 1
+  }
+
+  function isFresh({ loadedAt }: Entry): boolean {
+    return now() - loadedAt < (invalidations.hearing() ? LIFE_MS : DEAF_LIFE_MS)
+  }
+
+  async function load(sha256: string, look: Look): Promise<KeyIdentity | null> {
+    for (let looks = 1; ; looks += 1) {
+      const { revocations } = look
+      const loadedAt = now()
+      const identity = parseIdentity(await storeCall(() => redis.hgetall(keys.virtualKey(sha256))))
+      const overtaken = look.revocations !== revocations
+      if (!overtaken) entries.set(sha256, { identity, loadedAt })
+      if (!overtaken || looks === MOST_LOOKS) return identity
+    }
+  }
+
+  function startLoading(sha256: string): Promise<KeyIdentity | null> {
+    const look: Look = { revocations: 0 }
+    const promise = load(sha256, look).finally(() => loading.delete(sha256))
+    loading.set(sha256, { promise, look })
+    return promise
+  }
+
+  return {
+    lookup: async (key) => {
+      if (!isWellFormedKey(key)) return null
+      const sha256 = hashKey(key)
+      const entry = entries.get(sha256)
+      if (entry !== undefined && isFresh(entry)) return entry.identity
+      return loading.get(sha256)?.promise ?? startLoading(sha256)
+    },
+    close: () => invalidations.close(),
+  }
+}
+
+/** Known and unknown keys apart, so that a flood of invented ones drives out no real one. By hash: no secret stays in memory. */
+function createEntries(limits: { readonly known: number; readonly unknown: number }): Lru<Entry> {
+  const known = createLru<Entry>(limits.known)
+  const unknown = createLru<Entry>(limits.unknown)
+  return {
+    get: (sha256) => known.get(sha256) ?? unknown.get(sha256),
+    set: (sha256, entry) => {
+      const [kept, other] = entry.identity === null ? [unknown, known] : [known, unknown]
+      kept.set(sha256, entry)
+      other.delete(sha256)
+    },
+    delete: (sha256) => {
+      known.delete(sha256)
+      unknown.delete(sha256)
+    },
+    clear: () => {
+      known.clear()
+      unknown.clear()
+    },
+  }
+}

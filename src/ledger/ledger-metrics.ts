@@ -1,0 +1,14 @@
+/** What the ledger reports of itself. Called on the hot path: implementations only add numbers up. */
+import type { CrossingType } from './replies.ts'
+import type { ScriptName } from './scripts.ts'
+
+export type CreditKind = 'held' | 'charged' | 'freed' | 'expired'
+
+export interface LedgerMetrics {
+  script(name: ScriptName, seconds: number, batchSize: number): void
+  /** `amount` in microcredits. */
+  credits(kind: CreditKind, amount: number): void
+  /** A provider reported more than the worst case that was held (C4). */
+  holdExceeded(): void
+  crossings(type: CrossingType, count: number): void
+}

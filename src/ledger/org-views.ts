@@ -1,0 +1,108 @@
+/**
+ * What this gateway believes of an organization: its open period, its day, the words of its refusals. A belief is only
+ * ever used to build keys and texts; the scripts compare it with the organization's hash and answer `stale`.
+ */
+import { dayAt, periodAfter, periodAt } from '../core/period.ts'
+import type { BillingPeriod, BillingSchedule, Explanation } from '../core/policy.ts'
+import type { Day, UnixMs } from '../core/units.ts'
+import type { RedisClient } from './connection.ts'
+import * as keys from './keys.ts'
+import { runScript } from './scripts.ts'
+
+/** Usage per period is kept for 13 months past its end (P5). */
+export const PERIOD_LIFE_MS = 396 * 86_400_000
+
+export interface OrgView {
+  readonly org: string
+  readonly revision: number
+  readonly period: BillingPeriod
+  readonly billing: BillingSchedule
+  /** As stored, '' for none: the roll compares it. */
+  readonly billingNext: string
+  readonly explanation: Explanation
+  readonly day: { readonly day: Day; readonly start: UnixMs; readonly end: UnixMs }
+}
+
+export interface OrgViews {
+  /** The view at `now`, rolled over to the next period where the last one has ended; null for an unknown org. */
+  current(org: string, now: UnixMs): Promise<OrgView | null>
+  forget(org: string): void
+}
+
+const NO_EXPLANATION: Explanation = { text: null, contact: null, hideAmounts: false }
+
+function parseView(org: string, fields: Record<string, string>, now: UnixMs): OrgView | null {
+  if (fields['period_no'] === undefined) return null
+  const billing = JSON.parse(fields['billing'] ?? '') as BillingSchedule
+  const explanation = fields['explanation']
+  return {
+    org,
+    revision: Number(fields['revision']),
+    period: {
+      no: Number(fields['period_no']),
+      start: Number(fields['period_start']) as UnixMs,
+      end: Number(fields['period_end']) as UnixMs,
+    },
+    billing,
+    billingNext: fields['billing_next'] ?? '',
+    explanation:
+      explanation === undefined || explanation === ''
+        ? NO_EXPLANATION
+        : (JSON.parse(explanation) as Explanation),
+    day: dayAt(billing.timezone, now),
+  }
+}
+
+/** The period that follows `view`'s at `now`, under the schedule that is to take over, if one is (P4). */
+export function nextPeriod(view: OrgView, now: UnixMs): BillingPeriod {
+  const next = view.billingNext === '' ? null : (JSON.parse(view.billingNext) as BillingSchedule)
+  const bounds = next === null ? periodAt(view.billing, now) : periodAfter(next, view.period.end, now)
+  // A schedule that changed once may have left a first period that began off its grid: never before the last one's end.
+  const start = Math.max(bounds.start, view.period.end) as UnixMs
+  return { no: view.period.no + 1, start, end: bounds.end }
+}
+
+export function createOrgViews(redis: RedisClient): OrgViews {
+  const views = new Map<string, Promise<OrgView | null>>()
+
+  async function load(org: string, now: UnixMs): Promise<OrgView | null> {
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const view = parseView(org, await redis.hgetall(keys.org(org)), now)
+      if (view === null || now < view.period.end) return view
+      const next = nextPeriod(view, now)
+      await runScript(
+        redis,
+        'roll',
+        [keys.org(org), keys.total(org, next.no), keys.armed(org, next.no), keys.alerts(org)],
+        [view.period.no, next.no, next.start, next.end, next.end + PERIOD_LIFE_MS, view.billingNext],
+      )
+    }
+    throw new Error(`the billing period of ${org} could not be opened`)
+  }
+
+  return {
+    async current(org, now) {
+      const known = views.get(org)
+      if (known !== undefined) {
+        const view = await known
+        if (view !== null && now < view.period.end && now >= view.day.start) {
+          if (now < view.day.end) return view
+          const moved = { ...view, day: dayAt(view.billing.timezone, now) }
+          views.set(org, Promise.resolve(moved))
+          return moved
+        }
+      }
+      const loading = load(org, now)
+      views.set(org, loading)
+      try {
+        const view = await loading
+        if (view === null) views.delete(org)
+        return view
+      } catch (error) {
+        if (views.get(org) === loading) views.delete(org)
+        throw error
+      }
+    },
+    forget: (org) => views.delete(org),
+  }
+}

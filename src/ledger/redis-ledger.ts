@@ -1,0 +1,95 @@
+/** The ledger on Redis: composes reserving, resolving and leases, and answers what a user may ask of the own standing. */
+import type { Logger } from 'pino'
+import type { UnixMs } from '../core/units.ts'
+import { storeCall, type RedisClient } from './connection.ts'
+import * as keys from './keys.ts'
+import type { Ledger } from './ledger.ts'
+import type { LedgerMetrics } from './ledger-metrics.ts'
+import { createLeases } from './leases.ts'
+import { createOrgViews } from './org-views.ts'
+import { readStanding } from './standing.ts'
+import { Reserving } from './reserving.ts'
+import { Resolving } from './resolving.ts'
+import { createStoreClock } from './store-clock.ts'
+
+export interface RedisLedgerOptions {
+  readonly redis: RedisClient
+  readonly leaseMs: number
+  /** How long usage by user and day is kept (P5). */
+  readonly userDayLifeMs: number
+  readonly metrics: LedgerMetrics
+  readonly logger: Logger
+  /** Called when a script put crossings into an organization's outbox, for the relay to fetch at once. */
+  readonly onCrossings: (org: string) => void
+}
+
+export interface RedisLedger extends Ledger {
+  readonly openHolds: () => number
+  /** Opens the billing period that contains `now`, where the last one has ended. Rejects when the store does. */
+  openPeriod(org: string, now: UnixMs): Promise<void>
+  /** Expires every overdue lease now. Rejects when the store does. */
+  sweep(): Promise<void>
+  /** Stops the timers; open holds are left to their leases. */
+  close(): void
+}
+
+/** Needs a connection that is ready: the store's clock is read first. Rejects with StoreUnavailable. */
+export async function createRedisLedger(options: RedisLedgerOptions): Promise<RedisLedger> {
+  const { redis, leaseMs, metrics, logger, onCrossings } = options
+  const clock = createStoreClock()
+  const [seconds, micros] = await storeCall(() => redis.time())
+  clock.learn((Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)) as UnixMs)
+
+  const views = createOrgViews(redis)
+  const resolving = new Resolving({
+    redis,
+    views,
+    clock,
+    metrics,
+    logger,
+    userDayLifeMs: options.userDayLifeMs,
+    onCrossings,
+    onResolved: (hold) => leases.closed(hold),
+  })
+  const leases = createLeases({ redis, clock, leaseMs, logger, expire: (org, due) => resolving.expire(org, due) })
+  const reserving = new Reserving({
+    redis,
+    views,
+    clock,
+    leaseMs,
+    metrics,
+    expire: (org, due) => resolving.expire(org, due),
+    release: (hold) => resolving.free(hold),
+    underWay: (org, user) => resolving.underWay(org, user),
+    onReserved: (hold) => leases.opened(hold),
+    onCrossings,
+  })
+
+  return {
+    reserve: (reservation) => reserving.reserve(reservation),
+    settle: (hold, charge) => resolving.settle(hold, charge),
+    free: (hold) => resolving.free(hold),
+    isMember: (org, user) => storeCall(async () => (await redis.hexists(keys.members(org), user)) === 1),
+    standing: (org, user) =>
+      storeCall(async () => {
+        views.forget(org)
+        const view = await views.current(org, clock.now())
+        return view === null ? null : readStanding(redis, view, user)
+      }),
+    async drained(ms) {
+      const deadline = Date.now() + ms
+      while (resolving.pending > 0 && Date.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      return resolving.pending === 0
+    },
+    async openPeriod(org, now) {
+      views.forget(org)
+      await views.current(org, now)
+    },
+    openHolds: leases.open,
+    sweep: () => leases.sweep(),
+    close: () => leases.stop(),
+  }
+}
+

@@ -1,0 +1,266 @@
+/** Reserve, in batches of one organization each. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { NOTHING, type Microcredits, type UnixMs } from '../core/units.ts'
+import { KeyGroup } from './batch.ts'
+import type { RedisClient } from './connection.ts'
+import { createGroupCommit, type GroupCommit } from './group-commit.ts'
+import { bucketOf, createHoldIds } from './hold-ids.ts'
+import * as keys from './keys.ts'
+import { StoreUnavailable, type Decision, type Hold, type Reservation, type ReserveResult } from './ledger.ts'
+import type { LedgerMetrics } from './ledger-metrics.ts'
+import { PERIOD_LIFE_MS, type OrgView, type OrgViews } from './org-views.ts'
+import { entries, readReserveEntry, readReserveHead, type ReserveEntry, type ReserveHead } from './replies.ts'
+import { runScript } from './scripts.ts'
+import type { StoreClock } from './store-clock.ts'
+
+const MAX_BATCH = 64
+/** A batch is asked again this often when the belief it was built on was stale, or its outcome is unknown. */
+const MAX_STALE = 4
+const ASK_AGAIN_AFTER_MS = 120
+
+interface Pending {
+  readonly reservation: Reservation
+  readonly id: string
+  overdueExpired: boolean
+  settlesAwaited: boolean
+  readonly resolve: (result: ReserveResult) => void
+  readonly reject: (error: StoreUnavailable) => void
+}
+
+export interface ReservingOptions {
+  readonly redis: RedisClient
+  readonly views: OrgViews
+  readonly clock: StoreClock
+  readonly leaseMs: number
+  readonly metrics: LedgerMetrics
+  /** Resolves leases of dead gateways that stand in a caller's way. */
+  readonly expire: (org: string, leases: readonly string[]) => Promise<void>
+  /** Settles of the user that are under way from here, if any. */
+  readonly underWay: (org: string, user: string) => Promise<void> | null
+  /** Called for an id whose fate is unknown: it is to be freed, whether it exists or not. */
+  readonly release: (hold: Hold) => void
+  readonly onReserved: (hold: Hold) => void
+  readonly onCrossings: (org: string) => void
+}
+
+interface Decided {
+  readonly view: OrgView
+  readonly head: Extract<ReserveHead, { status: 'ok' }>
+  readonly items: readonly unknown[]
+}
+
+function holdOf(view: OrgView, pending: Pending, amount: Microcredits): Hold {
+  const { org, user, source, model } = pending.reservation
+  return { id: pending.id, org, user, source, model, periodNo: view.period.no, day: view.day.day, amount }
+}
+
+function scriptArguments(
+  view: OrgView,
+  batch: readonly Pending[],
+  leaseMs: number,
+): { keyList: string[]; args: (string | number)[] } {
+  const { org, period, day } = view
+  const users = new KeyGroup()
+  const userIds = new KeyGroup()
+  const buckets = new KeyGroup()
+  const calls: (string | number)[] = []
+  for (const { id, reservation } of batch) {
+    userIds.place(reservation.user)
+    calls.push(
+      id,
+      users.place(keys.user(org, period.no, reservation.user)),
+      buckets.place(keys.resolved(org, bucketOf(id))),
+      reservation.source,
+      reservation.worstCase,
+      reservation.strictWorstCase ?? '',
+      reservation.promptPrice,
+      reservation.model,
+      reservation.mayEnroll ? 1 : 0,
+    )
+  }
+  return {
+    keyList: [
+      keys.org(org),
+      keys.members(org),
+      keys.customLimits(org),
+      keys.total(org, period.no),
+      keys.leases(org),
+      keys.outbox(org),
+      ...users.keys,
+      ...buckets.keys,
+    ],
+    args: [
+      period.no,
+      day.start,
+      day.end,
+      day.day,
+      leaseMs,
+      period.end + PERIOD_LIFE_MS,
+      users.keys.length,
+      buckets.keys.length,
+      ...userIds.keys,
+      ...calls,
+    ],
+  }
+}
+
+/** Collects reservations by organization and decides them in batches. */
+export class Reserving {
+  readonly #options: ReservingOptions
+  readonly #ids = createHoldIds()
+  readonly #queues = new Map<string, GroupCommit<Pending>>()
+
+  constructor(options: ReservingOptions) {
+    this.#options = options
+  }
+
+  reserve(reservation: Reservation): Promise<ReserveResult> {
+    return new Promise((resolve, reject) => {
+      const id = this.#ids.mint(this.#options.clock.now())
+      this.#enqueue({ reservation, id, overdueExpired: false, settlesAwaited: false, resolve, reject })
+    })
+  }
+
+  #enqueue(pending: Pending): void {
+    const { org } = pending.reservation
+    let queue = this.#queues.get(org)
+    if (queue === undefined) {
+      const run = (batch: Pending[]): Promise<void> => this.#run(org, batch)
+      queue = createGroupCommit<Pending>({ maxBatch: MAX_BATCH, collect: 'turn', run })
+      this.#queues.set(org, queue)
+    }
+    queue.add(pending)
+  }
+
+  /**
+   * An outcome that is not known is asked for once more with the same ids. What may still have taken effect after that,
+   * or under a period that ended meanwhile, is released.
+   */
+  async #run(org: string, batch: Pending[]): Promise<void> {
+    const asked = new Map<number, OrgView>()
+    try {
+      await this.#commit(org, batch, asked).catch(async () => {
+        await pause(ASK_AGAIN_AFTER_MS)
+        await this.#commit(org, batch, asked)
+      })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      for (const pending of batch) pending.reject(new StoreUnavailable(reason, { cause: error }))
+    }
+    for (const view of asked.values()) {
+      for (const pending of batch) this.#options.release(holdOf(view, pending, NOTHING))
+    }
+  }
+
+  async #commit(org: string, batch: readonly Pending[], asked: Map<number, OrgView>): Promise<void> {
+    const decided = await this.#decide(org, batch, asked)
+    if (decided === null) {
+      for (const pending of batch) pending.resolve({ status: 'unknown_org' })
+      return
+    }
+    const { view, head, items } = decided
+    if (head.crossings > 0) {
+      this.#options.metrics.crossings('user.limit.reached', head.crossings)
+      this.#options.onCrossings(org)
+    }
+    batch.forEach((pending, index) => this.#answer(view, head.now, pending, readReserveEntry(items[index])))
+  }
+
+  /** Asks until the belief is fresh; null for an organization that does not exist. */
+  async #decide(org: string, batch: readonly Pending[], asked: Map<number, OrgView>): Promise<Decided | null> {
+    const { views, clock } = this.#options
+    for (let attempt = 0; attempt < MAX_STALE; attempt += 1) {
+      const view = await views.current(org, clock.now())
+      if (view === null) return null
+      const { head, items } = entries(await this.#ask(view, batch, asked))
+      const read = readReserveHead(head)
+      asked.delete(view.period.no)
+      if (read.status === 'ok') {
+        clock.learn(read.now)
+        return { view: await this.#withWordsOf(read.revision, view, read.now), head: read, items }
+      }
+      views.forget(org)
+      if (read.status === 'no_org') return null
+      clock.learn(read.now)
+    }
+    throw new Error(`the period of ${org} keeps changing`)
+  }
+
+  /** Sends a batch once. `asked` remembers under which period it may have taken effect. */
+  async #ask(view: OrgView, batch: readonly Pending[], asked: Map<number, OrgView>): Promise<unknown> {
+    const { redis, metrics, leaseMs } = this.#options
+    const { keyList, args } = scriptArguments(view, batch, leaseMs)
+    const started = performance.now()
+    if (redis.status === 'ready') asked.set(view.period.no, view)
+    const reply = await runScript(redis, 'reserve', keyList, args)
+    metrics.script('reserve', (performance.now() - started) / 1_000, batch.length)
+    return reply
+  }
+
+  /** The settings may have been saved since the view was read: refusals are worded with those that decided (L8). */
+  async #withWordsOf(revision: number, view: OrgView, now: UnixMs): Promise<OrgView> {
+    if (revision === view.revision) return view
+    this.#options.views.forget(view.org)
+    const fresh = await this.#options.views.current(view.org, now)
+    return fresh === null ? view : { ...fresh, period: view.period, day: view.day }
+  }
+
+  #answer(view: OrgView, now: UnixMs, pending: Pending, entry: ReserveEntry): void {
+    switch (entry.status) {
+      case 'overdue':
+        this.#expireThenAskAgain(pending, entry.leases)
+        return
+      case 'gone':
+        pending.reject(new StoreUnavailable('the hold was released before it was made'))
+        return
+      case 'unknown_user':
+        pending.resolve({ status: 'unknown_user' })
+        return
+      case 'reserved':
+      case 'denied':
+      case 'too_large':
+      case 'busy':
+      case 'unbounded': {
+        const { period, explanation, billing } = view
+        const decision: Decision = { now, period, standing: entry.standing, timezone: billing.timezone, explanation }
+        if (entry.status === 'reserved') this.#admit(view, pending, entry.amount, decision)
+        else if (entry.status !== 'busy' || !this.#askAgainAfterSettles(pending)) {
+          pending.resolve({ status: entry.status, decision })
+        }
+      }
+    }
+  }
+
+  #admit(view: OrgView, pending: Pending, amount: Microcredits, decision: Decision): void {
+    const hold = holdOf(view, pending, amount)
+    this.#options.metrics.credits('held', amount)
+    this.#options.onReserved(hold)
+    pending.resolve({ status: 'reserved', hold, decision })
+  }
+
+  #expireThenAskAgain(pending: Pending, leases: readonly string[]): void {
+    if (pending.overdueExpired) {
+      pending.reject(new StoreUnavailable('a lease that is over could not be expired'))
+      return
+    }
+    pending.overdueExpired = true
+    this.#options.expire(pending.reservation.org, leases).then(
+      () => this.#enqueue(pending),
+      (error: unknown) => pending.reject(new StoreUnavailable(String(error), { cause: error })),
+    )
+  }
+
+  /**
+   * A caller that sends one call after the other must not be told of calls in flight only because the last one's settle
+   * is collecting company: the question is put once more behind it.
+   */
+  #askAgainAfterSettles(pending: Pending): boolean {
+    if (pending.settlesAwaited) return false
+    const { org, user } = pending.reservation
+    const settles = this.#options.underWay(org, user)
+    if (settles === null) return false
+    pending.settlesAwaited = true
+    void settles.then(() => this.#enqueue(pending))
+    return true
+  }
+}

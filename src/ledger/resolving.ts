@@ -1,0 +1,259 @@
+/**
+ * Settle, free and expire: the three ways in which a hold is resolved. Nothing here rejects towards the path of a call:
+ * what the store did not confirm is tried again with the same id until it does, or until the id's horizon is over.
+ */
+import type { Logger } from 'pino'
+import { AccountKeys } from './account-keys.ts'
+import { KeyGroup } from './batch.ts'
+import type { RedisClient } from './connection.ts'
+import { createGroupCommit, type GroupCommit } from './group-commit.ts'
+import { BUCKET_MS, bucketOf } from './hold-ids.ts'
+import * as keys from './keys.ts'
+import type { Charge, Hold } from './ledger.ts'
+import type { LedgerMetrics } from './ledger-metrics.ts'
+import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
+import { CROSSING_TYPES, entries, readLease, readResolveHead, type Lease } from './replies.ts'
+import { runScript } from './scripts.ts'
+import type { StoreClock } from './store-clock.ts'
+
+const MAX_BATCH = 64
+const SETTLES_COLLECT_MS = 3
+/** The script keeps ids a little longer than this; past it, nobody can say any more whether an id was charged. */
+const GIVE_UP_AFTER_MS = 30 * 60_000
+const SLOWEST_RETRY_MS = 5_000
+
+type Verb = 'settle' | 'free'
+
+interface UnderWay {
+  count: number
+  readonly waiting: (() => void)[]
+}
+
+interface Item {
+  readonly hold: Hold
+  /** Null frees the hold. */
+  readonly charge: Charge | null
+  attempts: number
+}
+
+export interface ResolvingOptions {
+  readonly redis: RedisClient
+  readonly views: OrgViews
+  readonly clock: StoreClock
+  readonly metrics: LedgerMetrics
+  readonly logger: Logger
+  readonly userDayLifeMs: number
+  readonly onResolved: (hold: Hold) => void
+  readonly onCrossings: (org: string) => void
+}
+
+function byPeriod<T>(items: readonly T[], periodNo: (item: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>()
+  for (const item of items) {
+    const group = groups.get(periodNo(item))
+    if (group === undefined) groups.set(periodNo(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+export class Resolving {
+  readonly #options: ResolvingOptions
+  readonly #queues = { settle: new Map<string, GroupCommit<Item>>(), free: new Map<string, GroupCommit<Item>>() }
+  readonly #ofUsers = new Map<string, UnderWay>()
+  #pending = 0
+
+  constructor(options: ResolvingOptions) {
+    this.#options = options
+  }
+
+  /** Settles and frees that the store has not confirmed yet. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  settle(hold: Hold, charge: Charge): void {
+    this.#submit('settle', { hold, charge, attempts: 0 })
+  }
+
+  free(hold: Hold): void {
+    this.#submit('free', { hold, charge: null, attempts: 0 })
+  }
+
+  /** Expires leases that are over; rejects when the store does. */
+  async expire(org: string, leases: readonly string[]): Promise<void> {
+    for (const [periodNo, group] of byPeriod(leases.map(readLease), (lease) => lease.periodNo)) {
+      for (let at = 0; at < group.length; at += MAX_BATCH) {
+        await this.#expireBatch(org, periodNo, group.slice(at, at + MAX_BATCH))
+      }
+    }
+  }
+
+  /** Resolves when what was on its way for this user has been tried; null when nothing is. */
+  underWay(org: string, user: string): Promise<void> | null {
+    const known = this.#ofUsers.get(`${org} ${user}`)
+    return known === undefined ? null : new Promise((resolve) => known.waiting.push(resolve))
+  }
+
+  #submit(verb: Verb, item: Item): void {
+    this.#pending += 1
+    const name = `${item.hold.org} ${item.hold.user}`
+    const known = this.#ofUsers.get(name)
+    if (known === undefined) this.#ofUsers.set(name, { count: 1, waiting: [] })
+    else known.count += 1
+    this.#queueOf(verb, item.hold.org).add(item)
+  }
+
+  #queueOf(verb: Verb, org: string): GroupCommit<Item> {
+    const known = this.#queues[verb].get(org)
+    if (known !== undefined) return known
+    const queue = createGroupCommit<Item>({
+      maxBatch: MAX_BATCH,
+      collect: SETTLES_COLLECT_MS,
+      run: async (items) => {
+        for (const [periodNo, group] of byPeriod(items, (item) => item.hold.periodNo)) {
+          try {
+            if (verb === 'settle') await this.#settleBatch(org, periodNo, group)
+            else await this.#freeBatch(org, periodNo, group)
+          } catch (error) {
+            if (group[0]?.attempts === 0) {
+              this.#options.logger.warn({ err: error, org, verb, holds: group.length }, 'resolving is tried again')
+            }
+            for (const item of group) this.#tryAgain(queue, item, error)
+          }
+        }
+      },
+    })
+    this.#queues[verb].set(org, queue)
+    return queue
+  }
+
+  async #settleBatch(org: string, periodNo: number, items: readonly Item[]): Promise<void> {
+    const account = new AccountKeys(org, periodNo, this.#options.userDayLifeMs)
+    const calls: (string | number)[] = []
+    for (const { hold, charge } of items) {
+      if (charge === null) continue
+      calls.push(
+        hold.id,
+        ...account.places(hold.user, hold.day, hold.id),
+        bucketOf(hold.id),
+        hold.source,
+        charge.model,
+        charge.cost,
+        charge.inputTokens,
+        charge.outputTokens,
+      )
+    }
+    const expireAt = await this.#endOfLife(org)
+    const reply = await this.#timed('settle', items.length, account.keyList(), [...account.args(expireAt), ...calls])
+    this.#noticeCrossings(org, reply.head)
+    items.forEach((item, index) => {
+      this.#noticeSettled(item, String(reply.items[index]))
+      this.#done(item)
+    })
+  }
+
+  async #freeBatch(org: string, periodNo: number, items: readonly Item[]): Promise<void> {
+    const users = new KeyGroup()
+    const buckets = new KeyGroup()
+    const holds = items.flatMap(({ hold }) => [
+      hold.id,
+      hold.user,
+      users.place(keys.user(org, periodNo, hold.user)),
+      buckets.place(keys.resolved(org, bucketOf(hold.id))),
+    ])
+    const keyList = [keys.total(org, periodNo), keys.leases(org), ...users.keys, ...buckets.keys]
+    const reply = await this.#timed('free', items.length, keyList, [periodNo, users.keys.length, ...holds])
+    items.forEach((item, index) => {
+      if (reply.items[index] === 'freed') this.#options.metrics.credits('freed', item.hold.amount)
+      this.#done(item)
+    })
+  }
+
+  async #expireBatch(org: string, periodNo: number, leases: readonly Lease[]): Promise<void> {
+    const account = new AccountKeys(org, periodNo, this.#options.userDayLifeMs)
+    const holds = leases.flatMap((lease) => [
+      lease.holdId,
+      ...account.places(lease.user, lease.day, lease.holdId),
+      lease.day,
+    ])
+    const expireAt = await this.#endOfLife(org)
+    const reply = await this.#timed('expire', leases.length, account.keyList(), [...account.args(expireAt), ...holds])
+    this.#noticeCrossings(org, reply.head)
+    for (const item of reply.items) {
+      const [status, cost, freed] = String(item).split(' ')
+      if (status !== 'expired') continue
+      this.#options.metrics.credits('expired', Number(cost))
+      this.#options.metrics.credits('freed', Number(freed))
+    }
+  }
+
+  async #timed(name: Verb | 'expire', size: number, keyList: string[], args: (string | number)[]) {
+    const started = performance.now()
+    const reply = entries(await runScript(this.#options.redis, name, keyList, args))
+    this.#options.metrics.script(name, (performance.now() - started) / 1_000, size)
+    return reply
+  }
+
+  /** When hashes that a charge creates end: at the open period's end of life, also for an older period's. */
+  async #endOfLife(org: string): Promise<number> {
+    const { views, clock } = this.#options
+    const view = await views.current(org, clock.now())
+    return (view?.period.end ?? clock.now()) + PERIOD_LIFE_MS
+  }
+
+  #noticeCrossings(org: string, head: unknown): void {
+    const { crossings } = readResolveHead(head)
+    let any = false
+    for (const type of CROSSING_TYPES) {
+      if (crossings[type] === 0) continue
+      any = true
+      this.#options.metrics.crossings(type, crossings[type])
+    }
+    if (any) this.#options.onCrossings(org)
+  }
+
+  #noticeSettled({ hold, charge }: Item, status: string): void {
+    if (charge === null) return
+    const { metrics, logger } = this.#options
+    if (status === 'charged' || status === 'late') {
+      metrics.credits('charged', charge.cost)
+      metrics.credits('freed', Math.max(0, hold.amount - charge.cost))
+      if (charge.cost > hold.amount) metrics.holdExceeded()
+    } else if (status.startsWith('corrected ')) {
+      metrics.credits('charged', Number(status.slice('corrected '.length)))
+    } else if (status === 'too_old') {
+      logger.error({ hold, charge }, 'a settle came after its horizon: not charged')
+    }
+  }
+
+  #done(item: Item): void {
+    this.#pending -= 1
+    if (item.attempts === 0) this.#tried(item)
+    this.#options.onResolved(item.hold)
+  }
+
+  /** The item was tried: whoever waits for this user's settles goes on, whatever came of it. */
+  #tried(item: Item): void {
+    const name = `${item.hold.org} ${item.hold.user}`
+    const known = this.#ofUsers.get(name)
+    if (known === undefined) return
+    known.count -= 1
+    if (known.count > 0) return
+    this.#ofUsers.delete(name)
+    for (const goOn of known.waiting) goOn()
+  }
+
+  #tryAgain(queue: GroupCommit<Item>, item: Item, error: unknown): void {
+    if (item.attempts === 0) this.#tried(item)
+    item.attempts += 1
+    const { clock, logger } = this.#options
+    if (clock.now() - bucketOf(item.hold.id) * BUCKET_MS > GIVE_UP_AFTER_MS && item.attempts > 10) {
+      logger.error({ err: error, hold: item.hold, charge: item.charge }, 'a hold could not be resolved in time')
+      this.#done(item)
+      return
+    }
+    const wait = Math.min(100 * 2 ** (item.attempts - 1), SLOWEST_RETRY_MS)
+    setTimeout(() => queue.add(item), wait).unref()
+  }
+}

@@ -1,0 +1,67 @@
+/** The Lua scripts: read from `lua/` at start, with their includes put in, and run by their SHA-1. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { RedisClient } from './connection.ts'
+
+export const SCRIPT_NAMES = [
+  'reserve',
+  'settle',
+  'free',
+  'expire',
+  'renew',
+  'roll',
+  'create-org',
+  'configure',
+] as const
+export type ScriptName = (typeof SCRIPT_NAMES)[number]
+
+interface Script {
+  readonly source: string
+  readonly sha1: string
+}
+
+const LUA_DIR = new URL('../../lua/', import.meta.url)
+const INCLUDE = /^-- @include (\S+)$/gm
+
+function load(name: ScriptName): Script {
+  const body = readFileSync(new URL(`${name}.lua`, LUA_DIR), 'utf8')
+  const source = body.replace(INCLUDE, (_line, file: string) =>
+    readFileSync(new URL(`include/${file}.lua`, LUA_DIR), 'utf8').trimEnd(),
+  )
+  return { source, sha1: createHash('sha1').update(source).digest('hex') }
+}
+
+const scripts = new Map<ScriptName, Script>()
+
+function scriptOf(name: ScriptName): Script {
+  let script = scripts.get(name)
+  if (script === undefined) {
+    script = load(name)
+    scripts.set(name, script)
+  }
+  return script
+}
+
+/** The whole text that the server runs, includes and all. */
+export function scriptSource(name: ScriptName): string {
+  return scriptOf(name).source
+}
+
+/**
+ * Runs a script on the node that holds its keys. The server's cache of scripts may be empty (a restart, SCRIPT FLUSH, a
+ * new node): then, and only then, the whole source is sent, which is safe because NOSCRIPT means that nothing ran.
+ */
+export async function runScript(
+  redis: RedisClient,
+  name: ScriptName,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  const script = scriptOf(name)
+  try {
+    return await redis.evalsha(script.sha1, keys.length, ...keys, ...args)
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    return await redis.eval(script.source, keys.length, ...keys, ...args)
+  }
+}

@@ -1,0 +1,111 @@
+/** Opens the store that the configuration names, and refuses one that could not keep what it is given. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { Cluster, type Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { StartupError } from '../errors.ts'
+import { connect, type RedisClient, type StoreAddress } from './connection.ts'
+import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
+
+export interface Store {
+  /** Decisions go through this one. */
+  readonly redis: RedisClient
+  /** This one only listens. */
+  readonly listener: RedisClient
+  /** Whether the store answers within a second. */
+  answers(): Promise<boolean>
+  /** Closes the connections, and the embedded server last. */
+  stop(): Promise<void>
+}
+
+const WAIT_MS = 30_000
+const POLL_MS = 100
+const ANSWER_MS = 1_000
+const OLDEST_MAJOR = 7
+
+function describe(redis: Config['redis']): string {
+  if (redis.embedded !== undefined) return `the embedded Redis in ${redis.embedded}`
+  if (redis.cluster !== undefined) return `the Redis Cluster at ${redis.cluster.join(', ')}`
+  // The password that a URL may hold goes into no message.
+  return `the Redis at ${(redis.url ?? '').replace(/\/\/[^@/]*@/, '//***@')}`
+}
+
+async function addressOf(
+  redis: Config['redis'],
+  logger: Logger,
+): Promise<{ address: StoreAddress; embedded: EmbeddedRedis | null }> {
+  if (redis.embedded !== undefined) {
+    const embedded = await startEmbeddedRedis(redis.embedded, { log: (message) => logger.warn(message) })
+    return { address: { socketPath: embedded.socketPath }, embedded }
+  }
+  if (redis.cluster !== undefined) return { address: { cluster: redis.cluster }, embedded: null }
+  return { address: { url: redis.url ?? '' }, embedded: null }
+}
+
+async function waitUntilReady(redis: RedisClient, what: string): Promise<void> {
+  const deadline = Date.now() + WAIT_MS
+  let reason = 'it did not answer'
+  while (Date.now() < deadline) {
+    try {
+      await redis.ping()
+      return
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error)
+    }
+    await pause(POLL_MS)
+  }
+  throw new StartupError(`redis: ${what} cannot be reached within 30 s: ${reason}`, 2)
+}
+
+/** One server to ask for what every server of the store should have. */
+function anyNode(redis: RedisClient): Redis {
+  if (!(redis instanceof Cluster)) return redis
+  const [node] = redis.nodes('master')
+  if (node === undefined) throw new StartupError('redis: the cluster has no master', 2)
+  return node
+}
+
+async function checkServer(redis: RedisClient, what: string, logger: Logger): Promise<void> {
+  const node = anyNode(redis)
+  const version = /redis_version:(\S+)/.exec(await node.info('server'))?.[1] ?? 'unknown'
+  if (Number.parseInt(version, 10) < OLDEST_MAJOR) {
+    throw new StartupError(`redis: ${what} is version ${version}; Tollgate needs 7 or later`, 2)
+  }
+  const policy = /maxmemory_policy:(\S+)/.exec(await node.info('memory'))?.[1]
+  if (policy !== undefined && policy !== 'noeviction') {
+    logger.warn(
+      { maxmemoryPolicy: policy },
+      'the store may evict counters when it is full: set maxmemory-policy to noeviction',
+    )
+  }
+}
+
+/** Rejects with a StartupError (exit code 2) when the store cannot be had within 30 s, or is too old. */
+export async function openStore(config: Config['redis'], logger: Logger): Promise<Store> {
+  const what = describe(config)
+  const { address, embedded } = await addressOf(config, logger)
+  const redis = connect(address, 'decide')
+  const listener = connect(address, 'listen')
+  for (const connection of [redis, listener]) {
+    connection.on('error', (error: Error) => logger.debug({ reason: error.message }, 'store connection'))
+  }
+  async function stop(): Promise<void> {
+    redis.disconnect()
+    listener.disconnect()
+    await embedded?.stop()
+  }
+  try {
+    await waitUntilReady(redis, what)
+    await checkServer(redis, what, logger)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    redis,
+    listener,
+    answers: () =>
+      Promise.race([redis.ping().then(() => true), pause(ANSWER_MS, false, { ref: false })]).catch(() => false),
+    stop,
+  }
+}

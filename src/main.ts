@@ -1,0 +1,147 @@
+#!/usr/bin/env node
+/** The command line: serve, check-config, schema, demo. Each command loads only what it needs, so that help is quick. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { StartupError } from './errors.ts'
+
+const USAGE = `Usage: tollgate <command>
+
+  serve --config FILE    run the gateway
+  check-config FILE      check a configuration and say what is wrong with it
+  schema [--out FILE]    print the JSON Schema of the configuration, or write it to FILE
+  demo [--data DIR]      run a demo with a store, a simulated provider and keys, kept in DIR (./data)
+
+  --help                 show this
+  --version              show the version
+
+Exit codes: 0 ok, 1 bad configuration or input, 2 the store or a port cannot be had.
+`
+
+/** Where one key press reaches us twice, from the terminal and from npm, which passes it on, the two arrive together. */
+const SAME_SIGNAL_MS = 200
+
+async function run(argv: readonly string[]): Promise<void> {
+  const [command, ...rest] = argv
+  if (command === undefined) throw new StartupError('no command given; see tollgate --help', 1)
+  switch (command) {
+    case 'serve':
+      return serve(required(options(rest, ['config']), 'config', 'serve --config FILE'))
+    case 'check-config':
+      return checkConfig(rest)
+    case 'schema':
+      return schema(options(rest, ['out'])['out'])
+    case 'demo':
+      return demo(options(rest, ['data'])['data'] ?? 'data')
+    case '--help':
+    case '-h':
+    case 'help':
+      process.stdout.write(USAGE)
+      return
+    case '--version':
+    case '-v':
+      process.stdout.write(`${version()}\n`)
+      return
+    default:
+      throw new StartupError(`unknown command ${command}; see tollgate --help`, 1)
+  }
+}
+
+async function serve(file: string): Promise<void> {
+  const { loadConfig } = await import('./config.ts')
+  const config = loadConfig(file)
+  const { pino } = await import('pino')
+  const { startGateway } = await import('./app.ts')
+  const logger = pino({ level: config.log.level })
+  const gateway = await startGateway(config, { logger })
+  stopOnSignal(() => gateway.stop())
+  logger.info({ dataUrl: gateway.dataUrl, adminUrl: gateway.adminUrl }, 'tollgate is ready')
+}
+
+async function checkConfig(args: readonly string[]): Promise<void> {
+  const [file, ...others] = args
+  if (file === undefined || file.startsWith('-') || others.length > 0) {
+    throw new StartupError('usage: tollgate check-config FILE', 1)
+  }
+  const { loadConfig } = await import('./config.ts')
+  loadConfig(file)
+  process.stdout.write(`${file}: ok\n`)
+}
+
+async function schema(file: string | undefined): Promise<void> {
+  const { publishedSchema } = await import('./config/published.ts')
+  if (file === undefined) {
+    process.stdout.write(publishedSchema())
+    return
+  }
+  try {
+    writeFileSync(file, publishedSchema())
+  } catch (error) {
+    throw new StartupError(
+      `cannot write ${file}: ${error instanceof Error ? error.message : String(error)}`,
+      1,
+    )
+  }
+}
+
+async function demo(dataDir: string): Promise<void> {
+  const { startGateway } = await import('./app.ts')
+  const { startDemo } = await import('./demo/demo.ts')
+  const openaiApiKey = process.env['OPENAI_API_KEY'] ?? ''
+  const running = await startDemo({
+    dataDir,
+    openaiApiKey: openaiApiKey === '' ? null : openaiApiKey,
+    startGateway,
+  })
+  stopOnSignal(() => running.stop())
+  process.stdout.write(running.text(process.stdout.isTTY))
+}
+
+/** SIGTERM or SIGINT stops in good order and exits 0; asked a second time, the process ends at once with 1. */
+function stopOnSignal(stop: () => Promise<void>): void {
+  let askedAt: number | null = null
+  const onSignal = () => {
+    if (askedAt === null) {
+      askedAt = performance.now()
+      stop().then(() => process.exit(0), fail)
+    } else if (performance.now() - askedAt > SAME_SIGNAL_MS) process.exit(1)
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}
+
+/** Reads `--name VALUE` options; anything else is refused. */
+function options<const N extends string>(
+  args: readonly string[],
+  names: readonly N[],
+): Partial<Record<N, string>> {
+  try {
+    const known = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
+    return parseArgs({ args: [...args], options: known, strict: true }).values as Partial<Record<N, string>>
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split('\n')[0] : undefined
+    throw new StartupError(`${message ?? 'bad arguments'}; see tollgate --help`, 1)
+  }
+}
+
+function required<N extends string>(values: Partial<Record<N, string>>, name: N, usage: string): string {
+  const value = values[name]
+  if (value === undefined) throw new StartupError(`usage: tollgate ${usage}`, 1)
+  return value
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+/** What an operator can do something about is one line; anything else is our own mistake and comes with its stack. */
+function fail(error: unknown): never {
+  if (error instanceof StartupError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exit(error.exitCode)
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(1)
+}
+
+run(process.argv.slice(2)).catch(fail)

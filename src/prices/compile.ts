@@ -1,0 +1,173 @@
+/** Makes tariffs: of a table entry of @pydantic/genai-prices, of a model's prices in the configuration. */
+import type { Rates, Tariff } from '../core/tariff.ts'
+import { microcredits } from '../core/units.ts'
+import { toMicrocredits, toRate, unitPrice } from './decimal.ts'
+import type { Millionths, PricedAmount } from './decimal.ts'
+import { meaningOf } from './price-keys.ts'
+import type { TokenKind } from './price-keys.ts'
+
+/**
+ * A model's prices as an operator writes them: USD per million tokens, `perCall` and `webSearch` USD per call. A 0 is on
+ * purpose here, and makes free what it prices.
+ */
+export interface WrittenPrices {
+  readonly input: number
+  readonly cachedInput?: number | undefined
+  readonly cacheWrite?: number | undefined
+  readonly cacheWrite1h?: number | undefined
+  readonly output?: number | undefined
+  readonly audioInput?: number | undefined
+  readonly audioOutput?: number | undefined
+  readonly perCall?: number | undefined
+  readonly webSearch?: number | undefined
+  /** Most output tokens that the model can write. */
+  readonly maxOutput?: number | undefined
+}
+
+/** A price in the table: the same for every context, or by tiers, each of which holds above its `start`. */
+type TablePrice =
+  number | { readonly base: number; readonly tiers: readonly { start: number; price: number }[] }
+/** A table entry's prices in USD by the library's keys, `…_mtok` a million tokens and `…_kcount` a thousand calls. */
+export type TablePrices = Readonly<Record<string, TablePrice | null | undefined>>
+
+type KindPrices = Partial<Record<TokenKind, Millionths>>
+type PriceValue = TablePrices[string]
+
+const MTOK: PricedAmount = 1_000_000
+const KCOUNT: PricedAmount = 1_000
+const ONE: PricedAmount = 1
+
+/**
+ * The tariff of a table entry; null where it is not priced (C7): no price for input, or a price for something that we
+ * cannot count. A 0 in the table is taken for a price that is not known, since nobody wrote it down on purpose.
+ * Throws a RangeError that names model and key for a price that is none.
+ */
+export function compileEntry(model: string, prices: TablePrices, creditsPerUsd: number): Tariff | null {
+  const entries = Object.entries(prices).filter(([, value]) => tierPrices(value).some((price) => price !== 0))
+  if (entries.some(([key]) => meaningOf(key) === 'unknown')) return null
+
+  const priceOf = (key: string, usd: number, per: PricedAmount): Millionths =>
+    unitPrice(usd, per, creditsPerUsd, `${model}.${key}`)
+  const contexts = [0, ...entries.flatMap(([, value]) => tierStarts(value)).map((start) => start + 1)]
+  const tiers: Rates[] = []
+  let pricesOutput = true
+  for (const context of new Set(contexts.sort((a, b) => a - b))) {
+    const kinds: KindPrices = {}
+    for (const [key, value] of entries) {
+      const meaning = meaningOf(key)
+      const usd = priceAt(value, context)
+      if (typeof meaning === 'string' || usd === 0) continue
+      kinds[meaning.tokens] = dearest([kinds[meaning.tokens], priceOf(key, usd, MTOK)])
+    }
+    if (kinds.input === undefined) return null
+    pricesOutput &&= kinds.output !== undefined
+    tiers.push(makeRates(context, kinds.input, kinds))
+  }
+
+  // What is priced by the call has no tiers in a tariff; no table entry has any there, and the dearest would be safe.
+  const calls = (meaning: 'per-call' | 'web-search'): Millionths =>
+    dearest(
+      entries
+        .filter(([key]) => meaningOf(key) === meaning)
+        .flatMap(([key, value]) => tierPrices(value).map((usd) => priceOf(key, usd, KCOUNT))),
+    )
+  const webSearch = calls('web-search')
+  const [first, ...others] = tiers
+  if (first === undefined) return null
+  return {
+    model,
+    tiers: [first, ...others],
+    perCall: microcredits(toMicrocredits(calls('per-call'))),
+    webSearch: webSearch === 0n ? null : toRate(webSearch),
+    pricesOutput,
+    maxOutput: null,
+  }
+}
+
+/** The tariff of prices from the configuration. Throws a RangeError that names `key` and the field for what is no price. */
+export function compileWritten(
+  model: string,
+  prices: WrittenPrices,
+  creditsPerUsd: number,
+  key: string,
+): Tariff {
+  const { maxOutput = null } = prices
+  if (maxOutput !== null && !(Number.isSafeInteger(maxOutput) && maxOutput > 0)) {
+    throw new RangeError(`${key}.maxOutput: not a number of tokens: ${maxOutput}`)
+  }
+  const price = (
+    field: Exclude<keyof WrittenPrices, 'maxOutput'>,
+    per: PricedAmount,
+  ): Millionths | undefined => {
+    const usd = prices[field]
+    return usd === undefined ? undefined : unitPrice(usd, per, creditsPerUsd, `${key}.${field}`)
+  }
+  const kinds: KindPrices = {}
+  for (const kind of TOKEN_KINDS) {
+    const written = price(kind, MTOK)
+    if (written !== undefined) kinds[kind] = written
+  }
+  const webSearch = price('webSearch', ONE)
+  return {
+    model,
+    tiers: [makeRates(0, unitPrice(prices.input, MTOK, creditsPerUsd, `${key}.input`), kinds)],
+    perCall: microcredits(toMicrocredits(price('perCall', ONE) ?? 0n)),
+    webSearch: webSearch === undefined ? null : toRate(webSearch),
+    pricesOutput: kinds.output !== undefined,
+    maxOutput,
+  }
+}
+
+const TOKEN_KINDS: readonly TokenKind[] = [
+  'input',
+  'cachedInput',
+  'cacheWrite',
+  'cacheWrite1h',
+  'audioInput',
+  'output',
+  'audioOutput',
+]
+
+/**
+ * Fills in what has no price of its own. A cache write with a price of its own but none for the lifetime of an hour is
+ * taken at twice the input, as Anthropic prices it: the tables of Google, AWS and OpenRouter list Claude without
+ * that price. Output without a price must not be asked for (C7); should it be reported, it is not free either.
+ */
+function makeRates(fromContext: number, input: Millionths, kinds: KindPrices): Rates {
+  const cacheWrite = kinds.cacheWrite ?? input
+  const output = kinds.output ?? input
+  const anHour = kinds.cacheWrite === undefined ? cacheWrite : dearest([2n * input, cacheWrite])
+  return {
+    fromContext,
+    input: toRate(input),
+    cachedInput: toRate(kinds.cachedInput ?? input),
+    cacheWrite: toRate(cacheWrite),
+    cacheWrite1h: toRate(kinds.cacheWrite1h ?? anHour),
+    audioInput: toRate(kinds.audioInput ?? input),
+    output: toRate(output),
+    audioOutput: toRate(kinds.audioOutput ?? output),
+  }
+}
+
+function dearest(prices: readonly (Millionths | undefined)[]): Millionths {
+  return prices.reduce<Millionths>((most, price) => (price !== undefined && price > most ? price : most), 0n)
+}
+
+/** Every price that the value holds, of the base first. */
+function tierPrices(value: PriceValue): readonly number[] {
+  if (value === undefined || value === null) return [0]
+  return typeof value === 'number' ? [value] : [value.base, ...value.tiers.map((tier) => tier.price)]
+}
+
+function tierStarts(value: PriceValue): readonly number[] {
+  return typeof value === 'object' && value !== null ? value.tiers.map((tier) => tier.start) : []
+}
+
+/** The library's rule: the tier with the highest start that the context exceeds, else the base. */
+function priceAt(value: PriceValue, context: number): number {
+  if (value === undefined || value === null) return 0
+  if (typeof value === 'number') return value
+  return [...value.tiers]
+    .sort((a, b) => a.start - b.start)
+    .reduce((price, tier) => (context > tier.start ? tier.price : price), value.base)
+}

@@ -1,0 +1,56 @@
+/**
+ * From prices as people write them to exact integers. A number's shortest decimal form is what was written down, so the
+ * arithmetic starts from that text, in BigInt: `0.075 × 100` is 7.5 here and 7.499999999999999 in doubles.
+ */
+import { MAX_CALL_COST, MICROCREDITS_PER_CREDIT } from '../core/units.ts'
+import type { Rate } from '../core/tariff.ts'
+
+/** Millionths of a microcredit, for one unit of what is priced. */
+export type Millionths = bigint
+
+/** What a price in a table is for: a million tokens, a thousand calls, one call. */
+export type PricedAmount = 1_000_000 | 1_000 | 1
+
+const MILLIONTHS = 1_000_000n
+const DECIMAL = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/
+
+interface Decimal {
+  readonly digits: bigint
+  /** The value is `digits / 10^scale`; negative for numbers such as 1e21. */
+  readonly scale: number
+}
+
+/**
+ * The price of one unit in millionths of a microcredit, rounded up where it does not fit exactly.
+ * Throws a RangeError that names `key` where the price is negative, not finite, or beyond what a call can be charged.
+ */
+export function unitPrice(usd: number, per: PricedAmount, creditsPerUsd: number, key: string): Millionths {
+  const price = toDecimal(usd, key)
+  const factor = toDecimal(creditsPerUsd, 'creditsPerUsd')
+  const perCredit = BigInt(MICROCREDITS_PER_CREDIT) * MILLIONTHS
+  const scale = price.scale + factor.scale
+  const numerator = price.digits * factor.digits * perCredit * 10n ** BigInt(Math.max(-scale, 0))
+  const denominator = BigInt(per) * 10n ** BigInt(Math.max(scale, 0))
+  const exact = (numerator + denominator - 1n) / denominator
+  if (exact > BigInt(MAX_CALL_COST) * MILLIONTHS) throw new RangeError(`${key}: the price ${usd} is too high`)
+  return exact
+}
+
+/** The price as a rate; twice the highest unit price is still cut to the most that a call can cost. */
+export function toRate(price: Millionths): Rate {
+  const most = BigInt(MAX_CALL_COST) * MILLIONTHS
+  const cut = price > most ? most : price
+  return { whole: Number(cut / MILLIONTHS), millionths: Number(cut % MILLIONTHS) }
+}
+
+/** The price in whole microcredits, rounded up. */
+export function toMicrocredits(price: Millionths): number {
+  return Number((price + MILLIONTHS - 1n) / MILLIONTHS)
+}
+
+function toDecimal(value: number, key: string): Decimal {
+  const match = Number.isFinite(value) ? DECIMAL.exec(String(value)) : null
+  if (match === null) throw new RangeError(`${key}: not a price: ${value}`)
+  const [, whole = '', fraction = '', exponent = '0'] = match
+  return { digits: BigInt(whole + fraction), scale: fraction.length - Number(exponent) }
+}

@@ -1,0 +1,53 @@
+/** What the steps of a call hand on to each other. */
+import type { Dispatcher } from 'undici'
+import type { Source } from '../core/policy.ts'
+import type { Tariff } from '../core/tariff.ts'
+import type { Microcredits } from '../core/units.ts'
+import type { CallShape, Family, Reading } from '../families/family.ts'
+
+/** An upstream as a call sees it. */
+export interface UpstreamTarget {
+  readonly name: string
+  readonly family: Family
+  readonly dispatcher: Dispatcher
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** Path that the upstream's URL itself has, without a slash at its end. */
+  readonly basePath: string
+  readonly host: string
+  /** The provider's own key, where the configuration has one. */
+  readonly apiKey: string | null
+  readonly priceProvider: string | null
+  readonly timeouts: { readonly firstByteMs: number; readonly idleMs: number }
+}
+
+/** Who pays for a call. */
+export interface Caller {
+  readonly org: string
+  readonly user: string
+  readonly source: Source
+  /** Whether the key is an app's, which may enroll users where the organization allows it. */
+  readonly app: boolean
+}
+
+/** A call with its prices. */
+export interface PricedCall {
+  readonly shape: CallShape
+  readonly tariff: Tariff
+  readonly worstCase: Microcredits
+  readonly strictWorstCase: Microcredits | null
+  readonly promptPrice: Microcredits
+}
+
+/** How the exchange with the upstream ended. */
+export interface Outcome {
+  /** Whether any byte of the request may have reached the upstream. */
+  readonly sent: boolean
+  /** Status of the upstream's answer; null where none came. */
+  readonly status: number | null
+  /** Whether the answer came to its proper end. */
+  readonly complete: boolean
+  readonly reading: Reading | null
+  readonly clientGone: boolean
+  readonly failure: 'unreachable' | 'timeout' | 'broken' | null
+}

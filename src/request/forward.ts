@@ -1,0 +1,184 @@
+/**
+ * Sends the call to the upstream and its answer to the client, chunk by chunk and unchanged, with back-pressure, while a
+ * meter reads along. Ends in exactly one Outcome, whatever breaks on either side.
+ */
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import { EventFilter } from '../core/event-filter.ts'
+import { parseJson } from '../core/text.ts'
+import type { CallShape } from '../families/family.ts'
+import type { Outcome, UpstreamTarget } from './call.ts'
+import type { Drains } from './drain.ts'
+import { clientHeaders } from './headers.ts'
+import type { Meter } from './meter.ts'
+
+export interface ForwardOptions {
+  readonly target: UpstreamTarget
+  readonly shape: CallShape
+  /** Path and query at the upstream. */
+  readonly path: string
+  readonly headers: string[]
+  /** Headers of our own on the answer, as a flat list. */
+  readonly ownHeaders: readonly string[]
+  readonly response: ServerResponse
+  readonly drains: Drains
+  readonly createMeter: (contentType: string) => Meter
+  /** The upstream's first byte has come. */
+  readonly onFirstByte: () => void
+}
+
+export function forward(options: ForwardOptions): Promise<Outcome> {
+  return new Promise((resolve) => {
+    new Exchange(options, resolve).start()
+  })
+}
+
+const CLIENT_GONE = new Error('the client went away')
+const DRAINED_ENOUGH = new Error('the client went away, and the usage report did not come in time')
+
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #options: ForwardOptions
+  readonly #resolve: (outcome: Outcome) => void
+  readonly #response: ServerResponse
+  #controller: Dispatcher.DispatchController | null = null
+  #sent = false
+  #status: number | null = null
+  #meter: Meter | null = null
+  #filter: EventFilter | null = null
+  #clientGone = false
+  #drainTimer: NodeJS.Timeout | null = null
+  #drainedBytes = 0
+  #done = false
+
+  constructor(options: ForwardOptions, resolve: (outcome: Outcome) => void) {
+    this.#options = options
+    this.#resolve = resolve
+    this.#response = options.response
+  }
+
+  start(): void {
+    const { target, path, headers, shape } = this.#options
+    this.#response.on('close', this.#onClientClose)
+    this.#response.on('drain', this.#onClientDrain)
+    target.dispatcher.dispatch(
+      {
+        origin: target.origin,
+        method: 'POST',
+        path,
+        headers,
+        body: shape.body,
+        headersTimeout: target.timeouts.firstByteMs,
+        bodyTimeout: target.timeouts.idleMs,
+      },
+      this,
+    )
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // Nothing has been written yet: a client that left while we waited for a connection costs nothing.
+    if (this.#clientGone) controller.abort(CLIENT_GONE)
+    else this.#sent = true
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusMessage?: string,
+  ): void {
+    if (status < 200) return
+    this.#status = status
+    this.#options.onFirstByte()
+    const contentType = headers['content-type'] ?? ''
+    const isStream = contentType.includes('text/event-stream')
+    const plain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity'
+    this.#meter = this.#options.createMeter(contentType)
+    if (this.#options.shape.hidesUsageEvent && isStream && plain) {
+      const { family } = this.#options.target
+      this.#filter = new EventFilter('"usage"', (data) => family.isUsageEvent(parseJson(data)))
+    }
+    if (this.#clientGone) return
+    const raw = controller.rawHeaders
+    const kept = clientHeaders(Array.isArray(raw) ? raw : [], this.#options.ownHeaders, this.#filter === null)
+    try {
+      if (statusMessage === undefined || statusMessage === '') this.#response.writeHead(status, kept)
+      else this.#response.writeHead(status, statusMessage, kept)
+    } catch (error) {
+      // A header that HTTP does not allow.
+      controller.abort(error instanceof Error ? error : new Error(String(error)))
+      return
+    }
+    if (isStream) this.#response.flushHeaders()
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#meter?.push(chunk)
+    if (this.#clientGone) {
+      this.#drainedBytes += chunk.length
+      if (this.#drainedBytes > this.#options.drains.limits.bytes) controller.abort(DRAINED_ENOUGH)
+      return
+    }
+    const passed = this.#filter === null ? chunk : this.#filter.push(chunk)
+    if (passed.length > 0 && !this.#response.write(passed)) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    if (!this.#clientGone) {
+      const rest = this.#filter?.finish()
+      if (rest === undefined || rest.length === 0) this.#response.end()
+      else this.#response.end(rest)
+    }
+    this.#finish(true, null)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#finish(false, failureOf(error, this.#sent))
+    // A break is passed on as one: an answer that merely ended would look whole.
+    if (this.#response.headersSent && !this.#clientGone) this.#response.destroy()
+  }
+
+  readonly #onClientDrain = (): void => {
+    this.#controller?.resume()
+  }
+
+  readonly #onClientClose = (): void => {
+    if (this.#done || this.#response.writableFinished) return
+    this.#clientGone = true
+    if (!this.#sent) return
+    const { drains } = this.#options
+    if (!drains.enter()) {
+      this.#controller?.abort(DRAINED_ENOUGH)
+      return
+    }
+    this.#drainTimer = setTimeout(() => this.#controller?.abort(DRAINED_ENOUGH), drains.limits.ms)
+    this.#controller?.resume()
+  }
+
+  #finish(complete: boolean, failure: Outcome['failure']): void {
+    if (this.#done) return
+    this.#done = true
+    this.#response.off('close', this.#onClientClose)
+    this.#response.off('drain', this.#onClientDrain)
+    if (this.#drainTimer !== null) {
+      clearTimeout(this.#drainTimer)
+      this.#options.drains.leave()
+    }
+    this.#resolve({
+      sent: this.#sent,
+      status: this.#status,
+      complete,
+      reading: this.#meter?.end() ?? null,
+      clientGone: this.#clientGone,
+      failure,
+    })
+  }
+}
+
+function failureOf(error: Error, sent: boolean): Outcome['failure'] {
+  const code = 'code' in error ? error.code : ''
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return 'timeout'
+  }
+  return sent ? 'broken' : 'unreachable'
+}

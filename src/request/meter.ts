@@ -1,0 +1,55 @@
+/** Reads usage off an answer as it goes by (C2, C5): one pass, nothing held back. */
+import { EventStream } from '../core/event-stream.ts'
+import { JsonFields } from '../core/json-fields.ts'
+import type { Usage } from '../core/tariff.ts'
+import { parseJson } from '../core/text.ts'
+import type { Family, MeteredRoute, Reading } from '../families/family.ts'
+
+export interface Meter {
+  push(chunk: Buffer): void
+  /** What the answer told, whether it came to its end or not. */
+  end(): Reading
+}
+
+/** A meter for an answer of this content type. Never throws: what cannot be read counts as missing. */
+export function createMeter(family: Family, route: MeteredRoute, contentType: string): Meter {
+  const isStream = contentType.includes('text/event-stream')
+  const fields = new JsonFields({
+    paths: [...family.usagePaths, ...family.modelPaths],
+    textKeys: isStream ? route.textKeys.stream : route.textKeys.whole,
+  })
+  let usage: Usage | null = null
+  let model: string | null = null
+
+  function take(): void {
+    if (fields.captured.size === 0) return
+    for (const path of family.usagePaths) {
+      const report = fields.captured.get(path)
+      if (report !== undefined) usage = family.readUsage(parseJson(report)) ?? usage
+    }
+    for (const path of family.modelPaths) {
+      const name = parseJson(fields.captured.get(path) ?? 'null')
+      if (typeof name === 'string') model = name
+    }
+  }
+
+  const events = new EventStream({
+    data: (chunk, from, to) => fields.push(chunk, from, to),
+    end: () => {
+      take()
+      fields.reset()
+    },
+  })
+
+  return {
+    push: (chunk) => {
+      if (isStream) events.push(chunk)
+      else fields.push(chunk, 0, chunk.length)
+    },
+    end: () => {
+      if (isStream) events.finish()
+      else take()
+      return { usage, model, textBytes: fields.textBytes }
+    },
+  }
+}

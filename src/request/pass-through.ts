@@ -1,0 +1,109 @@
+/**
+ * Routes that cost nothing (model lists), carried by @fastify/http-proxy. Only exact paths pass, as they stand on the wire:
+ * nothing is decoded, so nothing can mean one thing here and another at the provider.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+import { isRefusal, refuse, type Refusal } from '../errors.ts'
+import type { Caller, UpstreamTarget } from './call.ts'
+import { clientHeaders, upstreamHeaders } from './headers.ts'
+import { forwardableQuery } from './identify.ts'
+
+export interface PassThroughOptions {
+  readonly target: UpstreamTarget
+  readonly prefix: string
+  /** The upstream's URL without a slash at its end. */
+  readonly url: string
+  readonly dispatcher: Dispatcher
+  readonly identify: (headers: IncomingHttpHeaders, url: string) => Promise<Caller | Refusal>
+  /** A removed user fails at the very next call, whatever a cache says (A4). */
+  readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
+  readonly requestIdOf: (request: FastifyRequest) => string
+  readonly refuse: (request: FastifyRequest, reply: FastifyReply, refusal: Refusal) => void
+}
+
+function pathOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark === -1 ? url : url.slice(0, mark)
+}
+
+/** Answers every path below the prefix that is not metered: passes the free ones on, refuses all others. */
+export async function registerPassThrough(app: FastifyInstance, options: PassThroughOptions): Promise<void> {
+  const { target, prefix, url } = options
+
+  async function admit(request: FastifyRequest): Promise<Refusal | null> {
+    const path = pathOf(request.raw.url ?? '').slice(prefix.length)
+    const allowed = target.family.free.some((route) => route.method === request.method && route.path.test(path))
+    if (!allowed) return routeNotAllowed(request.method, path)
+    const caller = await options.identify(request.headers, request.raw.url ?? '')
+    if (isRefusal(caller)) return caller
+    const member = await options.isMember(caller)
+    if (typeof member === 'object') return member
+    return member ? null : refuse('unknown_user', `The organization has no member '${caller.user}'.`)
+  }
+
+  await app.register(httpProxy, {
+    upstream: url,
+    prefix,
+    rewritePrefix: target.basePath,
+    // Without an Agent of our own, the upstream's certificate would not be verified.
+    undici: options.dispatcher,
+    disableRequestLogging: true,
+    // A tunnel would be unmetered.
+    websocket: false,
+    httpMethods: ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'],
+    // By default one GET that gets 503 reaches the upstream eleven times.
+    retryMethods: [],
+    preHandler: (request, reply, next) => {
+      admit(request).then(
+        (refusal) => (refusal === null ? next() : options.refuse(request, reply, refusal)),
+        (error: unknown) => next(error instanceof Error ? error : new Error(String(error))),
+      )
+    },
+    replyOptions: {
+      retryDelay: () => null,
+      queryString: (_search, reqUrl) => forwardableQuery(reqUrl).slice(1),
+      rewriteRequestHeaders: (request) => pairsToObject(upstreamHeaders(request.headers, target)),
+      rewriteHeaders: (headers, request) => {
+        const own = request === undefined ? [] : ['x-request-id', options.requestIdOf(request as FastifyRequest)]
+        return pairsToObject(clientHeaders(objectToPairs(headers), own, true))
+      },
+      onError: (reply, { error }) => {
+        const timedOut = 'code' in error && String(error.code).includes('TIMEOUT')
+        const refusal = timedOut
+          ? refuse('upstream_timeout', 'The provider did not answer in time.')
+          : refuse('upstream_unreachable', 'The provider could not be reached.')
+        options.refuse(reply.request as FastifyRequest, reply as FastifyReply, refusal)
+      },
+    },
+  })
+}
+
+export function routeNotAllowed(method: string, path: string): Refusal {
+  return refuse(
+    'route_not_allowed',
+    `${method} ${path.slice(0, 200)} is not allowed: nothing is known about its price. An operator can allow it at a flat price, as a route with creditsPerCall of an upstream of family generic.`,
+  )
+}
+
+function pairsToObject(pairs: readonly string[]): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {}
+  for (let at = 0; at + 1 < pairs.length; at += 2) {
+    const name = String(pairs[at])
+    const value = String(pairs[at + 1])
+    const known = headers[name]
+    headers[name] = known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value]
+  }
+  return headers
+}
+
+function objectToPairs(headers: Readonly<Record<string, string | string[] | number | undefined>>): string[] {
+  const pairs: string[] = []
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) continue
+    for (const item of Array.isArray(value) ? value : [value]) pairs.push(name, String(item))
+  }
+  return pairs
+}

@@ -1,0 +1,187 @@
+/**
+ * The path of a metered call: identify → price → reserve → forward → meter → settle. Each step stands in a file of its
+ * own and knows none of the others; this file is their table of contents.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isRefusal, refuse, type Refusal } from '../errors.ts'
+import type { MeteredRoute } from '../families/family.ts'
+import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
+import type { Logger } from 'pino'
+import type { Metrics, RequestOutcome } from '../metrics.ts'
+import type { PriceBook } from '../prices/price-book.ts'
+import type { Caller, Outcome, PricedCall, UpstreamTarget } from './call.ts'
+import type { Drains } from './drain.ts'
+import { forward } from './forward.ts'
+import { standingHeaders, upstreamHeaders } from './headers.ts'
+import { forwardableQuery, identify, type LookUp } from './identify.ts'
+import { createMeter } from './meter.ts'
+import { price } from './price.ts'
+import { outcomeOf, writeRefusal } from './refusal.ts'
+import { reserve, type Admission } from './reserve.ts'
+import { settle } from './settle.ts'
+
+export interface PipelineOptions {
+  readonly lookUp: LookUp
+  readonly book: PriceBook
+  readonly ledger: Ledger
+  readonly drains: Drains
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly maxConcurrent: number
+  /** Whether new calls are still taken (SIGTERM). */
+  readonly stopping: () => boolean
+}
+
+/** One call on its way, from its headers to the end of its answer. */
+export interface Call {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly target: UpstreamTarget
+  readonly route: MeteredRoute
+  readonly requestId: string
+  /** When the call arrived (`performance.now()`). */
+  readonly startedMs: number
+  caller: Caller | null
+}
+
+/** The connection is closed after the answer once the process is stopping, so that clients move on. */
+function ownHeaders(call: Call, stopping: boolean): string[] {
+  return stopping ? ['x-request-id', call.requestId, 'connection', 'close'] : ['x-request-id', call.requestId]
+}
+
+function outcomeOfExchange(outcome: Outcome): RequestOutcome {
+  if (outcome.clientGone) return 'client_gone'
+  if (outcome.failure !== null || (outcome.status ?? 500) >= 500) return 'upstream_error'
+  return 'ok'
+}
+
+export class Pipeline {
+  readonly #options: PipelineOptions
+  #inFlight = 0
+  #openStreams = 0
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  get openStreams(): number {
+    return this.#openStreams
+  }
+
+  /** Who calls, before the body is read. Resolves to false when the call was answered with a refusal. */
+  async arrive(call: Call): Promise<boolean> {
+    const { stopping, maxConcurrent, lookUp } = this.#options
+    if (stopping()) {
+      this.refuse(call, refuse('shutting_down', 'This gateway is stopping. Try again: another one will answer.'))
+      return false
+    }
+    if (this.#inFlight >= maxConcurrent) {
+      this.refuse(call, refuse('overloaded', 'Too many calls are in flight here. Try again in a moment.'))
+      return false
+    }
+    const { request } = call
+    const caller = await this.#withStore(() => identify(lookUp, request.headers, request.url ?? ''))
+    if (isRefusal(caller)) {
+      this.refuse(call, caller)
+      return false
+    }
+    call.caller = caller
+    return true
+  }
+
+  /** Everything after that. Never rejects. */
+  async handle(call: Call, body: Buffer): Promise<void> {
+    const { caller } = call
+    if (caller === null) throw new Error('a call is identified before it is handled')
+    this.#inFlight += 1
+    try {
+      const refusal = await this.#run(call, caller, body)
+      if (refusal !== null) this.refuse(call, refusal)
+    } catch (error) {
+      this.#options.logger.error({ err: error, requestId: call.requestId }, 'a call failed inside the gateway')
+      call.response.destroy()
+    } finally {
+      this.#inFlight -= 1
+    }
+  }
+
+  /** Answers a call with a refusal, and counts it. */
+  refuse(call: Call, refusal: Refusal): void {
+    const { metrics, stopping } = this.#options
+    const { target, requestId, response } = call
+    const outcome = outcomeOf(refusal.code)
+    metrics.request(target.name, target.family.name, outcome)
+    if (outcome === 'denied' || refusal.code === 'credits_in_flight') metrics.denial(refusal.code)
+    writeRefusal(response, target.family, refusal, ownHeaders(call, stopping()), requestId)
+  }
+
+  /** The steps; a refusal where one of them ends the call before it is forwarded. */
+  async #run(call: Call, caller: Caller, body: Buffer): Promise<Refusal | null> {
+    const { book, ledger, metrics } = this.#options
+    const { target, route } = call
+    const { name, family, priceProvider } = target
+
+    const shape = route.inspect(body)
+    if (isRefusal(shape)) return shape
+    const priced = price(book, priceProvider, shape)
+    if (isRefusal(priced)) return priced
+    const admission = await this.#withStore(() => reserve(ledger, caller, priced))
+    if (isRefusal(admission)) return admission
+    if (call.response.destroyed) {
+      ledger.free(admission.hold)
+      metrics.request(name, family.name, 'client_gone')
+      return null
+    }
+    const outcome = await this.#exchange(call, priced, admission)
+    settle(ledger, book, priceProvider, admission.hold, priced, outcome)
+    this.#answerFailure(call, outcome)
+    metrics.request(name, family.name, outcomeOfExchange(outcome))
+    return null
+  }
+
+  async #exchange(call: Call, priced: PricedCall, admission: Admission): Promise<Outcome> {
+    const { drains, metrics, stopping } = this.#options
+    const { target, route, request, response } = call
+    const { shape } = priced
+    const sentMs = performance.now()
+    if (shape.stream) this.#openStreams += 1
+    const outcome = await forward({
+      target,
+      shape,
+      path: target.basePath + route.path + forwardableQuery(request.url ?? ''),
+      headers: upstreamHeaders(request.headers, target),
+      ownHeaders: [...ownHeaders(call, stopping()), ...standingHeaders(admission.decision)],
+      response,
+      drains,
+      createMeter: (contentType) => createMeter(target.family, route, contentType),
+      onFirstByte: () => metrics.overhead((sentMs - call.startedMs) / 1_000),
+    })
+    if (shape.stream) this.#openStreams -= 1
+    metrics.upstream(target.name, (performance.now() - sentMs) / 1_000)
+    return outcome
+  }
+
+  #answerFailure(call: Call, outcome: Outcome): void {
+    if (outcome.failure === null || outcome.clientGone || call.response.headersSent) return
+    const refusal =
+      outcome.failure === 'timeout'
+        ? refuse('upstream_timeout', 'The provider did not answer in time.')
+        : refuse('upstream_unreachable', 'The provider could not be reached, or broke off before it answered.')
+    writeRefusal(call.response, call.target.family, refusal, ownHeaders(call, this.#options.stopping()), call.requestId)
+  }
+
+  /** Runs a step that talks to the store; what the store does not answer becomes a refusal (D1). */
+  async #withStore<T extends object>(step: () => Promise<T>): Promise<T | Refusal> {
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#options.logger.warn({ reason: error.message }, 'the credit store did not answer')
+      return refuse('credit_store_unavailable', 'The credit store cannot be reached right now. Try again in a moment.')
+    }
+  }
+}

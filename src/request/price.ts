@@ -1,0 +1,51 @@
+/** What the call can cost at most, and what its prompt costs (C2, C4, C6, C7). */
+import { promptPrice, worstCase, type CallSize, type Tariff } from '../core/tariff.ts'
+import { refuse, type Refusal } from '../errors.ts'
+import type { CallShape } from '../families/family.ts'
+import type { PriceBook } from '../prices/price-book.ts'
+import type { PricedCall } from './call.ts'
+
+/** What a model without a known maximum is taken to write at most. */
+const DEFAULT_MAX_OUTPUT = 8_192
+/** Products beyond this are as good as unbounded, and keep every sum exact. */
+const MAX_OUTPUT_TOKENS = 1_000_000_000
+
+/** The size of a call with so many prompt tokens. */
+export function sizeOf(shape: CallShape, promptTokens: number, outputPerChoice: number): CallSize {
+  return {
+    promptTokens,
+    audioTokens: shape.audioTokens,
+    outputTokens: shape.generates ? Math.min(outputPerChoice * shape.choices, MAX_OUTPUT_TOKENS) : 0,
+    webSearches: 0,
+    // A provider that caches on its own may bill any of the prompt as written to its cache.
+    cacheWrites: '5m',
+    audioOutput: shape.audioOutput,
+  }
+}
+
+function strictWorstCase(shape: CallShape, tariff: Tariff): PricedCall['strictWorstCase'] {
+  const output = shape.maxOutput ?? tariff.maxOutput
+  if (shape.promptTokensBound === null || (shape.generates && output === null)) return null
+  return worstCase(tariff, sizeOf(shape, shape.promptTokensBound, output ?? 0))
+}
+
+/** Finds the model's price; a refusal where it has none (C7). */
+export function price(book: PriceBook, provider: string | null, shape: CallShape): PricedCall | Refusal {
+  const tariff = book.find(provider, shape.model)
+  if (tariff === null || (shape.generates && !tariff.pricesOutput)) {
+    return refuse(
+      'model_not_priced',
+      `The model '${shape.model}' has no price here, so it cannot be used. An operator can add one under prices.models.`,
+      { param: 'model' },
+    )
+  }
+  const output = shape.maxOutput ?? tariff.maxOutput ?? DEFAULT_MAX_OUTPUT
+  const size = sizeOf(shape, shape.promptTokens, output)
+  return {
+    shape,
+    tariff,
+    worstCase: worstCase(tariff, size),
+    strictWorstCase: strictWorstCase(shape, tariff),
+    promptPrice: promptPrice(tariff, size),
+  }
+}

@@ -1,0 +1,63 @@
+/** Writes a refusal to the client, in the format of the API that was called (E2). */
+import type { ServerResponse } from 'node:http'
+import { ERRORS, type ErrorCode, type Refusal } from '../errors.ts'
+import type { Family } from '../families/family.ts'
+import type { RequestOutcome } from '../metrics.ts'
+
+/** Headers and body of a refusal. A 402 tells the SDKs not to try again, and never when to. */
+export function writeRefusal(
+  response: ServerResponse,
+  family: Pick<Family, 'refusalBody'>,
+  refusal: Refusal,
+  ownHeaders: readonly string[],
+  requestId: string,
+): void {
+  if (response.headersSent || response.destroyed) return
+  const { contentType, body } = family.refusalBody(refusal, requestId)
+  const { status } = ERRORS[refusal.code]
+  const headers = [
+    'content-type',
+    contentType,
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'cache-control',
+    'no-store',
+    ...ownHeaders,
+  ]
+  if (refusal.retryAfterSeconds !== null) headers.push('retry-after', String(refusal.retryAfterSeconds))
+  if (status === 402) headers.push('x-should-retry', 'false')
+  response.writeHead(status, headers)
+  response.end(body)
+}
+
+/** How a refused call is counted. */
+export function outcomeOf(code: ErrorCode): RequestOutcome {
+  switch (code) {
+    case 'user_credit_limit_reached':
+    case 'request_exceeds_credit_limit':
+      return 'denied'
+    case 'credits_in_flight':
+    case 'overloaded':
+    case 'shutting_down':
+      return 'busy'
+    case 'invalid_api_key':
+    case 'user_required':
+    case 'unknown_user':
+    case 'user_not_allowed':
+    case 'source_not_allowed':
+      return 'unauthorized'
+    case 'credit_store_unavailable':
+      return 'store_down'
+    case 'upstream_unreachable':
+    case 'upstream_timeout':
+      return 'upstream_error'
+    case 'model_not_priced':
+    case 'unsupported_option':
+    case 'unbounded_request':
+    case 'invalid_request':
+    case 'body_too_large':
+    case 'unsupported_encoding':
+    case 'route_not_allowed':
+      return 'rejected'
+  }
+}

@@ -1,0 +1,79 @@
+/** Holds the call's credits, or words the refusal (C3, E1–E3). */
+import { explain, type CreditRefusal } from '../core/explanation.ts'
+import { largestOutput } from '../core/tariff.ts'
+import { NOTHING, type Microcredits } from '../core/units.ts'
+import { refuse, type Refusal } from '../errors.ts'
+import type { Decision, Hold, Ledger } from '../ledger/ledger.ts'
+import type { Caller, PricedCall } from './call.ts'
+import { sizeOf } from './price.ts'
+
+export interface Admission {
+  readonly hold: Hold
+  readonly decision: Decision
+}
+
+/** Rejects with StoreUnavailable (D1). */
+export async function reserve(ledger: Ledger, caller: Caller, call: PricedCall): Promise<Admission | Refusal> {
+  const { worstCase, strictWorstCase, promptPrice, tariff } = call
+  const result = await ledger.reserve({
+    org: caller.org,
+    user: caller.user,
+    source: caller.source,
+    model: tariff.model,
+    worstCase,
+    strictWorstCase,
+    promptPrice,
+    mayEnroll: caller.app,
+  })
+  switch (result.status) {
+    case 'reserved':
+      return result
+    case 'denied':
+      return creditRefusal({ code: 'user_credit_limit_reached' }, call, result.decision)
+    case 'too_large':
+      return creditRefusal(tooLarge(call, result.decision), call, result.decision)
+    case 'busy':
+      return creditRefusal({ code: 'credits_in_flight' }, call, result.decision)
+    case 'unbounded':
+      return unbounded(call)
+    case 'unknown_user':
+      return refuse('unknown_user', `The organization has no member '${caller.user}'.`)
+    case 'unknown_org':
+      return refuse('invalid_api_key', 'The organization of this API key does not exist any more.')
+  }
+}
+
+function creditRefusal(refusal: CreditRefusal, call: PricedCall, decision: Decision): Refusal {
+  const { standing, period, timezone, explanation } = decision
+  // The larger of the two is what a strict organization asks for, which is the only one where `required` refuses.
+  const required = refusal.code === 'request_exceeds_credit_limit' ? (call.strictWorstCase ?? call.worstCase) : call.worstCase
+  const message = explain(refusal, { standing, required, resetsAt: period.end, timezone, explanation })
+  return refuse(refusal.code, message, {
+    resetsAt: period.end,
+    facts: explanation.hideAmounts ? null : { ...standing, limit: standing.limit ?? NOTHING, required },
+  })
+}
+
+function tooLarge(call: PricedCall, decision: Decision): CreditRefusal {
+  const { shape, tariff } = call
+  const { limit, counted } = decision.standing
+  const left = Math.max(0, (limit ?? NOTHING) - counted) as Microcredits
+  const size = sizeOf(shape, shape.promptTokensBound ?? shape.promptTokens, 0)
+  const largest = shape.generates ? largestOutput(tariff, size, left, shape.choices) : 0
+  return {
+    code: 'request_exceeds_credit_limit',
+    largestOutput: largest === 0 ? null : largest,
+    outputField: shape.maxOutputField,
+  }
+}
+
+function unbounded({ shape }: PricedCall): Refusal {
+  return shape.promptTokensBound === null
+    ? refuse(
+        'unbounded_request',
+        'Nothing bounds what this request can cost: it refers to media or context that is stored elsewhere. Send it inline.',
+      )
+    : refuse('unbounded_request', `Nothing bounds what this request can cost: set ${shape.maxOutputField}.`, {
+        param: shape.maxOutputField,
+      })
+}

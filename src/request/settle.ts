@@ -1,0 +1,52 @@
+/** Resolves the hold by how the call ended (C5): each hold exactly once. */
+import { actualCost, estimate } from '../core/tariff.ts'
+import type { Hold, Ledger } from '../ledger/ledger.ts'
+import type { PriceBook } from '../prices/price-book.ts'
+import type { Outcome, PricedCall } from './call.ts'
+
+const BYTES_PER_TOKEN = 4
+
+/** Whether the provider may have served the call, so that it is charged. */
+function served({ sent, status, reading }: Outcome): boolean {
+  if (!sent) return false
+  if (reading !== null && reading.usage !== null) return true
+  // Asked, and the answer never came: nobody knows that it was not served.
+  if (status === null) return true
+  return status >= 200 && status < 300
+}
+
+export function settle(
+  ledger: Ledger,
+  book: PriceBook,
+  provider: string | null,
+  hold: Hold,
+  call: PricedCall,
+  outcome: Outcome,
+): void {
+  if (!served(outcome)) {
+    ledger.free(hold)
+    return
+  }
+  const { shape, tariff } = call
+  const reading = outcome.reading
+  if (reading === null || reading.usage === null) {
+    const textBytes = reading === null ? 0 : reading.textBytes
+    const estimated = estimate(tariff, shape.promptTokens, textBytes, shape.audioTokens)
+    ledger.settle(hold, {
+      // Four bytes a token is a guess; what the call can certainly not have cost is no part of it (C4).
+      cost: call.strictWorstCase !== null && estimated > call.strictWorstCase ? call.strictWorstCase : estimated,
+      model: tariff.model,
+      inputTokens: shape.promptTokens + shape.audioTokens,
+      outputTokens: Math.ceil(textBytes / BYTES_PER_TOKEN),
+    })
+    return
+  }
+  const { usage } = reading
+  const answered = book.findAnswered(provider, tariff, reading.model)
+  ledger.settle(hold, {
+    cost: actualCost(answered, usage),
+    model: answered.model,
+    inputTokens: usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput,
+    outputTokens: usage.output + usage.audioOutput,
+  })
+}

@@ -1,0 +1,77 @@
+/** `npm start`'s demo, on the real gateway with a real Redis: what it prints works as pasted. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { startGateway } from '../../src/app.ts'
+import { startDemo } from '../../src/demo/demo.ts'
+
+const dataDir = mkdtempSync(join(tmpdir(), 'tg-demo-'))
+t.teardown(() => rmSync(dataDir, { recursive: true, force: true }))
+
+/** A port that is busy for as long as the test runs. */
+async function busyPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return (server.address() as { port: number }).port
+}
+
+/** Busy, so that the demo has to take others. */
+const ports = { data: await busyPort(), admin: await busyPort() }
+const start = () => startDemo({ dataDir, openaiApiKey: null, startGateway, ports })
+
+/** The commands of the text, in order: each begins at the start of a line, and its other lines are indented. */
+function commandsOf(text: string): string[] {
+  return text.match(/^(?:curl|for) .*(?:\n(?: {2}.*|done))*/gm) ?? []
+}
+
+async function paste(command: string | undefined): Promise<string> {
+  const { stdout } = await promisify(execFile)('bash', ['-c', command ?? 'false'])
+  return stdout
+}
+
+const hasCurl = await promisify(execFile)('curl', ['--version']).then(
+  () => true,
+  () => false,
+)
+
+void t.test(
+  'every command in the text works as pasted',
+  { skip: hasCurl ? false : 'no curl here' },
+  async (t) => {
+    const demo = await start()
+    const text = demo.text(false)
+    t.match(text, `Ports ${ports.data} and ${ports.admin} busy`)
+    const [call, me, loop, raise, ...others] = commandsOf(text)
+    t.strictSame(others, [])
+    t.match(await paste(call), /^data: .*\n\n(?:data: .*\n\n)*data: \[DONE\]\n\n$/)
+    t.match(JSON.parse(await paste(me)), { user: 'ada', org: 'demo', limit: 5, held: 0 })
+    const codes = (await paste(loop)).trim().split('\n')
+    t.equal(codes[0], '200')
+    t.equal(codes.at(-1), '402')
+    t.match(JSON.parse(await paste(call)), {
+      error: { code: 'user_credit_limit_reached', message: /grace@example\.com/ },
+    })
+    await paste(raise)
+    t.match(JSON.parse(await paste(me)), { limit: 50 })
+    t.match(await paste(call), /data: \[DONE\]/)
+    await demo.stop()
+  },
+)
+
+void t.test('started again it prints the same keys, and leaves alone what was changed', async (t) => {
+  const keysIn = (text: string) => text.match(/tg_\w+/g)
+  const first = await start()
+  const before = keysIn(first.text(false))
+  await first.stop()
+  const second = await start()
+  t.strictSame(keysIn(second.text(false)), before)
+  await second.stop()
+  for (const file of ['demo.json', 'operator-token'])
+    t.equal(statSync(join(dataDir, file)).mode & 0o777, 0o600)
+})

@@ -1,0 +1,180 @@
+/** A gateway as a process of its own, started as the README says, with an organization and keys made over its admin API. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { stringify } from 'yaml'
+import { until } from './until.ts'
+
+export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
+const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
+
+export interface GatewayOptions {
+  readonly redisUrl: string
+  /** Where the one upstream is; its prefix is /openai. */
+  readonly upstreamUrl: string
+  /** More of the configuration, merged over the tests' own at the top level. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** More of the upstream's configuration. */
+  readonly upstream?: Readonly<Record<string, unknown>>
+}
+
+export interface TestGateway {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  /** Base URL for an OpenAI SDK. */
+  readonly openaiUrl: string
+  readonly process: ChildProcess
+  /** Lines of the log so far. */
+  readonly log: readonly string[]
+  /** Calls the admin API as the operator; rejects when the answer is no success. */
+  admin(method: string, path: string, body?: unknown): Promise<unknown>
+  /** One metric of a scrape, by its name with labels as they stand there; 0 when it is missing. */
+  metric(line: string): Promise<number>
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>
+  /** SIGKILL. */
+  kill(): Promise<void>
+}
+
+function configOf(options: GatewayOptions): Record<string, unknown> {
+  return {
+    listen: { port: 0 },
+    admin: { port: 0, operatorToken: OPERATOR_TOKEN },
+    redis: { url: options.redisUrl },
+    upstreams: {
+      openai: {
+        family: 'openai',
+        prefix: '/openai',
+        url: options.upstreamUrl,
+        apiKey: 'sk-the-providers-own',
+        ...options.upstream,
+      },
+    },
+    prices: { models: { 'test-model': { input: 10, output: 100 } } },
+    shutdownGraceSeconds: 0,
+    ...options.config,
+  }
+}
+
+/** Resolves when the gateway listens; rejects with its output when it exits before that. */
+export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
+  const dir = mkdtempSync(join(tmpdir(), 'tg-gateway-'))
+  const file = join(dir, 'tollgate.yaml')
+  writeFileSync(file, stringify(configOf(options)))
+  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, 'serve', '--config', file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const killAtExit = (): void => void child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  const log: string[] = []
+  child.stderr.on('data', (chunk: Buffer) => log.push(chunk.toString()))
+  const addresses = await new Promise<{ dataUrl: string; adminUrl: string }>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      log.push(line)
+      const entry = JSON.parse(line) as { msg?: string; dataUrl?: string; adminUrl?: string }
+      if (entry.dataUrl !== undefined && entry.adminUrl !== undefined) {
+        resolve({ dataUrl: entry.dataUrl, adminUrl: entry.adminUrl })
+      }
+    })
+    child.once('exit', (code) => reject(new Error(`the gateway exited with ${String(code)}:\n${log.join('\n')}`)))
+  })
+
+  async function end(signal: NodeJS.Signals): Promise<number | null> {
+    if (child.exitCode === null && child.signalCode === null) {
+      const exited = once(child, 'exit')
+      child.kill(signal)
+      await exited
+    }
+    process.removeListener('exit', killAtExit)
+    rmSync(dir, { recursive: true, force: true })
+    return child.exitCode
+  }
+
+  return {
+    ...addresses,
+    openaiUrl: `${addresses.dataUrl}/openai/v1`,
+    process: child,
+    log,
+    admin: (method, path, body) => callAdmin(addresses.adminUrl, method, path, body),
+    async metric(line) {
+      const text = await (await fetch(`${addresses.adminUrl}/metrics`)).text()
+      const found = text.split('\n').find((known) => known.startsWith(`${line} `))
+      return found === undefined ? 0 : Number(found.slice(line.length + 1))
+    },
+    stop: () => end('SIGTERM'),
+    async kill() {
+      await end('SIGKILL')
+    },
+  }
+}
+
+async function callAdmin(adminUrl: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  const response = await fetch(adminUrl + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${OPERATOR_TOKEN}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+  return text === '' ? null : (JSON.parse(text) as unknown)
+}
+
+export interface TestOrg {
+  readonly id: string
+  /** The key of its member `ada`. */
+  readonly key: string
+  /** Another key. */
+  createKey(body: Readonly<Record<string, unknown>>): Promise<string>
+  /** The standing of a user as `/users` shows it; credits. */
+  user(user?: string): Promise<{ used: number; counted: number; held: number; limit: number | null; exceeding: boolean }>
+  /** Waits until nothing is held, and answers what ada has used. */
+  usedWhenIdle(user?: string): Promise<number>
+}
+
+let orgs = 0
+
+/** An organization with the member `ada` and her key. `limit` in credits; null switches limits off. */
+export async function createOrg(
+  gateway: TestGateway,
+  setup: { readonly limit?: number | null; readonly admission?: 'strict' | 'straddle'; readonly allowance?: number } = {},
+): Promise<TestOrg> {
+  orgs += 1
+  const id = `org-${process.pid}-${orgs}`
+  await gateway.admin('POST', '/v1/orgs', {
+    id,
+    name: id,
+    allowance: setup.allowance ?? 1_000_000,
+    admission: setup.admission ?? 'straddle',
+  })
+  await gateway.admin('PUT', `/v1/orgs/${id}/members/ada`, { email: 'ada@example.com', name: 'Ada', role: 'member' })
+  if (setup.limit !== null) {
+    await gateway.admin('PUT', `/v1/orgs/${id}/user-limits`, { enabled: true, default: setup.limit ?? 100_000, recipients: 'all' })
+  }
+  async function createKey(body: Readonly<Record<string, unknown>>): Promise<string> {
+    return ((await gateway.admin('POST', `/v1/orgs/${id}/keys`, body)) as { key: string }).key
+  }
+  async function user(name = 'ada'): ReturnType<TestOrg['user']> {
+    const page = (await gateway.admin('GET', `/v1/orgs/${id}/users?q=${name}`)) as {
+      items: (Awaited<ReturnType<TestOrg['user']>> & { user: string })[]
+    }
+    const found = page.items.find((item) => item.user === name)
+    if (found === undefined) throw new Error(`no user ${name}`)
+    return found
+  }
+  return {
+    id,
+    key: await createKey({ name: 'laptop', user: 'ada' }),
+    createKey,
+    user,
+    async usedWhenIdle(name = 'ada') {
+      await until(async () => (await user(name)).held === 0, { what: `nothing is held for ${name}` })
+      return (await user(name)).used
+    },
+  }
+}

@@ -1,0 +1,155 @@
+/** A ledger on a real store, and organizations of a test's own, written as the admin plane writes them. */
+import { once } from 'node:events'
+import { pino } from 'pino'
+import { periodAt } from '../../src/core/period.ts'
+import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
+import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
+import * as keys from '../../src/ledger/keys.ts'
+import type { Hold, Reservation, ReserveResult } from '../../src/ledger/ledger.ts'
+import type { LedgerMetrics } from '../../src/ledger/ledger-metrics.ts'
+import { PERIOD_LIFE_MS } from '../../src/ledger/org-views.ts'
+import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
+import { runScript } from '../../src/ledger/scripts.ts'
+
+export interface OrgSetup {
+  readonly members?: readonly string[]
+  /** Default limit in credits; null switches limits off. */
+  readonly limit?: number | null
+  readonly admission?: 'strict' | 'straddle'
+  /** More fields of the org's hash. */
+  readonly fields?: Readonly<Record<string, string>>
+}
+
+export const silent = pino({ level: 'silent' })
+
+export async function openClient(address: StoreAddress): Promise<RedisClient> {
+  const redis = connect(address, 'decide')
+  redis.on('error', () => undefined)
+  if (redis.status !== 'ready') await once(redis, 'ready')
+  return redis
+}
+
+/** Counts what the ledger reports. */
+export function countingMetrics(): LedgerMetrics & {
+  readonly credit: Record<string, number>
+  readonly scripts: Record<string, number>
+  readonly crossing: Record<string, number>
+  exceeded: number
+} {
+  const credit: Record<string, number> = {}
+  const scripts: Record<string, number> = {}
+  const crossing: Record<string, number> = {}
+  const counts = { exceeded: 0 }
+  return {
+    credit,
+    scripts,
+    crossing,
+    get exceeded() {
+      return counts.exceeded
+    },
+    script: (name) => void (scripts[name] = (scripts[name] ?? 0) + 1),
+    credits: (kind, amount) => void (credit[kind] = (credit[kind] ?? 0) + amount),
+    holdExceeded: () => void (counts.exceeded += 1),
+    crossings: (type, count) => void (crossing[type] = (crossing[type] ?? 0) + count),
+  }
+}
+
+export async function openLedger(
+  redis: RedisClient,
+  options: { readonly leaseMs?: number; readonly metrics?: LedgerMetrics } = {},
+): Promise<RedisLedger> {
+  return createRedisLedger({
+    redis,
+    leaseMs: options.leaseMs ?? 60_000,
+    userDayLifeMs: 62 * 86_400_000,
+    metrics: options.metrics ?? countingMetrics(),
+    logger: silent,
+    onCrossings: () => undefined,
+  })
+}
+
+/** Creates an organization with its members; the allowance is 10,000 credits, the zone UTC. */
+export async function createOrg(redis: RedisClient, org: string, setup: OrgSetup = {}): Promise<void> {
+  const billing = { every: 'month', anchor: 1, timezone: 'UTC' } as const
+  const { start, end } = periodAt(billing, Date.now() as UnixMs)
+  const fields = {
+    name: org,
+    allowance: String(wholeCredits(10_000)),
+    admission: setup.admission ?? 'straddle',
+    auto_enroll: '0',
+    max_members: '10000',
+    billing: JSON.stringify(billing),
+    billing_next: '',
+    limit_on: setup.limit === null ? '0' : '1',
+    limit_default: String(wholeCredits(setup.limit ?? 1_000)),
+    exclude_workflow: '0',
+    exclude_agent_deployment: '0',
+    ...setup.fields,
+  }
+  const args = [start, end, end + PERIOD_LIFE_MS, ...Object.entries(fields).flat()]
+  const created = await runScript(redis, 'create-org', [keys.org(org), keys.total(org, 1)], args)
+  if (created !== 'created') throw new Error(`${org}: ${String(created)}`)
+  await redis.sadd(keys.ORGS, org)
+  for (const user of setup.members ?? ['ada']) {
+    await redis.hset(keys.members(org), user, '{"email":null,"name":null,"role":"member"}')
+  }
+}
+
+/** A reservation of so many credits; the strict worst case is the same. */
+export function reservation(org: string, credits: number, rest: Partial<Reservation> = {}): Reservation {
+  const amount = Math.round(credits * 1_000_000) as Microcredits
+  return {
+    org,
+    user: 'ada',
+    source: 'chat',
+    model: 'm',
+    worstCase: amount,
+    strictWorstCase: amount,
+    promptPrice: Math.floor(amount / 10) as Microcredits,
+    mayEnroll: false,
+    ...rest,
+  }
+}
+
+/** The hold of an admission; throws where it was refused. */
+export function holdOf(result: ReserveResult): Hold {
+  if (result.status !== 'reserved') throw new Error(`not reserved: ${result.status}`)
+  return result.hold
+}
+
+export function charge(credits: number, model = 'm'): { cost: Microcredits; model: string; inputTokens: number; outputTokens: number } {
+  return { cost: Math.round(credits * 1_000_000) as Microcredits, model, inputTokens: 10, outputTokens: 5 }
+}
+
+/** Everything that must agree in an org's open period, in microcredits. */
+export async function books(
+  redis: RedisClient,
+  org: string,
+  users: readonly string[],
+  periodNo = 1,
+): Promise<{ used: number; held: number; usersUsed: number; usersHeld: number; openHolds: number; days: number; models: number; leases: number }> {
+  const total = await redis.hmget(keys.total(org, periodNo), 'used', 'held')
+  let [usersUsed, usersHeld, openHolds, models] = [0, 0, 0, 0]
+  for (const user of users) {
+    const hash = await redis.hgetall(keys.user(org, periodNo, user))
+    for (const [field, value] of Object.entries(hash)) {
+      if (field.startsWith('used:')) usersUsed += Number(value)
+      if (field.startsWith('held:')) usersHeld += Number(value)
+      if (field.startsWith('o:')) openHolds += Number(value.split(' ')[0])
+      if (field.startsWith('m:')) models += Number(value.split(' ')[0])
+    }
+  }
+  const today = new Date().toISOString().slice(0, 10).replaceAll('-', '')
+  const day = await redis.hvals(`tg:{${org}}:d${today}:all`)
+  const days = day.reduce((sum, value) => sum + Number(value.split(' ')[0]), 0)
+  return {
+    used: Number(total[0]),
+    held: Number(total[1]),
+    usersUsed,
+    usersHeld,
+    openHolds,
+    days,
+    models,
+    leases: await redis.zcard(keys.leases(org)),
+  }
+}

@@ -1,0 +1,93 @@
+/** A provider of the tests' own: plain node:http, which does what a test tells it to, and remembers what reached it. */
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface Received {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+export interface Origin {
+  readonly url: string
+  readonly received: Received[]
+  /** Answers every request from now on. */
+  answer: (request: Received, response: ServerResponse, raw: IncomingMessage) => void | Promise<void>
+  stop(): Promise<void>
+}
+
+export const CHAT_USAGE = { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30 }
+
+/** A whole chat completion of `test-model`: at its test price, 20 × 1,000 + 10 × 10,000 microcredits = 0.12 credits. */
+export function chatAnswer(response: ServerResponse, usage: unknown = CHAT_USAGE): void {
+  const body = JSON.stringify({
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    model: 'test-model',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'Hello there.' }, finish_reason: 'stop' }],
+    ...(usage === undefined ? {} : { usage }),
+  })
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}
+
+export const CHAT_COST = 0.12
+
+/** The text of one event of a chat stream. */
+export function chunkEvent(content: string): string {
+  return `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [{ index: 0, delta: { content } }], usage: null })}\n\n`
+}
+
+export const USAGE_EVENT = `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [], usage: CHAT_USAGE })}\n\n`
+export const DONE_EVENT = 'data: [DONE]\n\n'
+
+export async function startOrigin(create: (handler: (req: IncomingMessage, res: ServerResponse) => void) => Server = createServer): Promise<Origin> {
+  const received: Received[] = []
+  const server = create((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request
+      const seen = { method, url, headers, body: Buffer.concat(chunks).toString() }
+      received.push(seen)
+      void origin.answer(seen, response, request)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const scheme = 'setSecureContext' in server ? 'https' : 'http'
+  const origin: Origin = {
+    url: `${scheme}://127.0.0.1:${port}`,
+    received,
+    answer: (_request, response) => chatAnswer(response),
+    async stop() {
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close').catch(() => undefined)
+    },
+  }
+  return origin
+}
+
+/** A chat request's body. */
+export function chatBody(rest: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({ model: 'test-model', messages: [{ role: 'user', content: 'Say hello.' }], max_tokens: 100, ...rest })
+}
+
+/** Sends a chat request. */
+export function postChat(
+  url: string,
+  key: string,
+  body: string | Uint8Array = chatBody(),
+  init: { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal } = {},
+): Promise<Response> {
+  return fetch(`${url}/openai/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...init.headers },
+    body,
+    ...(init.signal === undefined ? {} : { signal: init.signal }),
+  })
+}

@@ -1,0 +1,67 @@
+/** A TCP proxy in front of a server, which can lose what the server answers, or stand still. */
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+
+export interface TcpProxy {
+  readonly port: number
+  /**
+   * Lets the next request whose bytes contain `text` reach the server, waits until the server has answered it, and closes
+   * the connection instead of passing the answer on. Resolves when that has happened.
+   */
+  loseReplyTo(text: string): Promise<void>
+  /** How many replies were lost so far. */
+  readonly lost: () => number
+  stop(): Promise<void>
+}
+
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  let trap: { text: string; sprung: () => void } | null = null
+  let lost = 0
+
+  const server = createServer((client) => {
+    const upstream = connect(targetPort, '127.0.0.1')
+    let losing: (() => void) | null = null
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
+    }
+    client.on('data', (chunk) => {
+      if (trap !== null && chunk.includes(trap.text)) {
+        losing = trap.sprung
+        trap = null
+      }
+      upstream.write(chunk)
+    })
+    upstream.on('data', (chunk) => {
+      if (losing === null) {
+        client.write(chunk)
+        return
+      }
+      // The server has run the command: its answer ends here.
+      lost += 1
+      client.destroy()
+      losing()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    loseReplyTo: (text) =>
+      new Promise((resolve) => {
+        trap = { text, sprung: resolve }
+      }),
+    lost: () => lost,
+    async stop() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await once(server, 'close').catch(() => undefined)
+    },
+  }
+}
