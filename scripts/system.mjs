@@ -193,15 +193,23 @@ function runQuietly(command, args, env = process.env) {
 /** Runs a program in the foreground, passes signals on to it, and resolves to its exit code. */
 export function runInFront(command, args) {
   const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
-  for (const [signal, passed] of [
-    ['SIGINT', 'SIGINT'],
-    ['SIGTERM', 'SIGTERM'],
-    ['SIGHUP', 'SIGTERM'],
-  ]) {
-    process.on(signal, () => child.kill(passed))
-  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
+  process.on('SIGHUP', () => child.kill('SIGTERM'))
+  stopWithNpm(child)
   return new Promise((resolve) => {
     child.on('error', (error) => giveUp(error.message, 1))
     child.on('exit', (code) => resolve(code ?? 1))
   })
+}
+
+/** npm runs us through a shell, and that shell passes no signal on: when it is gone, so are those who wanted this. */
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const shell = process.ppid
+  const look = setInterval(() => {
+    if (process.ppid === shell) return
+    clearInterval(look)
+    child.kill('SIGTERM')
+  }, 250)
+  look.unref()
 }

@@ -55,6 +55,7 @@ export function userLimitRoutes(app: FastifyInstance, directory: Directory): voi
     { schema: { body: LimitsBody }, ...access },
     async ({ params, body }, reply) => {
       const limits = limitsOf(body)
+      if ((await directory.getUserLimits(params.org)) === null) return sendNoOrg(reply)
       const errors = await recipientErrors(directory, params.org, limits)
       if (errors.length > 0) return sendProblem(reply, 'not_an_admin', 'Recipients must be admins.', errors)
       const saved = await directory.setUserLimits(params.org, limits, null)

@@ -24,7 +24,7 @@ export function guide(facts: GuideFacts, isColoured: boolean): string {
   const sections = [
     opening(facts, bold),
     ...tryIt(facts, bold),
-    `${bold('Stop')} with Ctrl-C. Everything is kept in ${shown(facts.dataDir)}; delete that folder to begin again.`,
+    `${bold('Stop')} with Ctrl-C. Everything is kept in ${shown(facts.dataDir)}/; delete that folder to begin again.`,
   ]
   return `\n${sections.join('\n\n')}\n\n`
 }
@@ -58,7 +58,7 @@ function tryIt(facts: GuideFacts, bold: (text: string) => string): string[] {
   const { dataUrl, adminUrl, model, userKey, provider } = facts
   const chat = `${dataUrl}/openai/v1/chat/completions`
   const asAda = `-H 'authorization: Bearer ${userKey}'`
-  const asOperator = `-H "authorization: Bearer $(cat '${shown(facts.tokenFile)}')"`
+  const asOperator = `-H "authorization: Bearer $(cat '${facts.tokenFile}')"`
   const json = `-H 'content-type: application/json'`
   const body = (extra: string) =>
     `-d '{"model":"${model}",${extra}"messages":[{"role":"user","content":"Say hello."}]}'`

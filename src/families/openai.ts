@@ -122,7 +122,7 @@ export const openai: Family = {
       textKeys: { stream: ['text'], whole: ['text'] },
     },
   ],
-  free: [{ method: 'GET', path: /^\/v1\/models(?:\/[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
+  free: [{ method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
   credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
   removedHeaders: ['openai-organization', 'openai-project'],
   refusalBody,

@@ -33,8 +33,8 @@ export function settle(
     const textBytes = reading === null ? 0 : reading.textBytes
     const estimated = estimate(tariff, shape.promptTokens, textBytes, shape.audioTokens)
     ledger.settle(hold, {
-      // Four bytes a token is a guess; what the call can certainly not have cost is no part of it (C4).
-      cost: call.strictWorstCase !== null && estimated > call.strictWorstCase ? call.strictWorstCase : estimated,
+      // Four bytes a token is a guess. Where a strict worst case is held, no guess may pass it (C4).
+      cost: call.strictWorstCase === hold.amount && estimated > hold.amount ? hold.amount : estimated,
       model: tariff.model,
       inputTokens: shape.promptTokens + shape.audioTokens,
       outputTokens: Math.ceil(textBytes / BYTES_PER_TOKEN),

@@ -160,10 +160,14 @@ export async function createOrg(
     return ((await gateway.admin('POST', `/v1/orgs/${id}/keys`, body)) as { key: string }).key
   }
   async function user(name = 'ada'): ReturnType<TestOrg['user']> {
-    const page = (await gateway.admin('GET', `/v1/orgs/${id}/users?q=${name}`)) as {
-      items: (Awaited<ReturnType<TestOrg['user']>> & { user: string })[]
-    }
-    const found = page.items.find((item) => item.user === name)
+    type Item = Awaited<ReturnType<TestOrg['user']>> & { readonly user: string }
+    let found: Item | undefined
+    // A user whose first charge arrives while the list is read may stand in neither of its halves.
+    await until(async () => {
+      const page = (await gateway.admin('GET', `/v1/orgs/${id}/users?q=${name}`)) as { readonly items: readonly Item[] }
+      found = page.items.find((item) => item.user === name)
+      return found !== undefined
+    })
     if (found === undefined) throw new Error(`no user ${name}`)
     return found
   }

@@ -27,7 +27,7 @@ export function chatAnswer(response: ServerResponse, usage: unknown = CHAT_USAGE
     object: 'chat.completion',
     model: 'test-model',
     choices: [{ index: 0, message: { role: 'assistant', content: 'Hello there.' }, finish_reason: 'stop' }],
-    ...(usage === undefined ? {} : { usage }),
+    ...(usage === null ? {} : { usage }),
   })
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
   response.end(body)
