@@ -32,7 +32,7 @@ export const UserId = Type.String({
 
 /** A name that people read: no control characters. */
 export const Name = Type.String({
-  pattern: '^[^\\u0000-\\u001f\\u007f]*\\S[^\\u0000-\\u001f\\u007f]*$',
+  pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]+$',
   maxLength: 200,
   description: 'a text of one line that is not empty',
 })

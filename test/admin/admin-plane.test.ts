@@ -6,7 +6,10 @@ import { OPERATOR, startAdmin } from './harness.ts'
 const admin = await startAdmin()
 
 /** Sends a body as it is; `type` null sends no content type. */
-async function raw(body: string | Uint8Array, type: string | null = 'application/json'): Promise<[number, string, object]> {
+async function raw(
+  body: string | Uint8Array,
+  type: string | null = 'application/json',
+): Promise<[number, string, object]> {
   const response = await fetch(`${admin.url}/v1/orgs`, {
     method: 'POST',
     headers: { authorization: `Bearer ${OPERATOR}`, ...(type !== null && { 'content-type': type }) },
@@ -21,8 +24,20 @@ void t.test('a body that is not JSON of the right size is a problem with a code'
   const cases: [string, string | Uint8Array, string | null, number, string][] = [
     ['malformed', '{"id":', 'application/json', 400, 'invalid_request'],
     ['empty', '', 'application/json', 400, 'invalid_request'],
-    ['a forged prototype', '{"id":"x","__proto__":{"admin":true}}', 'application/json', 400, 'invalid_request'],
-    ['a forged constructor', '{"id":"x","constructor":{"prototype":{}}}', 'application/json', 400, 'invalid_request'],
+    [
+      'a forged prototype',
+      '{"id":"x","__proto__":{"admin":true}}',
+      'application/json',
+      400,
+      'invalid_request',
+    ],
+    [
+      'a forged constructor',
+      '{"id":"x","constructor":{"prototype":{}}}',
+      'application/json',
+      400,
+      'invalid_request',
+    ],
     ['too large', `{"id":"${'x'.repeat(1_048_576)}"}`, 'application/json', 413, 'body_too_large'],
     ['text', '{"id":"x"}', 'text/plain', 415, 'unsupported_media_type'],
     ['a form', 'id=x', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
@@ -31,7 +46,12 @@ void t.test('a body that is not JSON of the right size is a problem with a code'
   for (const [what, body, type, status, code] of cases) {
     const [gotStatus, gotCode, problem] = await raw(body, type)
     t.same([gotStatus, gotCode], [status, code], what)
-    t.match(problem, { type: `urn:tollgate:problem:${code}`, title: String, detail: String, contentType: /^application\/problem\+json/ })
+    t.match(problem, {
+      type: `urn:tollgate:problem:${code}`,
+      title: String,
+      detail: String,
+      contentType: /^application\/problem\+json/,
+    })
   }
   t.equal((await admin.call('GET', '/v1/orgs/x')).status, 404)
 })
@@ -60,7 +80,7 @@ void t.test('an unknown route, a wrong method and a path that cannot be decoded 
     ['GET', `/v1/orgs/x/members/${'y'.repeat(1_000)}`, 414],
   ] as const) {
     const answer = await admin.call(method, path)
-    t.equal(answer.status === 400 && status === 414 ? 414 : answer.status, status, `${method} ${path.slice(0, 40)}`)
+    t.equal(answer.status, status, `${method} ${path.slice(0, 40)}`)
     t.match(answer.headers.get('content-type'), /^application\/problem\+json/)
     t.match(answer.body, { status: answer.status, code: String, title: String })
   }
@@ -74,18 +94,25 @@ void t.test('/healthz, /readyz and /metrics need no credentials', async (t) => {
   const notReady = await admin.call('GET', '/readyz', undefined, null)
   t.equal(notReady.status, 503)
   t.match(notReady.body, { reason: 'stopping' })
-  t.equal((await admin.call('GET', '/healthz', undefined, null)).status, 200, 'the process is up all the same')
+  t.equal(
+    (await admin.call('GET', '/healthz', undefined, null)).status,
+    200,
+    'the process is up all the same',
+  )
   const metrics = await admin.call('GET', '/metrics', undefined, null)
   t.same([metrics.status, metrics.body['text']], [200, 'tollgate_store_up 1\n'])
   t.equal(metrics.headers.get('content-type'), 'text/plain; version=0.0.4')
 })
 
-void t.test('a request that is never finished is cut off, and an idle connection outlives a load balancer’s', (t) => {
-  t.equal(admin.app.server.requestTimeout, 30_000)
-  t.equal(admin.app.server.timeout, 120_000)
-  t.ok(admin.app.server.keepAliveTimeout >= 72_000)
-  t.end()
-})
+void t.test(
+  'a request that is never finished is cut off, and an idle connection outlives a load balancer’s',
+  (t) => {
+    t.equal(admin.app.server.requestTimeout, 30_000)
+    t.equal(admin.app.server.timeout, 120_000)
+    t.ok(admin.app.server.keepAliveTimeout >= 72_000)
+    t.end()
+  },
+)
 
 void t.test('what is not HTTP gets 400 and the connection is closed', async (t) => {
   const socket = createConnection(Number(new URL(admin.url).port), '127.0.0.1')
@@ -96,29 +123,32 @@ void t.test('what is not HTTP gets 400 and the connection is closed', async (t) 
   t.match(answer, /^HTTP\/1\.1 400 /)
 })
 
-void t.test('D1: with the store down every route is 503 with retry-after 1, an unknown key is never 401, and it comes back', async (t) => {
-  const org = await admin.org(['ada'])
-  const key = await admin.adminKey(org, 'ada')
-  await admin.server.kill()
-  await until(() => admin.redis.status !== 'ready')
-  const calls: [string, string, unknown, string?][] = [
-    ['GET', '/v1/orgs', undefined],
-    ['POST', '/v1/orgs', { id: 'new' }],
-    ['GET', `/v1/orgs/${org}`, undefined],
-    ['PATCH', `/v1/orgs/${org}`, { name: 'x' }],
-    ['PUT', `/v1/orgs/${org}/members/ada`, {}],
-    ['POST', `/v1/orgs/${org}/keys`, { name: 'k', app: true }],
-    ['PUT', `/v1/orgs/${org}/user-limits`, { enabled: true, default: 1 }],
-    ['GET', `/v1/orgs/${org}/users`, undefined],
-    ['GET', `/v1/orgs/${org}`, undefined, key],
-    ['GET', `/v1/orgs/${org}`, undefined, 'tg_1111111111111111111111111111112FnLaB'],
-  ]
-  for (const [method, path, body, token] of calls) {
-    const answer = await admin.call(method, path, body, token)
-    t.match(answer.body, { status: 503, code: 'credit_store_unavailable' }, `${method} ${path}`)
-    t.equal(answer.headers.get('retry-after'), '1')
-  }
-  t.equal((await admin.call('GET', `/v1/orgs/${org}`, undefined, 'tg_malformed')).status, 401)
-  await admin.server.restart()
-  await until(async () => (await admin.call('GET', '/v1/orgs')).status === 200)
-})
+void t.test(
+  'D1: with the store down every route is 503 with retry-after 1, an unknown key is never 401, and it comes back',
+  async (t) => {
+    const org = await admin.org(['ada'])
+    const key = await admin.adminKey(org, 'ada')
+    await admin.server.kill()
+    await until(() => admin.redis.status !== 'ready')
+    const calls: [string, string, unknown, string?][] = [
+      ['GET', '/v1/orgs', undefined],
+      ['POST', '/v1/orgs', { id: 'new' }],
+      ['GET', `/v1/orgs/${org}`, undefined],
+      ['PATCH', `/v1/orgs/${org}`, { name: 'x' }],
+      ['PUT', `/v1/orgs/${org}/members/ada`, {}],
+      ['POST', `/v1/orgs/${org}/keys`, { name: 'k', app: true }],
+      ['PUT', `/v1/orgs/${org}/user-limits`, { enabled: true, default: 1 }],
+      ['GET', `/v1/orgs/${org}/users`, undefined],
+      ['GET', `/v1/orgs/${org}`, undefined, key],
+      ['GET', `/v1/orgs/${org}`, undefined, 'tg_1111111111111111111111111111112FnLaB'],
+    ]
+    for (const [method, path, body, token] of calls) {
+      const answer = await admin.call(method, path, body, token)
+      t.match(answer.body, { status: 503, code: 'credit_store_unavailable' }, `${method} ${path}`)
+      t.equal(answer.headers.get('retry-after'), '1')
+    }
+    t.equal((await admin.call('GET', `/v1/orgs/${org}`, undefined, 'tg_malformed')).status, 401)
+    await admin.server.restart()
+    await until(async () => (await admin.call('GET', '/v1/orgs')).status === 200)
+  },
+)

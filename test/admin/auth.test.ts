@@ -5,7 +5,9 @@ import { OPERATOR, startAdmin } from './harness.ts'
 const admin = await startAdmin()
 
 /** Every route, with a body that would be valid, and whether admins of the organization may use it. */
-const routes = (org: string): [method: string, path: string, body: unknown, access: 'operator' | 'admin'][] => [
+const routes = (
+  org: string,
+): [method: string, path: string, body: unknown, access: 'operator' | 'admin'][] => [
   ['GET', '/v1/orgs', undefined, 'operator'],
   ['POST', '/v1/orgs', { id: `${org}-new` }, 'operator'],
   ['GET', `/v1/orgs/${org}`, undefined, 'admin'],
@@ -32,17 +34,27 @@ const routes = (org: string): [method: string, path: string, body: unknown, acce
   ['GET', `/v1/orgs/${org}/users`, undefined, 'admin'],
   ['DELETE', `/v1/orgs/${org}`, undefined, 'operator'],
 ]
-const name = (method: string, path: string, body: unknown): string => `${method} ${path} ${JSON.stringify(body) ?? ''}`
+const name = (method: string, path: string, body: unknown): string =>
+  `${method} ${path} ${JSON.stringify(body) ?? ''}`
 
 void t.test('A1: an admin gets 403 where only the operator may, and nothing is changed', async (t) => {
   const org = await admin.org(['ada'], ['bob'])
   const key = await admin.adminKey(org, 'ada')
   for (const [method, path, body, access] of routes(org)) {
     const { status, body: answer } = await admin.call(method, path, body, key)
-    if (access === 'operator') t.match({ status, code: answer['code'] }, { status: 403, code: 'forbidden' }, name(method, path, body))
-    else t.ok(status < 400 || (status === 404 && path.endsWith('/none')), `${name(method, path, body)}: ${status}`)
+    if (access === 'operator')
+      t.match({ status, code: answer['code'] }, { status: 403, code: 'forbidden' }, name(method, path, body))
+    else
+      t.ok(
+        status < 400 || (status === 404 && path.endsWith('/none')),
+        `${name(method, path, body)}: ${status}`,
+      )
   }
-  t.match((await admin.call('GET', `/v1/orgs/${org}`)).body, { name: 'New name', allowance: 0, admission: 'straddle' })
+  t.match((await admin.call('GET', `/v1/orgs/${org}`)).body, {
+    name: 'New name',
+    allowance: 0,
+    admission: 'straddle',
+  })
 })
 
 void t.test('A1: a member gets 403, everywhere', async (t) => {
@@ -53,25 +65,30 @@ void t.test('A1: a member gets 403, everywhere', async (t) => {
   }
 })
 
-void t.test('A1: a stranger gets 401, everywhere, and is told nothing else, not even of a wrong body', async (t) => {
-  const org = await admin.org(['ada'], ['bob'])
-  const traffic = (await admin.call('POST', `/v1/orgs/${org}/keys`, { name: 'k', user: 'ada' })).body['key'] as string
-  const strangers: [string, string | null][] = [
-    ['nobody', null],
-    ['a wrong token', 'x'],
-    ['a longer token', `${OPERATOR}x`],
-    ['a traffic key, though it is an admin’s', traffic],
-    ['a well-formed key that is unknown', 'tg_1111111111111111111111111111112FnLaB'],
-  ]
-  for (const [who, token] of strangers) {
-    for (const [method, path] of routes(org)) {
-      const body = method === 'GET' || method === 'DELETE' ? undefined : '{"nonsense":'
-      const answer = await admin.call(method, path, body, token)
-      t.match(answer.body, { status: 401, code: 'invalid_credentials' }, `${who}: ${method} ${path}`)
-      t.equal(answer.headers.get('www-authenticate'), 'Bearer')
+void t.test(
+  'A1: a stranger gets 401, everywhere, and is told nothing else, not even of a wrong body',
+  async (t) => {
+    const org = await admin.org(['ada'], ['bob'])
+    const traffic = (await admin.call('POST', `/v1/orgs/${org}/keys`, { name: 'k', user: 'ada' })).body[
+      'key'
+    ] as string
+    const strangers: [string, string | null][] = [
+      ['nobody', null],
+      ['a wrong token', 'x'],
+      ['a longer token', `${OPERATOR}x`],
+      ['a traffic key, though it is an admin’s', traffic],
+      ['a well-formed key that is unknown', 'tg_1111111111111111111111111111112FnLaB'],
+    ]
+    for (const [who, token] of strangers) {
+      for (const [method, path] of routes(org)) {
+        const body = method === 'GET' || method === 'DELETE' ? undefined : '{"nonsense":'
+        const answer = await admin.call(method, path, body, token)
+        t.match(answer.body, { status: 401, code: 'invalid_credentials' }, `${who}: ${method} ${path}`)
+        t.equal(answer.headers.get('www-authenticate'), 'Bearer')
+      }
     }
-  }
-})
+  },
+)
 
 void t.test('A1: another org’s admin gets 404, the same as for an org that does not exist', async (t) => {
   const [org, other] = [await admin.org(['ada'], ['bob']), await admin.org(['eve'])]
@@ -85,23 +102,28 @@ void t.test('A1: another org’s admin gets 404, the same as for an org that doe
   }
 })
 
-void t.test('A1: who was demoted or removed is no admin at the very next call, whatever a cache says', async (t) => {
-  const org = await admin.org(['ada', 'bob'])
-  const key = await admin.adminKey(org, 'bob')
-  const status = async (): Promise<number> => (await admin.call('GET', `/v1/orgs/${org}`, undefined, key)).status
-  t.equal(await status(), 200)
-  await admin.call('PUT', `/v1/orgs/${org}/members/bob`, { role: 'member' })
-  t.equal(await status(), 403)
-  await admin.call('DELETE', `/v1/orgs/${org}/members/bob`)
-  t.equal(await status(), 401)
-  await admin.call('PUT', `/v1/orgs/${org}/members/bob`, { role: 'admin' })
-  t.equal(await status(), 200)
-})
+void t.test(
+  'A1: who was demoted or removed is no admin at the very next call, whatever a cache says',
+  async (t) => {
+    const org = await admin.org(['ada', 'bob'])
+    const key = await admin.adminKey(org, 'bob')
+    const status = async (): Promise<number> =>
+      (await admin.call('GET', `/v1/orgs/${org}`, undefined, key)).status
+    t.equal(await status(), 200)
+    await admin.call('PUT', `/v1/orgs/${org}/members/bob`, { role: 'member' })
+    t.equal(await status(), 403)
+    await admin.call('DELETE', `/v1/orgs/${org}/members/bob`)
+    t.equal(await status(), 401)
+    await admin.call('PUT', `/v1/orgs/${org}/members/bob`, { role: 'admin' })
+    t.equal(await status(), 200)
+  },
+)
 
 void t.test('a revoked admin key gets 401', async (t) => {
   const org = await admin.org(['ada'])
   const key = await admin.adminKey(org, 'ada')
-  const status = async (): Promise<number> => (await admin.call('GET', `/v1/orgs/${org}`, undefined, key)).status
+  const status = async (): Promise<number> =>
+    (await admin.call('GET', `/v1/orgs/${org}`, undefined, key)).status
   t.equal(await status(), 200)
   const listed = (await admin.call('GET', `/v1/orgs/${org}/keys`)).body.items ?? []
   t.equal((await admin.call('DELETE', `/v1/orgs/${org}/keys/${String(listed[0]?.['id'])}`)).status, 204)

@@ -20,7 +20,10 @@ export interface Answer {
 }
 
 /** Loosely typed on purpose: what the route answers is what the test is about. */
-export type Body = Record<string, unknown> & { items?: Record<string, unknown>[]; errors?: { field: string }[] }
+export type Body = Record<string, unknown> & {
+  items?: Record<string, unknown>[]
+  errors?: { field: string }[]
+}
 
 export interface Admin {
   readonly url: string
@@ -52,7 +55,8 @@ export async function startAdmin(options: { readonly operatorToken?: string | nu
     directory: createDirectory({ redis, openPeriod: (org, now) => views.current(org, now) }),
     keyCache,
     operatorToken: options.operatorToken === undefined ? OPERATOR : options.operatorToken,
-    metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),
+    metrics: () =>
+      Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),
     readiness: () => Promise.resolve(readiness),
     logger: pino({ level: 'silent' }),
   })
@@ -80,7 +84,11 @@ function helpers(url: string, redis: RedisClient): Pick<Admin, 'call' | 'org' | 
     })
     const text = await response.text()
     const json = (response.headers.get('content-type') ?? '').includes('json')
-    return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : { text }) as Body }
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (json ? JSON.parse(text) : { text }) as Body,
+    }
   }
   const must = async (method: string, path: string, body: unknown): Promise<Body> => {
     const answer = await call(method, path, body)
@@ -94,7 +102,8 @@ function helpers(url: string, redis: RedisClient): Pick<Admin, 'call' | 'org' | 
       const id = `org-${orgs}`
       await must('POST', '/v1/orgs', { id, name: `Org ${orgs}` })
       for (const user of admins) await must('PUT', `/v1/orgs/${id}/members/${user}`, { role: 'admin' })
-      for (const user of members) await must('PUT', `/v1/orgs/${id}/members/${user}`, { name: `Name of ${user}` })
+      for (const user of members)
+        await must('PUT', `/v1/orgs/${id}/members/${user}`, { name: `Name of ${user}` })
       return id
     },
     adminKey: async (org, user) => {

@@ -23,7 +23,10 @@ void t.test('a key is shown in the answer to POST and never again', async (t) =>
 void t.test('keys of users, apps and admins are made as the contract shows', async (t) => {
   const org = await admin.org(['boss'], ['u1'])
   const cases: [object, object][] = [
-    [{ name: 'k', user: 'u1' }, { user: 'u1', app: false, sources: ['chat'], scope: 'traffic' }],
+    [
+      { name: 'k', user: 'u1' },
+      { user: 'u1', app: false, sources: ['chat'], scope: 'traffic' },
+    ],
     [
       { name: 'k', app: true, sources: ['workflow'], user: null },
       { user: null, app: true, sources: ['workflow'], scope: 'traffic' },
@@ -32,7 +35,10 @@ void t.test('keys of users, apps and admins are made as the contract shows', asy
       { name: 'k', app: true, sources: ['workflow', 'chat'], user: 'u1' },
       { user: 'u1', app: true, sources: ['workflow', 'chat'] },
     ],
-    [{ name: 'k', user: 'boss', scope: 'admin' }, { user: 'boss', app: false, scope: 'admin' }],
+    [
+      { name: 'k', user: 'boss', scope: 'admin' },
+      { user: 'boss', app: false, scope: 'admin' },
+    ],
   ]
   for (const [body, wanted] of cases) {
     const made = await admin.call('POST', `/v1/orgs/${org}/keys`, body)

@@ -13,7 +13,11 @@ void t.test('a member is added with 201, replaced with 200, read and removed', a
   t.same((await admin.call('GET', path)).body, { user: 'ada', ...ada })
   const replaced = await admin.call('PUT', path, { name: 'Countess' })
   t.equal(replaced.status, 200)
-  t.same(replaced.body, { user: 'ada', email: null, name: 'Countess', role: 'member' }, 'PUT replaces all of it')
+  t.same(
+    replaced.body,
+    { user: 'ada', email: null, name: 'Countess', role: 'member' },
+    'PUT replaces all of it',
+  )
   t.equal((await admin.call('DELETE', path)).status, 204)
   t.match((await admin.call('GET', path)).body, { status: 404, code: 'not_found' })
   t.equal((await admin.call('DELETE', path)).status, 404)
@@ -27,7 +31,11 @@ void t.test('every user id of the contract can be named in a path', async (t) =>
     t.match((await admin.call('GET', path)).body, { user, name: 'N' })
   }
   const everything = Array.from('x'.repeat(128), () => '%78').join('')
-  t.equal((await admin.call('GET', `/v1/orgs/${org}/members/${everything}`)).status, 200, 'also percent-encoded')
+  t.equal(
+    (await admin.call('GET', `/v1/orgs/${org}/members/${everything}`)).status,
+    200,
+    'also percent-encoded',
+  )
 })
 
 void t.test('what is wrong is refused with 400 that names the field', async (t) => {
@@ -65,7 +73,11 @@ void t.test('A1: only the operator may remove or demote the last admin; an admin
   t.equal((await admin.call('DELETE', `/v1/orgs/${org}/members/bob`, undefined, key)).status, 204)
 
   await admin.call('PUT', `/v1/orgs/${org}/members/eve`, { role: 'admin' }, key)
-  t.equal((await admin.call('PUT', path, { role: 'member' }, key)).status, 200, 'with another admin it is allowed')
+  t.equal(
+    (await admin.call('PUT', path, { role: 'member' }, key)).status,
+    200,
+    'with another admin it is allowed',
+  )
   t.equal((await admin.call('DELETE', `/v1/orgs/${org}/members/eve`)).status, 204, 'the operator may')
 })
 
@@ -81,7 +93,10 @@ void t.test('members are searched by ?q= and paged', async (t) => {
   const first = await list('q=ann&limit=2')
   t.same(first.users, ['ann', 'anna'])
   t.same(await list(`q=ann&limit=2&cursor=${String(first.next)}`), { users: ['hannah'], next: null })
-  t.match((await admin.call('GET', `/v1/orgs/${org}/members?q=`)).body, { status: 400, errors: [{ field: 'q' }] })
+  t.match((await admin.call('GET', `/v1/orgs/${org}/members?q=`)).body, {
+    status: 400,
+    errors: [{ field: 'q' }],
+  })
 })
 
 void t.test('A4: who is removed and added again finds the own limit and use as they were', async (t) => {

@@ -31,20 +31,23 @@ void t.test('an organization is created with the defaults of the contract', asyn
   t.equal(read.headers.get('cache-control'), 'no-store')
 })
 
-void t.test('an organization is created as it was asked for, and shows credits as decimal numbers', async (t) => {
-  const wanted = {
-    id: 'full',
-    name: 'Ünïcode & <b>',
-    allowance: 1_000_000_000,
-    admission: 'strict',
-    autoEnroll: true,
-    maxMembers: 0,
-    billing: { every: { days: 10 }, anchor: 10, timezone: 'America/Santiago' },
-  }
-  t.match((await admin.call('POST', '/v1/orgs', wanted)).body, wanted)
-  await admin.redis.hset(keys.total('full', 1), 'used', '12345678', 'held', '500000')
-  t.match((await admin.call('GET', '/v1/orgs/full')).body, { ...wanted, used: 12.345678, held: 0.5 })
-})
+void t.test(
+  'an organization is created as it was asked for, and shows credits as decimal numbers',
+  async (t) => {
+    const wanted = {
+      id: 'full',
+      name: 'Ünïcode & <b>',
+      allowance: 1_000_000_000,
+      admission: 'strict',
+      autoEnroll: true,
+      maxMembers: 0,
+      billing: { every: { days: 10 }, anchor: 10, timezone: 'America/Santiago' },
+    }
+    t.match((await admin.call('POST', '/v1/orgs', wanted)).body, wanted)
+    await admin.redis.hset(keys.total('full', 1), 'used', '12345678', 'held', '500000')
+    t.match((await admin.call('GET', '/v1/orgs/full')).body, { ...wanted, used: 12.345678, held: 0.5 })
+  },
+)
 
 void t.test('an id that is taken is 409 and changes nothing', async (t) => {
   const org = await admin.org()
@@ -118,8 +121,16 @@ void t.test('P4: a changed billing period is announced and leaves the current on
   const patch = async (billing: object): Promise<unknown> =>
     (await admin.call('PATCH', `/v1/orgs/${org}`, { billing })).body['billingNext']
   t.same(await patch({ timezone: 'Europe/Berlin' }), { every: 'month', anchor: 1, timezone: 'Europe/Berlin' })
-  t.same(await patch({ anchor: 31 }), { every: 'month', anchor: 31, timezone: 'Europe/Berlin' }, 'what is not named stays')
-  t.same(await patch({ every: 'week' }), { every: 'week', anchor: 1, timezone: 'Europe/Berlin' }, 'the anchor is of another kind')
+  t.same(
+    await patch({ anchor: 31 }),
+    { every: 'month', anchor: 31, timezone: 'Europe/Berlin' },
+    'what is not named stays',
+  )
+  t.same(
+    await patch({ every: 'week' }),
+    { every: 'week', anchor: 1, timezone: 'Europe/Berlin' },
+    'the anchor is of another kind',
+  )
   const after = (await admin.call('GET', `/v1/orgs/${org}`)).body
   t.same({ ...after, billingNext: null }, before)
 })
@@ -130,14 +141,28 @@ void t.test('organizations are listed by id in pages', async (t) => {
   const seen: unknown[] = []
   let next: unknown = null
   do {
-    const page = await admin.call('GET', `/v1/orgs?limit=2${typeof next === 'string' ? `&cursor=${next}` : ''}`)
+    const page = await admin.call(
+      'GET',
+      `/v1/orgs?limit=2${typeof next === 'string' ? `&cursor=${next}` : ''}`,
+    )
     t.ok((page.body.items?.length ?? 3) <= 2)
     seen.push(...(page.body.items ?? []).map(({ id }) => id))
     next = page.body['next']
   } while (next !== null)
   t.same(seen, [...seen].sort())
-  t.same(seen.filter((id) => String(id).startsWith('list-')), ids)
-  for (const query of ['limit=0', 'limit=201', 'limit=x', 'limit=1&limit=2', 'cursor=%24', 'cursor=', 'colour=red']) {
+  t.same(
+    seen.filter((id) => String(id).startsWith('list-')),
+    ids,
+  )
+  for (const query of [
+    'limit=0',
+    'limit=201',
+    'limit=x',
+    'limit=1&limit=2',
+    'cursor=%24',
+    'cursor=',
+    'colour=red',
+  ]) {
     const answer = await admin.call('GET', `/v1/orgs?${query}`)
     t.match(answer.body, { status: 400, errors: [{ field: query.split('=')[0] }] }, query)
   }
@@ -153,7 +178,11 @@ void t.test('a deleted organization is gone, with its keys, and its id starts af
   t.equal((await admin.call('GET', `/v1/orgs/${org}`, undefined, key)).status, 401)
   t.equal((await admin.call('POST', '/v1/orgs', { id: org })).status, 201)
   t.same((await admin.call('GET', `/v1/orgs/${org}/users`)).body, { items: [], next: null })
-  t.equal((await admin.call('GET', `/v1/orgs/${org}`, undefined, key)).status, 401, 'a key of the old one opens nothing')
+  t.equal(
+    (await admin.call('GET', `/v1/orgs/${org}`, undefined, key)).status,
+    401,
+    'a key of the old one opens nothing',
+  )
 })
 
 void t.test('nothing of an organization that does not exist is found or written', async (t) => {
