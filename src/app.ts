@@ -63,7 +63,8 @@ async function closeAll(opened: Opened): Promise<void> {
 
 function familyOf(name: Family['name'], upstream: string): Family {
   const family = FAMILIES[name]
-  if (family === undefined) throw new StartupError(`upstreams.${upstream}.family: ${name} is not supported yet`, 1)
+  if (family === undefined)
+    throw new StartupError(`upstreams.${upstream}.family: ${name} is not supported yet`, 1)
   return family
 }
 
@@ -85,14 +86,20 @@ async function openParts(config: Config, logger: Logger, opened: Opened): Promis
     onCrossings: () => undefined,
   })
   opened.push(() => ledger.close())
-  const keyCache = createKeyCache({ redis: store.redis, listener: store.listener, now: () => performance.now() })
+  const keyCache = createKeyCache({
+    redis: store.redis,
+    listener: store.listener,
+    now: () => performance.now(),
+  })
   opened.push(() => keyCache.close())
   return { config, logger, metrics, upstreams, store, ledger, keyCache, stopping: { now: false } }
 }
 
 async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyInstance> {
   const { config, logger, upstreams, ledger, keyCache, stopping } = parts
-  const silences = upstreams.map(({ target }) => Math.max(target.timeouts.firstByteMs, target.timeouts.idleMs))
+  const silences = upstreams.map(({ target }) =>
+    Math.max(target.timeouts.firstByteMs, target.timeouts.idleMs),
+  )
   return createDataPlane({
     upstreams,
     pipeline,
@@ -158,7 +165,11 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
   }
 }
 
-async function listen(app: FastifyInstance, what: string, address: { host: string; port: number }): Promise<string> {
+async function listen(
+  app: FastifyInstance,
+  what: string,
+  address: { host: string; port: number },
+): Promise<string> {
   try {
     return await app.listen({ host: address.host, port: address.port })
   } catch (error) {
@@ -171,7 +182,11 @@ async function listen(app: FastifyInstance, what: string, address: { host: strin
  * Readiness has turned by now. Calls are still taken for the grace, so that a load balancer can notice; then the listener
  * closes, calls in flight finish, and every hold is settled.
  */
-async function stopCalls({ config, logger, ledger }: Parts, pipeline: Pipeline, dataPlane: FastifyInstance): Promise<void> {
+async function stopCalls(
+  { config, logger, ledger }: Parts,
+  pipeline: Pipeline,
+  dataPlane: FastifyInstance,
+): Promise<void> {
   await pause(config.shutdownGraceSeconds * 1_000)
   const deadline = Date.now() + config.shutdownSeconds * 1_000
   const closed = dataPlane.close()

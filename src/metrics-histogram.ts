@@ -52,7 +52,14 @@ class ExportedHistogram extends Histogram {
     const { name, help } = this.#options
     // Its declarations ask for an enumeration that does not exist at run time, and for a `collect` that nobody calls.
     const type = 'histogram' as unknown as MetricType
-    return Promise.resolve({ name, help, type, values: this.#samples(), aggregator: 'sum', collect: () => undefined })
+    return Promise.resolve({
+      name,
+      help,
+      type,
+      values: this.#samples(),
+      aggregator: 'sum',
+      collect: () => undefined,
+    })
   }
 
   #samples(): Sample[] {

@@ -90,11 +90,26 @@ function createTallies(registry: Registry) {
     exceeded: new Tally(),
   }
   const { requests, denials, credits, crossings, exceeded } = tallies
-  requests.register(registry, 'tollgate_requests_total', 'Calls by how they ended.', ['upstream', 'family', 'outcome'])
+  requests.register(registry, 'tollgate_requests_total', 'Calls by how they ended.', [
+    'upstream',
+    'family',
+    'outcome',
+  ])
   denials.register(registry, 'tollgate_denials_total', 'Calls refused for credits, by error code.', ['code'])
-  credits.register(registry, 'tollgate_credits_total', 'Credits by what became of them.', ['kind'], MICROCREDITS_PER_CREDIT)
+  credits.register(
+    registry,
+    'tollgate_credits_total',
+    'Credits by what became of them.',
+    ['kind'],
+    MICROCREDITS_PER_CREDIT,
+  )
   crossings.register(registry, 'tollgate_crossings_total', 'Thresholds and limits crossed.', ['type'])
-  exceeded.register(registry, 'tollgate_hold_exceeded_total', 'Calls that cost more than was held for them.', [])
+  exceeded.register(
+    registry,
+    'tollgate_hold_exceeded_total',
+    'Calls that cost more than was held for them.',
+    [],
+  )
   // A counter that does not exist until it counts breaks `rate()` on its first increase.
   exceeded.add('', 0, () => ({}))
   return tallies
@@ -110,9 +125,24 @@ function createHistograms(registry: Registry) {
       null,
       LATENCY_BUCKETS,
     ),
-    upstream: histogram('tollgate_upstream_seconds', 'From sending a call to the end of its answer.', 'upstream', UPSTREAM_BUCKETS),
-    scripts: histogram('tollgate_ledger_seconds', 'Round trips to the store, by script.', 'script', LATENCY_BUCKETS),
-    batches: histogram('tollgate_ledger_batch_size', 'Calls that shared one run of a script.', 'script', BATCH_BUCKETS),
+    upstream: histogram(
+      'tollgate_upstream_seconds',
+      'From sending a call to the end of its answer.',
+      'upstream',
+      UPSTREAM_BUCKETS,
+    ),
+    scripts: histogram(
+      'tollgate_ledger_seconds',
+      'Round trips to the store, by script.',
+      'script',
+      LATENCY_BUCKETS,
+    ),
+    batches: histogram(
+      'tollgate_ledger_batch_size',
+      'Calls that shared one run of a script.',
+      'script',
+      BATCH_BUCKETS,
+    ),
   }
 }
 
@@ -123,7 +153,9 @@ export function createMetrics(): Metrics {
   const { requests, denials, credits, crossings, exceeded } = createTallies(registry)
   const { overhead, upstream, scripts, batches } = createHistograms(registry)
   gauge(registry, 'tollgate_holds_open', 'Open holds of this process.', () => gauges.openHolds())
-  gauge(registry, 'tollgate_streams_open', 'Event streams that are being passed on.', () => gauges.openStreams())
+  gauge(registry, 'tollgate_streams_open', 'Event streams that are being passed on.', () =>
+    gauges.openStreams(),
+  )
   gauge(registry, 'tollgate_store_up', 'Whether the store answers.', () => (gauges.storeUp() ? 1 : 0))
 
   return {

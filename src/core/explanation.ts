@@ -55,7 +55,10 @@ function whatHappened(refusal: CreditRefusal, { standing, required, explanation 
   }
 }
 
-function whatWouldFit(refusal: { readonly largestOutput: number | null; readonly outputField: string }): string {
+function whatWouldFit(refusal: {
+  readonly largestOutput: number | null
+  readonly outputField: string
+}): string {
   return refusal.largestOutput === null
     ? 'Its prompt alone does not fit.'
     : `The largest ${refusal.outputField} that would fit is ${refusal.largestOutput}.`

@@ -1,7 +1,14 @@
 /** What OpenAI's requests tell about their price: one function a route. */
 import { refuse, type Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
-import { isObject, placesOfKeys, readRequestBody, splice, type JsonObject, type RequestBody } from './request-body.ts'
+import {
+  isObject,
+  placesOfKeys,
+  readRequestBody,
+  splice,
+  type JsonObject,
+  type RequestBody,
+} from './request-body.ts'
 
 /** Keys that the price depends on: they may stand only once, and only in this spelling. */
 const PRICED_KEYS: ReadonlySet<string> = new Set([
@@ -133,9 +140,11 @@ function common(bytes: Buffer): { body: RequestBody; model: string; stream: bool
   if (typeof model !== 'string' || model === '' || model.length > 200) {
     return malformed('model', 'the name of a model')
   }
-  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') return malformed('stream', 'true or false')
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
+    return malformed('stream', 'true or false')
   if (!PRICED_TIERS.has(tier)) return unpriced('service_tier', 'only the default tier has a price')
-  if (SEARCH_MODEL.test(model)) return unpriced('model', `'${model}' searches the web, which has no price here`)
+  if (SEARCH_MODEL.test(model))
+    return unpriced('model', `'${model}' searches the web, which has no price here`)
   return { body, model, stream: stream === true }
 }
 
@@ -245,7 +254,9 @@ export function responseShape(bytes: Buffer): CallShape | Refusal {
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const media = mediaOf(json['input'], noMedia())
   // What the provider has stored becomes part of the prompt, in a size that nobody knows here.
-  const stored = ['previous_response_id', 'conversation', 'prompt'].some((field) => (json[field] ?? null) !== null)
+  const stored = ['previous_response_id', 'conversation', 'prompt'].some(
+    (field) => (json[field] ?? null) !== null,
+  )
   if (stored) media.bound = null
   return shapeOf(bytes, read, media, { maxOutput, maxOutputField: 'max_output_tokens', generates: true })
 }
@@ -253,14 +264,18 @@ export function responseShape(bytes: Buffer): CallShape | Refusal {
 const INCLUDE_USAGE = '"include_usage":true'
 
 /** Splices `stream_options.include_usage` in where it is missing or false, and touches no other byte. */
-function askForUsage(bytes: Buffer, { json, places }: RequestBody): { body: Buffer; asked: boolean } | Refusal {
+function askForUsage(
+  bytes: Buffer,
+  { json, places }: RequestBody,
+): { body: Buffer; asked: boolean } | Refusal {
   const options = json['stream_options']
   const place = places.get('stream_options')
   if (place === undefined) {
     const open = bytes.indexOf(0x7b) + 1
     return { body: splice(bytes, open, open, `"stream_options":{${INCLUDE_USAGE}},`), asked: true }
   }
-  if (options === null) return { body: splice(bytes, place.from, place.to, `{${INCLUDE_USAGE}}`), asked: true }
+  if (options === null)
+    return { body: splice(bytes, place.from, place.to, `{${INCLUDE_USAGE}}`), asked: true }
   if (!isObject(options)) return malformed('stream_options', 'an object')
   const inner = placesOfKeys(bytes, place.from).filter(({ key }) => key.toLowerCase() === 'include_usage')
   const [wanted] = inner

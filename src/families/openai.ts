@@ -50,7 +50,9 @@ const MAX_TOKENS = 1_000_000_000
 
 /** A count of tokens as an integer from 0 to 10^9; anything else counts as missing. */
 function count(value: unknown): number | null {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS ? value : null
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS
+    ? value
+    : null
 }
 
 function detail(report: Readonly<Record<string, unknown>>, names: readonly string[], field: string): number {
@@ -74,7 +76,10 @@ export function readUsage(report: unknown): Usage | null {
   const outputDetails = ['completion_tokens_details', 'output_tokens_details']
   const audioInput = Math.min(detail(report, inputDetails, 'audio_tokens'), input)
   const cachedInput = Math.min(detail(report, inputDetails, 'cached_tokens'), input - audioInput)
-  const cacheWrite = Math.min(detail(report, inputDetails, 'cache_write_tokens'), input - audioInput - cachedInput)
+  const cacheWrite = Math.min(
+    detail(report, inputDetails, 'cache_write_tokens'),
+    input - audioInput - cachedInput,
+  )
   const audioOutput = Math.min(detail(report, outputDetails, 'audio_tokens'), output)
   return {
     input: input - audioInput - cachedInput - cacheWrite,
@@ -91,7 +96,10 @@ export function readUsage(report: unknown): Usage | null {
 /** The chunk that `stream_options.include_usage` adds: no choices, and usage. */
 function isUsageEvent(event: unknown): boolean {
   return (
-    isObject(event) && Array.isArray(event['choices']) && event['choices'].length === 0 && isObject(event['usage'])
+    isObject(event) &&
+    Array.isArray(event['choices']) &&
+    event['choices'].length === 0 &&
+    isObject(event['usage'])
   )
 }
 

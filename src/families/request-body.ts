@@ -37,7 +37,9 @@ export function readRequestBody(bytes: Buffer, pricedKeys: ReadonlySet<string>):
     const folded = key.toLowerCase()
     if (!pricedKeys.has(folded)) continue
     if (seen.has(folded)) {
-      return refuse('invalid_request', `'${folded}' stands more than once in the request body.`, { param: folded })
+      return refuse('invalid_request', `'${folded}' stands more than once in the request body.`, {
+        param: folded,
+      })
     }
     if (key !== folded) {
       return refuse('invalid_request', `'${key}' must be written '${folded}'.`, { param: folded })
@@ -80,7 +82,7 @@ function skipSpace(bytes: Buffer, from: number): number {
 
 /** Past the closing quote of the string that opens at `open`. */
 function endOfString(bytes: Buffer, open: number): number {
-  for (let at = open + 1; ; ) {
+  for (let at = open + 1; ;) {
     const quote = bytes.indexOf(QUOTE, at)
     if (quote === -1) return bytes.length
     let backslashes = 0
@@ -92,7 +94,7 @@ function endOfString(bytes: Buffer, open: number): number {
 
 function endOfValue(bytes: Buffer, from: number): number {
   let depth = 0
-  for (let at = from; at < bytes.length; ) {
+  for (let at = from; at < bytes.length;) {
     switch (bytes[at] ?? 0) {
       case QUOTE:
         at = endOfString(bytes, at)

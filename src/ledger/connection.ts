@@ -6,9 +6,7 @@ export type RedisClient = Redis | Cluster
 
 /** Where the store is: one server by URL or by socket, or the seeds of a cluster. */
 export type StoreAddress =
-  | { readonly url: string }
-  | { readonly socketPath: string }
-  | { readonly cluster: readonly string[] }
+  { readonly url: string } | { readonly socketPath: string } | { readonly cluster: readonly string[] }
 
 const COMMAND_TIMEOUT_MS = 2_000
 

@@ -28,7 +28,7 @@ export interface KeyInvalidations {
 }
 
 /** A lost message is noticed within two beats, which is below the second in which a revocation must be everywhere. */
-const BEAT_MS = 400
+const BEAT_MS = 300
 
 export function listenForInvalidations(options: KeyInvalidationsOptions): KeyInvalidations {
   const { redis, listener, onInvalidated, onMissed } = options

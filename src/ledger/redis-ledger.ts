@@ -51,7 +51,13 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     onCrossings,
     onResolved: (hold) => leases.closed(hold),
   })
-  const leases = createLeases({ redis, clock, leaseMs, logger, expire: (org, due) => resolving.expire(org, due) })
+  const leases = createLeases({
+    redis,
+    clock,
+    leaseMs,
+    logger,
+    expire: (org, due) => resolving.expire(org, due),
+  })
   const reserving = new Reserving({
     redis,
     views,
@@ -92,4 +98,3 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     close: () => leases.stop(),
   }
 }
-

@@ -167,7 +167,11 @@ export class Reserving {
   }
 
   /** Asks until the belief is fresh; null for an organization that does not exist. */
-  async #decide(org: string, batch: readonly Pending[], asked: Map<number, OrgView>): Promise<Decided | null> {
+  async #decide(
+    org: string,
+    batch: readonly Pending[],
+    asked: Map<number, OrgView>,
+  ): Promise<Decided | null> {
     const { views, clock } = this.#options
     for (let attempt = 0; attempt < MAX_STALE; attempt += 1) {
       const view = await views.current(org, clock.now())
@@ -222,7 +226,13 @@ export class Reserving {
       case 'busy':
       case 'unbounded': {
         const { period, explanation, billing } = view
-        const decision: Decision = { now, period, standing: entry.standing, timezone: billing.timezone, explanation }
+        const decision: Decision = {
+          now,
+          period,
+          standing: entry.standing,
+          timezone: billing.timezone,
+          explanation,
+        }
         if (entry.status === 'reserved') this.#admit(view, pending, entry.amount, decision)
         else if (entry.status !== 'busy' || !this.#askAgainAfterSettles(pending)) {
           pending.resolve({ status: entry.status, decision })

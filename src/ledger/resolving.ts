@@ -59,7 +59,10 @@ function byPeriod<T>(items: readonly T[], periodNo: (item: T) => number): Map<nu
 
 export class Resolving {
   readonly #options: ResolvingOptions
-  readonly #queues = { settle: new Map<string, GroupCommit<Item>>(), free: new Map<string, GroupCommit<Item>>() }
+  readonly #queues = {
+    settle: new Map<string, GroupCommit<Item>>(),
+    free: new Map<string, GroupCommit<Item>>(),
+  }
   readonly #ofUsers = new Map<string, UnderWay>()
   #pending = 0
 
@@ -117,7 +120,10 @@ export class Resolving {
             else await this.#freeBatch(org, periodNo, group)
           } catch (error) {
             if (group[0]?.attempts === 0) {
-              this.#options.logger.warn({ err: error, org, verb, holds: group.length }, 'resolving is tried again')
+              this.#options.logger.warn(
+                { err: error, org, verb, holds: group.length },
+                'resolving is tried again',
+              )
             }
             for (const item of group) this.#tryAgain(queue, item, error)
           }
@@ -145,7 +151,10 @@ export class Resolving {
       )
     }
     const expireAt = await this.#endOfLife(org)
-    const reply = await this.#timed('settle', items.length, account.keyList(), [...account.args(expireAt), ...calls])
+    const reply = await this.#timed('settle', items.length, account.keyList(), [
+      ...account.args(expireAt),
+      ...calls,
+    ])
     this.#noticeCrossings(org, reply.head)
     items.forEach((item, index) => {
       this.#noticeSettled(item, String(reply.items[index]))
@@ -178,7 +187,10 @@ export class Resolving {
       lease.day,
     ])
     const expireAt = await this.#endOfLife(org)
-    const reply = await this.#timed('expire', leases.length, account.keyList(), [...account.args(expireAt), ...holds])
+    const reply = await this.#timed('expire', leases.length, account.keyList(), [
+      ...account.args(expireAt),
+      ...holds,
+    ])
     this.#noticeCrossings(org, reply.head)
     for (const item of reply.items) {
       const [status, cost, freed] = String(item).split(' ')
@@ -249,7 +261,10 @@ export class Resolving {
     item.attempts += 1
     const { clock, logger } = this.#options
     if (clock.now() - bucketOf(item.hold.id) * BUCKET_MS > GIVE_UP_AFTER_MS && item.attempts > 10) {
-      logger.error({ err: error, hold: item.hold, charge: item.charge }, 'a hold could not be resolved in time')
+      logger.error(
+        { err: error, hold: item.hold, charge: item.charge },
+        'a hold could not be resolved in time',
+      )
       this.#done(item)
       return
     }

@@ -16,7 +16,11 @@ const USER_FIELDS = [
 ] as const
 
 /** Reads a member's counters and limit in the view's period; null for who is no member. */
-export async function readStanding(redis: RedisClient, view: OrgView, user: string): Promise<UserStanding | null> {
+export async function readStanding(
+  redis: RedisClient,
+  view: OrgView,
+  user: string,
+): Promise<UserStanding | null> {
   const { org, period, billing, explanation } = view
   const [member, counters, custom, settings] = await Promise.all([
     redis.hexists(keys.members(org), user),
@@ -30,5 +34,11 @@ export async function readStanding(redis: RedisClient, view: OrgView, user: stri
   const unlimited = limitOn !== '1' || custom === 'unlimited'
   const limit = unlimited ? null : (Number(custom ?? limitDefault ?? 0) as Microcredits)
   const { timezone } = billing
-  return { ...sumsBySource(counters, excluded), limit, period, timezone, hideAmounts: explanation.hideAmounts }
+  return {
+    ...sumsBySource(counters, excluded),
+    limit,
+    period,
+    timezone,
+    hideAmounts: explanation.hideAmounts,
+  }
 }

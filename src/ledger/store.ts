@@ -105,7 +105,9 @@ export async function openStore(config: Config['redis'], logger: Logger): Promis
     redis,
     listener,
     answers: () =>
-      Promise.race([redis.ping().then(() => true), pause(ANSWER_MS, false, { ref: false })]).catch(() => false),
+      Promise.race([redis.ping().then(() => true), pause(ANSWER_MS, false, { ref: false })]).catch(
+        () => false,
+      ),
     stop,
   }
 }

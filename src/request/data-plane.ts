@@ -1,6 +1,12 @@
 /** The listener that AI traffic goes through: which path leads where, and how broken requests are answered. */
 import { randomUUID } from 'node:crypto'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  LogController,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import type { Logger } from 'pino'
 import type { Dispatcher } from 'undici'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
@@ -48,7 +54,10 @@ const problems: Pick<Family, 'refusalBody'> = { refusalBody: problemBody }
 
 function storeDown(error: unknown): Refusal {
   if (!(error instanceof StoreUnavailable)) throw error
-  return refuse('credit_store_unavailable', 'The credit store cannot be reached right now. Try again in a moment.')
+  return refuse(
+    'credit_store_unavailable',
+    'The credit store cannot be reached right now. Try again in a moment.',
+  )
 }
 
 /** A request that Fastify or Node could not accept, as a refusal. */
@@ -57,7 +66,9 @@ function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return refuse('body_too_large', `The request body is larger than ${bodyBytes} bytes.`)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return refuse('invalid_request', 'The content-type must be application/json.', { param: 'content-type' })
+      return refuse('invalid_request', 'The content-type must be application/json.', {
+        param: 'content-type',
+      })
     default:
       return refuse('invalid_request', `The request cannot be read: ${error.message}`)
   }
@@ -66,9 +77,13 @@ function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
 function wrongEncoding(request: FastifyRequest): Refusal | null {
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    return refuse('unsupported_encoding', `A request body in '${encoding.slice(0, 64)}' cannot be read: send it plain.`, {
-      param: 'content-encoding',
-    })
+    return refuse(
+      'unsupported_encoding',
+      `A request body in '${encoding.slice(0, 64)}' cannot be read: send it plain.`,
+      {
+        param: 'content-encoding',
+      },
+    )
   }
   const type = request.headers['content-type'] ?? ''
   if (!/^application\/json\s*(?:;|$)/i.test(type)) {
@@ -81,7 +96,7 @@ function wrongEncoding(request: FastifyRequest): Refusal | null {
 function createServer(options: DataPlaneOptions): FastifyInstance {
   return Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytes,
     requestTimeout: WHOLE_REQUEST_MS,
     connectionTimeout: options.silenceMs,
@@ -124,7 +139,8 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
     refuseWith(problems, request, reply, routeNotAllowed(request.method, request.url.split('?', 1)[0] ?? ''))
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if ((error.statusCode ?? 500) >= 500) logger.error({ err: error, requestId: request.id }, 'a request failed')
+    if ((error.statusCode ?? 500) >= 500)
+      logger.error({ err: error, requestId: request.id }, 'a request failed')
     const refusal = refusalOf(error, bodyBytes)
     if (request.call === null) {
       refuseWith(problems, request, reply, refusal)
@@ -135,7 +151,8 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
   })
   app.get('/tollgate/v1/me', async (request, reply) => {
     const answer = await readMe(lookUp, ledger, request.headers, request.raw.url ?? '').catch(storeDown)
-    if (!isRefusal(answer)) return reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' }).send(answer)
+    if (!isRefusal(answer))
+      return reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' }).send(answer)
     refuseWith(problems, request, reply, answer)
     return reply
   })
@@ -156,7 +173,12 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
 }
 
 /** The routes that cost credits: exact paths, bodies taken as raw bytes. */
-function registerMetered(scope: FastifyInstance, prefix: string, target: UpstreamTarget, pipeline: Pipeline): void {
+function registerMetered(
+  scope: FastifyInstance,
+  prefix: string,
+  target: UpstreamTarget,
+  pipeline: Pipeline,
+): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 

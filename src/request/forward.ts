@@ -177,7 +177,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 
 function failureOf(error: Error, sent: boolean): Outcome['failure'] {
   const code = 'code' in error ? error.code : ''
-  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+  if (
+    code === 'UND_ERR_CONNECT_TIMEOUT' ||
+    code === 'UND_ERR_HEADERS_TIMEOUT' ||
+    code === 'UND_ERR_BODY_TIMEOUT'
+  ) {
     return 'timeout'
   }
   return sent ? 'broken' : 'unreachable'

@@ -36,7 +36,9 @@ function namedByConnection(connection: string | undefined): ReadonlySet<string> 
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())
-  return names.every((name) => HOP_BY_HOP.has(name) || name === 'close') ? HOP_BY_HOP : new Set([...HOP_BY_HOP, ...names])
+  return names.every((name) => HOP_BY_HOP.has(name) || name === 'close')
+    ? HOP_BY_HOP
+    : new Set([...HOP_BY_HOP, ...names])
 }
 
 /**
@@ -58,7 +60,11 @@ export function upstreamHeaders(headers: IncomingHttpHeaders, target: UpstreamTa
 }
 
 /** The answer's headers for the client, from undici's flat list of names and values, with ours. */
-export function clientHeaders(raw: readonly (Buffer | string)[], own: readonly string[], keepLength: boolean): string[] {
+export function clientHeaders(
+  raw: readonly (Buffer | string)[],
+  own: readonly string[],
+  keepLength: boolean,
+): string[] {
   const pairs: [string, string][] = []
   let connection: string | undefined
   for (let at = 0; at + 1 < raw.length; at += 2) {

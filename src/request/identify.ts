@@ -39,7 +39,8 @@ function keyOf(headers: IncomingHttpHeaders, url: string): { key: string } | { f
   const { authorization } = headers
   if (authorization !== undefined && authorization !== '') {
     const bearer = BEARER.exec(authorization)?.[1]
-    if (bearer === undefined) return { fault: 'The Authorization header must be "Bearer", a space and a key.' }
+    if (bearer === undefined)
+      return { fault: 'The Authorization header must be "Bearer", a space and a key.' }
     found.add(bearer)
   }
   for (const name of ['x-api-key', 'x-goog-api-key']) {
@@ -53,7 +54,10 @@ function keyOf(headers: IncomingHttpHeaders, url: string): { key: string } | { f
   const [key, another] = found
   if (another !== undefined) return { fault: 'The request has several API keys that differ.' }
   if (key === undefined) {
-    return { fault: 'The request has no API key: send one as "Authorization: Bearer tg_…", x-api-key or x-goog-api-key.' }
+    return {
+      fault:
+        'The request has no API key: send one as "Authorization: Bearer tg_…", x-api-key or x-goog-api-key.',
+    }
   }
   return { key }
 }
@@ -66,30 +70,46 @@ function header(headers: IncomingHttpHeaders, name: string): string | null {
 function userOf(identity: KeyIdentity, headers: IncomingHttpHeaders): string | Refusal {
   const named = header(headers, 'x-tollgate-user')
   if (named !== null && !isUserId(named)) {
-    return refuse('invalid_request', 'x-tollgate-user is not a user name: 1 to 128 of A-Z a-z 0-9 . _ @ + | : -.', {
-      param: 'x-tollgate-user',
-    })
+    return refuse(
+      'invalid_request',
+      'x-tollgate-user is not a user name: 1 to 128 of A-Z a-z 0-9 . _ @ + | : -.',
+      {
+        param: 'x-tollgate-user',
+      },
+    )
   }
   if (identity.app) {
     return (
       named ??
       identity.user ??
-      refuse('user_required', 'This key belongs to an app: name the user of this call in the header x-tollgate-user.', {
-        param: 'x-tollgate-user',
-      })
+      refuse(
+        'user_required',
+        'This key belongs to an app: name the user of this call in the header x-tollgate-user.',
+        {
+          param: 'x-tollgate-user',
+        },
+      )
     )
   }
   if (identity.user === null) return refuse('user_required', 'This key belongs to no user.')
   if (named !== null && named !== identity.user) {
-    return refuse('user_not_allowed', 'This key belongs to one user and cannot name another in x-tollgate-user.', {
-      param: 'x-tollgate-user',
-    })
+    return refuse(
+      'user_not_allowed',
+      'This key belongs to one user and cannot name another in x-tollgate-user.',
+      {
+        param: 'x-tollgate-user',
+      },
+    )
   }
   return identity.user
 }
 
 /** Rejects with StoreUnavailable when the key is not cached and cannot be looked up: never a wrong 401 (D1). */
-export async function identify(lookUp: LookUp, headers: IncomingHttpHeaders, url: string): Promise<Caller | Refusal> {
+export async function identify(
+  lookUp: LookUp,
+  headers: IncomingHttpHeaders,
+  url: string,
+): Promise<Caller | Refusal> {
   const credential = keyOf(headers, url)
   if ('fault' in credential) return refuse('invalid_api_key', credential.fault)
   const identity = await lookUp(credential.key)

@@ -35,7 +35,9 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
 
   async function admit(request: FastifyRequest): Promise<Refusal | null> {
     const path = pathOf(request.raw.url ?? '').slice(prefix.length)
-    const allowed = target.family.free.some((route) => route.method === request.method && route.path.test(path))
+    const allowed = target.family.free.some(
+      (route) => route.method === request.method && route.path.test(path),
+    )
     if (!allowed) return routeNotAllowed(request.method, path)
     const caller = await options.identify(request.headers, request.raw.url ?? '')
     if (isRefusal(caller)) return caller
@@ -67,7 +69,8 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
       queryString: (_search, reqUrl) => forwardableQuery(reqUrl).slice(1),
       rewriteRequestHeaders: (request) => pairsToObject(upstreamHeaders(request.headers, target)),
       rewriteHeaders: (headers, request) => {
-        const own = request === undefined ? [] : ['x-request-id', options.requestIdOf(request as FastifyRequest)]
+        const own =
+          request === undefined ? [] : ['x-request-id', options.requestIdOf(request as FastifyRequest)]
         return pairsToObject(clientHeaders(objectToPairs(headers), own, true))
       },
       onError: (reply, { error }) => {

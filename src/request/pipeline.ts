@@ -76,7 +76,10 @@ export class Pipeline {
   async arrive(call: Call): Promise<boolean> {
     const { stopping, maxConcurrent, lookUp } = this.#options
     if (stopping()) {
-      this.refuse(call, refuse('shutting_down', 'This gateway is stopping. Try again: another one will answer.'))
+      this.refuse(
+        call,
+        refuse('shutting_down', 'This gateway is stopping. Try again: another one will answer.'),
+      )
       return false
     }
     if (this.#inFlight >= maxConcurrent) {
@@ -102,7 +105,10 @@ export class Pipeline {
       const refusal = await this.#run(call, caller, body)
       if (refusal !== null) this.refuse(call, refusal)
     } catch (error) {
-      this.#options.logger.error({ err: error, requestId: call.requestId }, 'a call failed inside the gateway')
+      this.#options.logger.error(
+        { err: error, requestId: call.requestId },
+        'a call failed inside the gateway',
+      )
       call.response.destroy()
     } finally {
       this.#inFlight -= 1
@@ -170,8 +176,17 @@ export class Pipeline {
     const refusal =
       outcome.failure === 'timeout'
         ? refuse('upstream_timeout', 'The provider did not answer in time.')
-        : refuse('upstream_unreachable', 'The provider could not be reached, or broke off before it answered.')
-    writeRefusal(call.response, call.target.family, refusal, ownHeaders(call, this.#options.stopping()), call.requestId)
+        : refuse(
+            'upstream_unreachable',
+            'The provider could not be reached, or broke off before it answered.',
+          )
+    writeRefusal(
+      call.response,
+      call.target.family,
+      refusal,
+      ownHeaders(call, this.#options.stopping()),
+      call.requestId,
+    )
   }
 
   /** Runs a step that talks to the store; what the store does not answer becomes a refusal (D1). */
@@ -181,7 +196,10 @@ export class Pipeline {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#options.logger.warn({ reason: error.message }, 'the credit store did not answer')
-      return refuse('credit_store_unavailable', 'The credit store cannot be reached right now. Try again in a moment.')
+      return refuse(
+        'credit_store_unavailable',
+        'The credit store cannot be reached right now. Try again in a moment.',
+      )
     }
   }
 }

@@ -13,7 +13,11 @@ export interface Admission {
 }
 
 /** Rejects with StoreUnavailable (D1). */
-export async function reserve(ledger: Ledger, caller: Caller, call: PricedCall): Promise<Admission | Refusal> {
+export async function reserve(
+  ledger: Ledger,
+  caller: Caller,
+  call: PricedCall,
+): Promise<Admission | Refusal> {
   const { worstCase, strictWorstCase, promptPrice, tariff } = call
   const result = await ledger.reserve({
     org: caller.org,
@@ -46,7 +50,10 @@ export async function reserve(ledger: Ledger, caller: Caller, call: PricedCall):
 function creditRefusal(refusal: CreditRefusal, call: PricedCall, decision: Decision): Refusal {
   const { standing, period, timezone, explanation } = decision
   // The larger of the two is what a strict organization asks for, which is the only one where `required` refuses.
-  const required = refusal.code === 'request_exceeds_credit_limit' ? (call.strictWorstCase ?? call.worstCase) : call.worstCase
+  const required =
+    refusal.code === 'request_exceeds_credit_limit'
+      ? (call.strictWorstCase ?? call.worstCase)
+      : call.worstCase
   const message = explain(refusal, { standing, required, resetsAt: period.end, timezone, explanation })
   return refuse(refusal.code, message, {
     resetsAt: period.end,

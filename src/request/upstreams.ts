@@ -20,11 +20,19 @@ function readCertificates(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new StartupError(`upstreams.${name}.ca: cannot be read: ${error instanceof Error ? error.message : ''}`, 1)
+    throw new StartupError(
+      `upstreams.${name}.ca: cannot be read: ${error instanceof Error ? error.message : ''}`,
+      1,
+    )
   }
 }
 
-export function openUpstream(name: string, upstream: Upstream, family: Family, limits: Config['limits']): OpenUpstream {
+export function openUpstream(
+  name: string,
+  upstream: Upstream,
+  family: Family,
+  limits: Config['limits'],
+): OpenUpstream {
   const url = new URL(upstream.url)
   const { connectSeconds, firstByteSeconds, idleSeconds } = upstream.timeouts
   const dispatcher = new Agent({

@@ -35,7 +35,7 @@ const routes = (
   ['DELETE', `/v1/orgs/${org}`, undefined, 'operator'],
 ]
 const name = (method: string, path: string, body: unknown): string =>
-  `${method} ${path} ${JSON.stringify(body) ?? ''}`
+  body === undefined ? `${method} ${path}` : `${method} ${path} ${JSON.stringify(body)}`
 
 void t.test('A1: an admin gets 403 where only the operator may, and nothing is changed', async (t) => {
   const org = await admin.org(['ada'], ['bob'])

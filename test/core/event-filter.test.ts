@@ -3,7 +3,11 @@ import { EventFilter } from '../../src/core/event-filter.ts'
 import { parseJson } from '../../src/core/text.ts'
 import { openai } from '../../src/families/openai.ts'
 
-const KEPT = ['data: {"choices":[{"delta":{"content":"é usage \\"usage\\""}}],"usage":null}', ': comment', 'data: [DONE]']
+const KEPT = [
+  'data: {"choices":[{"delta":{"content":"é usage \\"usage\\""}}],"usage":null}',
+  ': comment',
+  'data: [DONE]',
+]
 const DROPPED = 'data: {"choices":[],"usage":{"prompt_tokens":1}}'
 
 function filter(chunks: readonly Buffer[]): Buffer {
@@ -11,9 +15,15 @@ function filter(chunks: readonly Buffer[]): Buffer {
   return Buffer.concat([...chunks.map((chunk) => Buffer.from(filtering.push(chunk))), filtering.finish()])
 }
 
-for (const [name, end] of [['LF', '\n\n'], ['CRLF', '\r\n\r\n'], ['CR', '\r\r']] as const) {
+for (const [name, end] of [
+  ['LF', '\n\n'],
+  ['CRLF', '\r\n\r\n'],
+  ['CR', '\r\r'],
+] as const) {
   void t.test(`only the usage event is taken out of a stream with ${name}, wherever it is split`, (t) => {
-    const whole = Buffer.from([KEPT[0], DROPPED, KEPT[1], DROPPED, KEPT[2]].map((event) => `${event}${end}`).join(''))
+    const whole = Buffer.from(
+      [KEPT[0], DROPPED, KEPT[1], DROPPED, KEPT[2]].map((event) => `${event}${end}`).join(''),
+    )
     const want = KEPT.map((event) => `${event}${end}`).join('')
     for (let at = 0; at <= whole.length; at += 1) {
       const out = filter([whole.subarray(0, at), whole.subarray(at)]).toString()

@@ -36,31 +36,39 @@ function strictWorstCase(body: string, maxTokens: number): number {
   return Buffer.byteLength(body) * 1_000 + maxTokens * 10_000
 }
 
-void t.test('C4, strict: 1,000 concurrent calls through two gateways, room for exactly k: exactly k succeed', async (t) => {
-  const body = chatBody({ max_tokens: 88 })
-  const worstCase = strictWorstCase(body, 88)
-  const k = 37
-  const limit = Math.ceil((k * worstCase) / 1e6)
-  t.equal(Math.floor((limit * 1e6) / worstCase), k, 'the limit has room for exactly k')
-  const org = await createOrg(gateways[0], { admission: 'strict', limit })
-  // Nobody is served before all have been decided, so that no settled call makes room.
-  let release: () => void = () => undefined
-  const decided = new Promise<void>((resolve) => (release = resolve))
-  let waiting = 0
-  origin.answer = async (_request, response) => {
-    waiting += 1
-    await decided
-    // The provider takes all that it may: what is held is what is charged.
-    chatAnswer(response, { prompt_tokens: Buffer.byteLength(body), completion_tokens: 88 })
-  }
-  const racing = race(org, body)
-  while ((await gateways[0].metric('tollgate_denials_total{code="credits_in_flight"}')) +
-    (await gateways[1].metric('tollgate_denials_total{code="credits_in_flight"}')) + waiting < CALLS) await pause(20)
-  release()
-  t.same(await racing, { 200: k, 429: CALLS - k })
-  t.equal(await org.usedWhenIdle(), (k * worstCase) / 1e6)
-  t.equal((await org.user()).held, 0)
-})
+void t.test(
+  'C4, strict: 1,000 concurrent calls through two gateways, room for exactly k: exactly k succeed',
+  async (t) => {
+    const body = chatBody({ max_tokens: 88 })
+    const worstCase = strictWorstCase(body, 88)
+    const k = 37
+    const limit = Math.ceil((k * worstCase) / 1e6)
+    t.equal(Math.floor((limit * 1e6) / worstCase), k, 'the limit has room for exactly k')
+    const org = await createOrg(gateways[0], { admission: 'strict', limit })
+    // Nobody is served before all have been decided, so that no settled call makes room.
+    let release: () => void = () => undefined
+    const decided = new Promise<void>((resolve) => (release = resolve))
+    let waiting = 0
+    origin.answer = async (_request, response) => {
+      waiting += 1
+      await decided
+      // The provider takes all that it may: what is held is what is charged.
+      chatAnswer(response, { prompt_tokens: Buffer.byteLength(body), completion_tokens: 88 })
+    }
+    const racing = race(org, body)
+    while (
+      (await gateways[0].metric('tollgate_denials_total{code="credits_in_flight"}')) +
+        (await gateways[1].metric('tollgate_denials_total{code="credits_in_flight"}')) +
+        waiting <
+      CALLS
+    )
+      await pause(20)
+    release()
+    t.same(await racing, { 200: k, 429: CALLS - k })
+    t.equal(await org.usedWhenIdle(), (k * worstCase) / 1e6)
+    t.equal((await org.user()).held, 0)
+  },
+)
 
 void t.test('C4, straddle: the same race; at most one call straddles the limit', async (t) => {
   const limit = 5
@@ -76,7 +84,10 @@ void t.test('C4, straddle: the same race; at most one call straddles the limit',
   for (let round = 0; round < 50; round += 1) {
     const statuses = await race(org, body)
     served += statuses[200] ?? 0
-    t.same(Object.keys(statuses).filter((status) => !['200', '402', '429'].includes(status)), [])
+    t.same(
+      Object.keys(statuses).filter((status) => !['200', '402', '429'].includes(status)),
+      [],
+    )
     if ((statuses[402] ?? 0) === CALLS) break
   }
   const used = await org.usedWhenIdle()
@@ -93,7 +104,11 @@ void t.test('invariant 2: after the races, the sum of users is what the organiza
     const { items: users } = (await gateways[0].admin('GET', `/v1/orgs/${id}/users`)) as {
       items: readonly { readonly used: number }[]
     }
-    t.equal(used, users.reduce((sum, user) => sum + user.used, 0), id)
+    t.equal(
+      used,
+      users.reduce((sum, user) => sum + user.used, 0),
+      id,
+    )
     t.equal(held, 0, id)
   }
 })

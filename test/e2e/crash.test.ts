@@ -29,27 +29,33 @@ async function dieInMidStream(key: string, body: string): Promise<void> {
 const STREAM = chatBody({ stream: true, max_tokens: 100 })
 const PROMPT = Math.ceil(Buffer.byteLength(STREAM) / 3) * 0.001
 
-void t.test('C6: a gateway dies in mid-stream: after the lease its hold is gone and the prompt is charged', async (t) => {
-  const org = await createOrg(survivor)
-  await dieInMidStream(org.key, STREAM)
-  t.ok((await org.user()).held > 1, 'the hold is still there')
-  t.equal(await org.usedWhenIdle(), PROMPT)
-})
+void t.test(
+  'C6: a gateway dies in mid-stream: after the lease its hold is gone and the prompt is charged',
+  async (t) => {
+    const org = await createOrg(survivor)
+    await dieInMidStream(org.key, STREAM)
+    t.ok((await org.user()).held > 1, 'the hold is still there')
+    t.equal(await org.usedWhenIdle(), PROMPT)
+  },
+)
 
-void t.test('C6: the user whom the dead gateway’s hold stands in the way of is unblocked by a call of his own', async (t) => {
-  const org = await createOrg(survivor, { limit: 1 })
-  await dieInMidStream(org.key, STREAM)
-  origin.answer = (_request, response) => chatAnswer(response)
-  const statuses: number[] = []
-  await until(async () => {
-    const response = await postChat(survivor.dataUrl, org.key)
-    await response.arrayBuffer()
-    statuses.push(response.status)
-    return response.status === 200
-  })
-  t.equal(statuses[0], 429, 'blocked while the lease runs')
-  t.equal(await org.usedWhenIdle(), Math.round((PROMPT + 0.12) * 1e6) / 1e6)
-})
+void t.test(
+  'C6: the user whom the dead gateway’s hold stands in the way of is unblocked by a call of his own',
+  async (t) => {
+    const org = await createOrg(survivor, { limit: 1 })
+    await dieInMidStream(org.key, STREAM)
+    origin.answer = (_request, response) => chatAnswer(response)
+    const statuses: number[] = []
+    await until(async () => {
+      const response = await postChat(survivor.dataUrl, org.key)
+      await response.arrayBuffer()
+      statuses.push(response.status)
+      return response.status === 200
+    })
+    t.equal(statuses[0], 429, 'blocked while the lease runs')
+    t.equal(await org.usedWhenIdle(), Math.round((PROMPT + 0.12) * 1e6) / 1e6)
+  },
+)
 
 void t.test('C6: a call that outlasts its lease keeps its hold, which is renewed', async (t) => {
   const org = await createOrg(survivor)

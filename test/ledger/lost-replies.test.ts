@@ -37,7 +37,13 @@ void t.test('C3: the reply to a reserve is lost after it ran: asked again, it ho
   t.match(await books(direct, 'reserve', ['ada']), { held: 5e6, usersHeld: 5e6, openHolds: 5e6, leases: 1 })
   ledger.settle(holdOf(result), charge(2))
   t.ok(await ledger.drained(5_000))
-  t.match(await books(direct, 'reserve', ['ada']), { used: 2e6, usersUsed: 2e6, held: 0, openHolds: 0, leases: 0 })
+  t.match(await books(direct, 'reserve', ['ada']), {
+    used: 2e6,
+    usersUsed: 2e6,
+    held: 0,
+    openHolds: 0,
+    leases: 0,
+  })
 })
 
 void t.test('C3: the reply to a settle is lost after it ran: asked again, it charges once', async (t) => {
@@ -48,49 +54,65 @@ void t.test('C3: the reply to a settle is lost after it ran: asked again, it cha
   ledger.settle(hold, charge(2))
   await lost
   t.ok(await ledger.drained(5_000))
-  t.match(await books(direct, 'settle', ['ada']), { used: 2e6, usersUsed: 2e6, days: 2e6, models: 2e6, held: 0, leases: 0 })
+  t.match(await books(direct, 'settle', ['ada']), {
+    used: 2e6,
+    usersUsed: 2e6,
+    days: 2e6,
+    models: 2e6,
+    held: 0,
+    leases: 0,
+  })
 })
 
-void t.test('C3: the reply to a free is lost after it ran: asked again, nothing is freed twice', async (t) => {
-  await ready()
-  await createOrg(direct, 'free')
-  const kept = holdOf(await ledger.reserve(reservation('free', 7)))
-  const hold = holdOf(await ledger.reserve(reservation('free', 5)))
-  const lost = proxy.loseReplyTo(sha1('free'))
-  ledger.free(hold)
-  await lost
-  t.ok(await ledger.drained(5_000))
-  t.match(await books(direct, 'free', ['ada']), { used: 0, held: 7e6, usersHeld: 7e6, leases: 1 })
-  ledger.free(kept)
-  t.ok(await ledger.drained(5_000))
-})
+void t.test(
+  'C3: the reply to a free is lost after it ran: asked again, nothing is freed twice',
+  async (t) => {
+    await ready()
+    await createOrg(direct, 'free')
+    const kept = holdOf(await ledger.reserve(reservation('free', 7)))
+    const hold = holdOf(await ledger.reserve(reservation('free', 5)))
+    const lost = proxy.loseReplyTo(sha1('free'))
+    ledger.free(hold)
+    await lost
+    t.ok(await ledger.drained(5_000))
+    t.match(await books(direct, 'free', ['ada']), { used: 0, held: 7e6, usersHeld: 7e6, leases: 1 })
+    ledger.free(kept)
+    t.ok(await ledger.drained(5_000))
+  },
+)
 
-void t.test('C3: a reserve whose outcome stays unknown is refused, and whatever it held is released', async (t) => {
-  await ready()
-  await createOrg(direct, 'unknown')
-  const before = proxy.lost()
-  const both = (async () => {
-    await proxy.loseReplyTo(sha1('reserve'))
-    await proxy.loseReplyTo(sha1('reserve'))
-  })()
-  await t.rejects(ledger.reserve(reservation('unknown', 5)), { name: 'StoreUnavailable' })
-  await both
-  t.equal(proxy.lost() - before, 2)
-  await until(async () => (await books(direct, 'unknown', ['ada'])).held === 0)
-  t.match(await books(direct, 'unknown', ['ada']), { used: 0, usersHeld: 0, openHolds: 0, leases: 0 })
-})
+void t.test(
+  'C3: a reserve whose outcome stays unknown is refused, and whatever it held is released',
+  async (t) => {
+    await ready()
+    await createOrg(direct, 'unknown')
+    const before = proxy.lost()
+    const both = (async () => {
+      await proxy.loseReplyTo(sha1('reserve'))
+      await proxy.loseReplyTo(sha1('reserve'))
+    })()
+    await t.rejects(ledger.reserve(reservation('unknown', 5)), { name: 'StoreUnavailable' })
+    await both
+    t.equal(proxy.lost() - before, 2)
+    await until(async () => (await books(direct, 'unknown', ['ada'])).held === 0)
+    t.match(await books(direct, 'unknown', ['ada']), { used: 0, usersHeld: 0, openHolds: 0, leases: 0 })
+  },
+)
 
-void t.test('trap: by default ioredis runs a script twice when its reply is lost; on our connection it runs once', async (t) => {
-  await ready()
-  await direct.set('{count}:n', '0')
-  const lost = proxy.loseReplyTo('INCRBY-ONCE')
-  const run = redis.eval("redis.call('INCRBY', KEYS[1], 10) return ARGV[1]", 1, '{count}:n', 'INCRBY-ONCE')
-  await t.rejects(run, 'an ambiguous outcome is a rejection, at once')
-  await lost
-  await ready()
-  await redis.ping()
-  t.equal(await direct.get('{count}:n'), '10')
-})
+void t.test(
+  'trap: by default ioredis runs a script twice when its reply is lost; on our connection it runs once',
+  async (t) => {
+    await ready()
+    await direct.set('{count}:n', '0')
+    const lost = proxy.loseReplyTo('INCRBY-ONCE')
+    const run = redis.eval("redis.call('INCRBY', KEYS[1], 10) return ARGV[1]", 1, '{count}:n', 'INCRBY-ONCE')
+    await t.rejects(run, 'an ambiguous outcome is a rejection, at once')
+    await lost
+    await ready()
+    await redis.ping()
+    t.equal(await direct.get('{count}:n'), '10')
+  },
+)
 
 void t.test('an id that was released before its reserve arrives holds nothing', async (t) => {
   await ready()
@@ -113,7 +135,26 @@ void t.test('an id that was released before its reserve arrives holds nothing', 
       keys.user('late', 1, 'ada'),
       keys.resolved('late', bucket),
     ],
-    [1, 0, org['period_end'] ?? '', hold.day, 60_000, 9e12, 1, 1, 'ada', hold.id, 1, 1, 'chat', 1e6, 1e6, 1, 'm', 0],
+    [
+      1,
+      0,
+      org['period_end'] ?? '',
+      hold.day,
+      60_000,
+      9e12,
+      1,
+      1,
+      'ada',
+      hold.id,
+      1,
+      1,
+      'chat',
+      1e6,
+      1e6,
+      1,
+      'm',
+      0,
+    ],
   )
   t.equal((reply as string[])[1], 'gone')
   t.match(await books(direct, 'late', ['ada']), { held: 0, leases: 0 })

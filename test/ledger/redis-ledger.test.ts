@@ -32,7 +32,13 @@ void t.test('C3: a hold is settled to the actual cost, and every counter agrees'
   await createOrg(redis, 'c3')
   const result = await ledger.reserve(reservation('c3', 5))
   const hold = holdOf(result)
-  t.match(await books(redis, 'c3', ['ada']), { used: 0, held: 5e6, usersHeld: 5e6, openHolds: 5e6, leases: 1 })
+  t.match(await books(redis, 'c3', ['ada']), {
+    used: 0,
+    held: 5e6,
+    usersHeld: 5e6,
+    openHolds: 5e6,
+    leases: 1,
+  })
   ledger.settle(hold, charge(2.5))
   await settled()
   t.same(await books(redis, 'c3', ['ada']), {
@@ -82,13 +88,47 @@ void t.test('E1: the decision, in its order', async (t) => {
     { name: 'b: limit 0 denies every paid call (L1)', limit: 0, used: 0, required: 1, want: 'denied' },
     { name: 'b: counted = limit denies', limit: 5, used: 5, required: 1, want: 'denied' },
     { name: 'b: counted > limit denies', limit: 5, used: 6, required: 1, want: 'denied' },
-    { name: 'c: strict and required > left', limit: 5, used: 3, required: 3, strict: true, want: 'too_large' },
-    { name: 'c: strict and required = left fits', limit: 5, used: 3, required: 2, strict: true, want: 'reserved' },
+    {
+      name: 'c: strict and required > left',
+      limit: 5,
+      used: 3,
+      required: 3,
+      strict: true,
+      want: 'too_large',
+    },
+    {
+      name: 'c: strict and required = left fits',
+      limit: 5,
+      used: 3,
+      required: 2,
+      strict: true,
+      want: 'reserved',
+    },
     { name: 'c: straddle admits what does not fit', limit: 5, used: 3, required: 9, want: 'reserved' },
-    { name: 'd: strict and only holds are in the way', limit: 5, held: 3, required: 3, strict: true, want: 'busy' },
-    { name: 'd: strict with room beside the holds', limit: 5, held: 3, required: 2, strict: true, want: 'reserved' },
+    {
+      name: 'd: strict and only holds are in the way',
+      limit: 5,
+      held: 3,
+      required: 3,
+      strict: true,
+      want: 'busy',
+    },
+    {
+      name: 'd: strict with room beside the holds',
+      limit: 5,
+      held: 3,
+      required: 2,
+      strict: true,
+      want: 'reserved',
+    },
     { name: 'd: straddle and held = left', limit: 5, held: 5, required: 1, want: 'busy' },
-    { name: 'd: straddle and one microcredit neither counted nor held', limit: 5, held: 4.999999, required: 9, want: 'reserved' },
+    {
+      name: 'd: straddle and one microcredit neither counted nor held',
+      limit: 5,
+      held: 4.999999,
+      required: 9,
+      want: 'reserved',
+    },
   ] as const
   for (const [index, c] of cases.entries()) {
     const org = `e1-${index}`
@@ -123,7 +163,9 @@ void t.test('calls of one organization in the same turn share one script call', 
   await createOrg(redis, 'turn', { members: ['ada', 'bob'] })
   const before = metrics.scripts['reserve'] ?? 0
   await Promise.all(
-    Array.from({ length: 32 }, (_, index) => ledger.reserve(reservation('turn', 1, { user: index % 2 === 0 ? 'ada' : 'bob' }))),
+    Array.from({ length: 32 }, (_, index) =>
+      ledger.reserve(reservation('turn', 1, { user: index % 2 === 0 ? 'ada' : 'bob' })),
+    ),
   )
   t.equal((metrics.scripts['reserve'] ?? 0) - before, 1)
 })
@@ -147,23 +189,31 @@ void t.test('L5, L6: an excluded source is never refused, does not count, and ho
   const hold = holdOf(await ledger.reserve(reservation('excluded', 50, { source: 'workflow' })))
   const chat = await ledger.reserve(reservation('excluded', 1))
   t.equal(chat.status, 'reserved', 'the hold of a workflow stands in nobody’s way')
-  if (chat.status === 'reserved') t.match(chat.decision.standing, { used: 0, counted: 0, held: 1e6, limit: 10e6 })
+  if (chat.status === 'reserved')
+    t.match(chat.decision.standing, { used: 0, counted: 0, held: 1e6, limit: 10e6 })
   ledger.settle(hold, charge(50))
   await settled()
   const after = await ledger.reserve(reservation('excluded', 1))
   t.match(after, { status: 'reserved', decision: { standing: { used: 50e6, counted: 0 } } })
   await redis.hset(keys.org('excluded'), 'exclude_workflow', '0')
-  t.equal((await ledger.reserve(reservation('excluded', 1))).status, 'denied', 'L6: flipping it counts the whole period')
+  t.equal(
+    (await ledger.reserve(reservation('excluded', 1))).status,
+    'denied',
+    'L6: flipping it counts the whole period',
+  )
 })
 
-void t.test('A4, A5: a user that the organization does not know is refused, a removed one at the very next call', async (t) => {
-  await createOrg(redis, 'members')
-  t.equal((await ledger.reserve(reservation('members', 1, { user: 'nobody' }))).status, 'unknown_user')
-  t.equal((await ledger.reserve(reservation('members', 1))).status, 'reserved')
-  await redis.hdel(keys.members('members'), 'ada')
-  t.equal((await ledger.reserve(reservation('members', 1))).status, 'unknown_user')
-  t.equal((await ledger.reserve(reservation('no-such-org', 1))).status, 'unknown_org')
-})
+void t.test(
+  'A4, A5: a user that the organization does not know is refused, a removed one at the very next call',
+  async (t) => {
+    await createOrg(redis, 'members')
+    t.equal((await ledger.reserve(reservation('members', 1, { user: 'nobody' }))).status, 'unknown_user')
+    t.equal((await ledger.reserve(reservation('members', 1))).status, 'reserved')
+    await redis.hdel(keys.members('members'), 'ada')
+    t.equal((await ledger.reserve(reservation('members', 1))).status, 'unknown_user')
+    t.equal((await ledger.reserve(reservation('no-such-org', 1))).status, 'unknown_org')
+  },
+)
 
 void t.test('A5: an organization can let apps enroll users, up to a number', async (t) => {
   await createOrg(redis, 'enroll', { fields: { auto_enroll: '1', max_members: '3' } })
@@ -175,23 +225,32 @@ void t.test('A5: an organization can let apps enroll users, up to a number', asy
   t.equal(await redis.hlen(keys.members('enroll')), 3)
 })
 
-void t.test('C6: an expired lease charges the prompt and frees the rest; a late settle charges what is missing, once', async (t) => {
-  await createOrg(redis, 'lease', { limit: 10, admission: 'strict' })
-  const hold = holdOf(await ledger.reserve(reservation('lease', 10)))
-  const lease = keys.lease(1, hold.day, hold.id, 'ada')
-  await redis.zadd(keys.leases('lease'), 1, lease)
-  await redis.hset(keys.user('lease', 1, 'ada'), 'sweep_at', '1')
-  const next = await ledger.reserve(reservation('lease', 9))
-  t.equal(next.status, 'reserved', 'the user is unblocked by the very next call')
-  t.match(await books(redis, 'lease', ['ada']), { used: 1e6, usersUsed: 1e6, held: 9e6, leases: 1 })
-  ledger.free(holdOf(next))
-  ledger.settle(hold, charge(4))
-  await settled()
-  t.match(await books(redis, 'lease', ['ada']), { used: 4e6, usersUsed: 4e6, days: 4e6, models: 4e6, held: 0 })
-  ledger.settle(hold, charge(4))
-  await settled()
-  t.match(await books(redis, 'lease', ['ada']), { used: 4e6 }, 'once')
-})
+void t.test(
+  'C6: an expired lease charges the prompt and frees the rest; a late settle charges what is missing, once',
+  async (t) => {
+    await createOrg(redis, 'lease', { limit: 10, admission: 'strict' })
+    const hold = holdOf(await ledger.reserve(reservation('lease', 10)))
+    const lease = keys.lease(1, hold.day, hold.id, 'ada')
+    await redis.zadd(keys.leases('lease'), 1, lease)
+    await redis.hset(keys.user('lease', 1, 'ada'), 'sweep_at', '1')
+    const next = await ledger.reserve(reservation('lease', 9))
+    t.equal(next.status, 'reserved', 'the user is unblocked by the very next call')
+    t.match(await books(redis, 'lease', ['ada']), { used: 1e6, usersUsed: 1e6, held: 9e6, leases: 1 })
+    ledger.free(holdOf(next))
+    ledger.settle(hold, charge(4))
+    await settled()
+    t.match(await books(redis, 'lease', ['ada']), {
+      used: 4e6,
+      usersUsed: 4e6,
+      days: 4e6,
+      models: 4e6,
+      held: 0,
+    })
+    ledger.settle(hold, charge(4))
+    await settled()
+    t.match(await books(redis, 'lease', ['ada']), { used: 4e6 }, 'once')
+  },
+)
 
 void t.test('C6: a late settle below the prompt’s price gives nothing back', async (t) => {
   await createOrg(redis, 'late')
@@ -233,30 +292,49 @@ void t.test('P3: a call is charged to the period in which it was admitted', asyn
   t.match(await books(redis, 'p3', ['ada'], 2), { used: 4e6, usersUsed: 4e6, held: 0 })
 })
 
-void t.test('N1, L4: reaching the limit is recorded once per user, period and value of the limit', async (t) => {
-  await createOrg(redis, 'l4', { limit: 5 })
-  const reached = async (): Promise<string[]> =>
-    (await redis.xrange(keys.outbox('l4'), '-', '+')).map(([, fields]) => fields.join(' '))
-  ledger.settle(holdOf(await ledger.reserve(reservation('l4', 5))), charge(5))
-  await settled()
-  t.equal((await reached()).length, 1, 'by the charge that reaches it')
-  t.match((await reached())[0], /type user\.limit\.reached .*user ada .*used 5000000 counted 5000000 limit 5000000/)
-  await ledger.reserve(reservation('l4', 1))
-  t.equal((await reached()).length, 1, 'not again by the refusal')
-  await redis.hset(keys.org('l4'), 'limit_default', '3000000')
-  await Promise.all([ledger.reserve(reservation('l4', 1)), ledger.reserve(reservation('l4', 1))])
-  t.equal((await reached()).length, 2, 'again at another value, by its first refusal')
-  await redis.hset(keys.org('l4'), 'limit_default', '5000000')
-  await ledger.reserve(reservation('l4', 1))
-  t.equal((await reached()).length, 2, 'and not at a value that was reached before')
-})
+void t.test(
+  'N1, L4: reaching the limit is recorded once per user, period and value of the limit',
+  async (t) => {
+    await createOrg(redis, 'l4', { limit: 5 })
+    const reached = async (): Promise<string[]> =>
+      (await redis.xrange(keys.outbox('l4'), '-', '+')).map(([, fields]) => fields.join(' '))
+    ledger.settle(holdOf(await ledger.reserve(reservation('l4', 5))), charge(5))
+    await settled()
+    t.equal((await reached()).length, 1, 'by the charge that reaches it')
+    t.match(
+      (await reached())[0],
+      /type user\.limit\.reached .*user ada .*used 5000000 counted 5000000 limit 5000000/,
+    )
+    await ledger.reserve(reservation('l4', 1))
+    t.equal((await reached()).length, 1, 'not again by the refusal')
+    await redis.hset(keys.org('l4'), 'limit_default', '3000000')
+    await Promise.all([ledger.reserve(reservation('l4', 1)), ledger.reserve(reservation('l4', 1))])
+    t.equal((await reached()).length, 2, 'again at another value, by its first refusal')
+    await redis.hset(keys.org('l4'), 'limit_default', '5000000')
+    await ledger.reserve(reservation('l4', 1))
+    t.equal((await reached()).length, 2, 'and not at a value that was reached before')
+  },
+)
 
 void t.test('U2, O4–O6: one charge fires the user alert and every org alert that it passes', async (t) => {
-  await createOrg(redis, 'alerts', { limit: null, fields: { alert_on: '1', alert_mark: '4000000', alert_version: '1' } })
-  await redis.zadd(keys.armed('alerts', 1), 1e6, 'a1 1 absolute 1', 5e6, 'a2 1 absolute 5', 6e6, 'a3 1 absolute 6')
+  await createOrg(redis, 'alerts', {
+    limit: null,
+    fields: { alert_on: '1', alert_mark: '4000000', alert_version: '1' },
+  })
+  await redis.zadd(
+    keys.armed('alerts', 1),
+    1e6,
+    'a1 1 absolute 1',
+    5e6,
+    'a2 1 absolute 5',
+    6e6,
+    'a3 1 absolute 6',
+  )
   await redis.hset(keys.total('alerts', 1), 'next_mark', '1000000')
   const types = async (): Promise<string[]> =>
-    (await redis.xrange(keys.outbox('alerts'), '-', '+')).map(([, fields]) => `${fields[1]} ${fields[11] ?? ''}`)
+    (await redis.xrange(keys.outbox('alerts'), '-', '+')).map(
+      ([, fields]) => `${fields[1]} ${fields[11] ?? ''}`,
+    )
   ledger.settle(holdOf(await ledger.reserve(reservation('alerts', 5))), charge(5))
   await settled()
   t.same(await types(), ['org.alert.crossed a1', 'org.alert.crossed a2', 'user.alert.crossed ada'])
@@ -287,7 +365,10 @@ void t.test('numbers up to 2^53 leave the scripts with every digit', async (t) =
   await redis.hset(keys.total('digits', 1), 'used', '8999999999999998')
   ledger.settle(holdOf(await ledger.reserve(reservation('digits', 1))), charge(0.000001))
   await settled()
-  t.match(await books(redis, 'digits', ['ada']), { used: 8_999_999_999_999_999, usersUsed: 8_999_999_999_999_999 })
+  t.match(await books(redis, 'digits', ['ada']), {
+    used: 8_999_999_999_999_999,
+    usersUsed: 8_999_999_999_999_999,
+  })
 })
 
 void t.test('SCRIPT FLUSH is survived: the source is sent again', async (t) => {

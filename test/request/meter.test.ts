@@ -16,8 +16,20 @@ function read(path: string, contentType: string, chunks: readonly Buffer[]): Rea
   return meter.end()
 }
 
-const NOTHING_ELSE = { cachedInput: 0, cacheWrite: 0, cacheWrite1h: 0, audioInput: 0, audioOutput: 0, webSearches: 0 }
-const usage = (input: number, output: number, rest: Partial<Usage> = {}): Usage => ({ ...NOTHING_ELSE, input, output, ...rest })
+const NOTHING_ELSE = {
+  cachedInput: 0,
+  cacheWrite: 0,
+  cacheWrite1h: 0,
+  audioInput: 0,
+  audioOutput: 0,
+  webSearches: 0,
+}
+const usage = (input: number, output: number, rest: Partial<Usage> = {}): Usage => ({
+  ...NOTHING_ELSE,
+  input,
+  output,
+  ...rest,
+})
 
 const CHAT_STREAM = [
   ': a comment',
@@ -42,14 +54,19 @@ const CHAT_READING: Reading = {
   textBytes: Buffer.byteLength(CHAT_TEXT),
 }
 
-for (const [name, newline] of [['LF', '\n'], ['CRLF', '\r\n'], ['CR', '\r']] as const) {
+for (const [name, newline] of [
+  ['LF', '\n'],
+  ['CRLF', '\r\n'],
+  ['CR', '\r'],
+] as const) {
   void t.test(`C2: a stream with ${name} line ends, split at every byte, reads the same as whole`, (t) => {
     const whole = Buffer.from(CHAT_STREAM.join(newline))
     t.same(read('/v1/chat/completions', 'text/event-stream', [whole]), CHAT_READING)
     for (let at = 1; at < whole.length; at += 1) {
       const halves = [whole.subarray(0, at), whole.subarray(at)]
       const reading = read('/v1/chat/completions', 'text/event-stream; charset=utf-8', halves)
-      if (JSON.stringify(reading) !== JSON.stringify(CHAT_READING)) t.same(reading, CHAT_READING, `split at ${at}`)
+      if (JSON.stringify(reading) !== JSON.stringify(CHAT_READING))
+        t.same(reading, CHAT_READING, `split at ${at}`)
     }
     const bytes = Array.from(whole, (byte) => Buffer.from([byte]))
     t.same(read('/v1/chat/completions', 'text/event-stream', bytes), CHAT_READING, 'byte by byte')
@@ -57,7 +74,13 @@ for (const [name, newline] of [['LF', '\n'], ['CRLF', '\r\n'], ['CR', '\r']] as 
   })
 }
 
-const CASES: { readonly name: string; readonly path: string; readonly type: string; readonly body: string; readonly want: Partial<Reading> }[] = [
+const CASES: {
+  readonly name: string
+  readonly path: string
+  readonly type: string
+  readonly body: string
+  readonly want: Partial<Reading>
+}[] = [
   {
     name: 'a JSON answer with usage in front of the choices',
     path: '/v1/chat/completions',
@@ -117,7 +140,15 @@ for (const { name, path, type, body, want } of CASES) {
   void t.test(`C2, C5: ${name}`, (t) => {
     const whole = Buffer.from(body)
     t.match(read(path, type, [whole]), want)
-    t.same(read(path, type, Array.from(whole, (byte) => Buffer.from([byte]))), read(path, type, [whole]), 'in single bytes')
+    t.same(
+      read(
+        path,
+        type,
+        Array.from(whole, (byte) => Buffer.from([byte])),
+      ),
+      read(path, type, [whole]),
+      'in single bytes',
+    )
     t.end()
   })
 }

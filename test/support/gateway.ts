@@ -79,7 +79,9 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
         resolve({ dataUrl: entry.dataUrl, adminUrl: entry.adminUrl })
       }
     })
-    child.once('exit', (code) => reject(new Error(`the gateway exited with ${String(code)}:\n${log.join('\n')}`)))
+    child.once('exit', (code) =>
+      reject(new Error(`the gateway exited with ${String(code)}:\n${log.join('\n')}`)),
+    )
   })
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
@@ -132,7 +134,9 @@ export interface TestOrg {
   /** Another key. */
   createKey(body: Readonly<Record<string, unknown>>): Promise<string>
   /** The standing of a user as `/users` shows it; credits. */
-  user(user?: string): Promise<{ used: number; counted: number; held: number; limit: number | null; exceeding: boolean }>
+  user(
+    user?: string,
+  ): Promise<{ used: number; counted: number; held: number; limit: number | null; exceeding: boolean }>
   /** Waits until nothing is held, and answers what ada has used. */
   usedWhenIdle(user?: string): Promise<number>
 }
@@ -142,7 +146,11 @@ let orgs = 0
 /** An organization with the member `ada` and her key. `limit` in credits; null switches limits off. */
 export async function createOrg(
   gateway: TestGateway,
-  setup: { readonly limit?: number | null; readonly admission?: 'strict' | 'straddle'; readonly allowance?: number } = {},
+  setup: {
+    readonly limit?: number | null
+    readonly admission?: 'strict' | 'straddle'
+    readonly allowance?: number
+  } = {},
 ): Promise<TestOrg> {
   orgs += 1
   const id = `org-${process.pid}-${orgs}`
@@ -152,9 +160,17 @@ export async function createOrg(
     allowance: setup.allowance ?? 1_000_000,
     admission: setup.admission ?? 'straddle',
   })
-  await gateway.admin('PUT', `/v1/orgs/${id}/members/ada`, { email: 'ada@example.com', name: 'Ada', role: 'member' })
+  await gateway.admin('PUT', `/v1/orgs/${id}/members/ada`, {
+    email: 'ada@example.com',
+    name: 'Ada',
+    role: 'member',
+  })
   if (setup.limit !== null) {
-    await gateway.admin('PUT', `/v1/orgs/${id}/user-limits`, { enabled: true, default: setup.limit ?? 100_000, recipients: 'all' })
+    await gateway.admin('PUT', `/v1/orgs/${id}/user-limits`, {
+      enabled: true,
+      default: setup.limit ?? 100_000,
+      recipients: 'all',
+    })
   }
   async function createKey(body: Readonly<Record<string, unknown>>): Promise<string> {
     return ((await gateway.admin('POST', `/v1/orgs/${id}/keys`, body)) as { key: string }).key
@@ -164,7 +180,9 @@ export async function createOrg(
     let found: Item | undefined
     // A user whose first charge arrives while the list is read may stand in neither of its halves.
     await until(async () => {
-      const page = (await gateway.admin('GET', `/v1/orgs/${id}/users?q=${name}`)) as { readonly items: readonly Item[] }
+      const page = (await gateway.admin('GET', `/v1/orgs/${id}/users?q=${name}`)) as {
+        readonly items: readonly Item[]
+      }
       found = page.items.find((item) => item.user === name)
       return found !== undefined
     })

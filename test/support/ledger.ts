@@ -117,7 +117,10 @@ export function holdOf(result: ReserveResult): Hold {
   return result.hold
 }
 
-export function charge(credits: number, model = 'm'): { cost: Microcredits; model: string; inputTokens: number; outputTokens: number } {
+export function charge(
+  credits: number,
+  model = 'm',
+): { cost: Microcredits; model: string; inputTokens: number; outputTokens: number } {
   return { cost: Math.round(credits * 1_000_000) as Microcredits, model, inputTokens: 10, outputTokens: 5 }
 }
 
@@ -127,7 +130,16 @@ export async function books(
   org: string,
   users: readonly string[],
   periodNo = 1,
-): Promise<{ used: number; held: number; usersUsed: number; usersHeld: number; openHolds: number; days: number; models: number; leases: number }> {
+): Promise<{
+  used: number
+  held: number
+  usersUsed: number
+  usersHeld: number
+  openHolds: number
+  days: number
+  models: number
+  leases: number
+}> {
   const total = await redis.hmget(keys.total(org, periodNo), 'used', 'held')
   let [usersUsed, usersHeld, openHolds, models] = [0, 0, 0, 0]
   for (const user of users) {

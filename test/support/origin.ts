@@ -1,6 +1,12 @@
 /** A provider of the tests' own: plain node:http, which does what a test tells it to, and remembers what reached it. */
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface Received {
@@ -43,7 +49,9 @@ export function chunkEvent(content: string): string {
 export const USAGE_EVENT = `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [], usage: CHAT_USAGE })}\n\n`
 export const DONE_EVENT = 'data: [DONE]\n\n'
 
-export async function startOrigin(create: (handler: (req: IncomingMessage, res: ServerResponse) => void) => Server = createServer): Promise<Origin> {
+export async function startOrigin(
+  create: (handler: (req: IncomingMessage, res: ServerResponse) => void) => Server = createServer,
+): Promise<Origin> {
   const received: Received[] = []
   const server = create((request, response) => {
     const chunks: Buffer[] = []
@@ -74,7 +82,12 @@ export async function startOrigin(create: (handler: (req: IncomingMessage, res: 
 
 /** A chat request's body. */
 export function chatBody(rest: Readonly<Record<string, unknown>> = {}): string {
-  return JSON.stringify({ model: 'test-model', messages: [{ role: 'user', content: 'Say hello.' }], max_tokens: 100, ...rest })
+  return JSON.stringify({
+    model: 'test-model',
+    messages: [{ role: 'user', content: 'Say hello.' }],
+    max_tokens: 100,
+    ...rest,
+  })
 }
 
 /** Sends a chat request. */
