@@ -5,7 +5,7 @@
 -- ARGV    1 start and 2 end (ms) of period 1, 3 end of the total's life (ms), then the org's fields, each with its value
 -- Returns 'created' | 'exists' | 'deleting' (the hash has no period: its deletion has not finished) | 'wrong_period' (it
 --         does not contain the server's time: compute it again)
--- Effects org (revision 1, period_no 1), total
+-- Effects org (period_no 1; its first revision is the time, so that no gateway takes it for an earlier one of that id), total
 -- @include clock
 -- @include text
 local now = server_time()
@@ -14,7 +14,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 if now < tonumber(ARGV[1]) or now >= tonumber(ARGV[2]) then return 'wrong_period' end
 
-redis.call('HSET', KEYS[1], 'revision', '1', 'created_at', digits(now), 'period_no', '1', 'period_start', ARGV[1],
+redis.call('HSET', KEYS[1], 'revision', digits(now), 'created_at', digits(now), 'period_no', '1', 'period_start', ARGV[1],
   'period_end', ARGV[2], unpack(ARGV, 4))
 -- Nothing of an organization that had the same id before may be taken for this one's.
 redis.call('DEL', KEYS[2])

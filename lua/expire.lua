@@ -3,7 +3,7 @@
 --
 -- KEYS, ARGV  as in include/accounts.lua; six per hold: hold id, indexes of user, day, user's day and resolved hash, model
 -- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per hold: 'expired cost freed', 'renewed' (its lease is not over) or
---             'already' }
+--             'already' }; the head alone where the organization does not exist any more, whose leases then go
 -- Effects     as settle's
 -- @include clock
 -- @include text
@@ -11,6 +11,10 @@
 -- @include outbox
 -- @include resolved
 -- @include accounts
+if not org_exists then
+  redis.call('DEL', KEYS[7])
+  return { head() }
+end
 local calls = {}
 for at = FIRST_CALL, #ARGV, 6 do
   local call = { id = ARGV[at], user = users[tonumber(ARGV[at + 1])], day = days[tonumber(ARGV[at + 2])],

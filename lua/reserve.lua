@@ -1,7 +1,8 @@
 #!lua
 -- reserve: holds the worst case of up to 64 calls of one organization, or says why not (C3, C4, E1, L1-L5).
 --
--- KEYS    1 org, 2 members, 3 custom limits, 4 total, 5 leases, 6 outbox, then the user hashes, then the resolved hashes
+-- KEYS    1 org, 2 members, 3 custom limits, 4 total, 5 leases, 6 outbox, 7 removed members, then the user hashes, then the
+--         resolved hashes
 -- ARGV    1 period number, 2 day start (ms), 3 day end (ms), 4 day, 5 lease (ms), 6 end of the user hashes' life (ms),
 --         7 count of users, 8 count of resolved hashes, then the user ids, then nine per call: hold id, user index,
 --         resolved index, source, worst case (microcredits), strict worst case or '', prompt price, model, may enroll
@@ -32,7 +33,7 @@ local known = redis.call('HMGET', KEYS[2], unpack(ids))
 local custom = redis.call('HMGET', KEYS[3], unpack(ids))
 for i = 1, user_count do
   local limit = limit_of(policy, custom[i])
-  users[i] = { id = ids[i], key = KEYS[6 + i], known = known[i], limit = limit, fields = { 'used:chat', 'used:workflow',
+  users[i] = { id = ids[i], key = KEYS[7 + i], known = known[i], limit = limit, fields = { 'used:chat', 'used:workflow',
     'used:agent_deployment', 'held:chat', 'held:workflow', 'held:agent_deployment', 'sweep_at',
     'hit:' .. (limit and digits(limit) or '') }, write = {} }
 end
@@ -49,7 +50,7 @@ for at = 9 + user_count, #ARGV, 9 do
   calls[#calls + 1] = call
 end
 for i, bucket in ipairs(buckets) do
-  bucket.found = redis.call('HMGET', KEYS[6 + user_count + i], unpack(bucket))
+  bucket.found = redis.call('HMGET', KEYS[7 + user_count + i], unpack(bucket))
 end
 for _, u in ipairs(users) do
   local v = redis.call('HMGET', u.key, unpack(u.fields))
@@ -94,6 +95,8 @@ local replies, events, leases, enrolled, total_held = { '' }, {}, {}, {}, 0
 local member_count
 local function enroll(call, u)
   if not (call.may_enroll and o[10] == '1') then return false end
+  -- Whom an admin removed, no app brings back (A4).
+  if redis.call('SISMEMBER', KEYS[7], u.id) == 1 then return false end
   member_count = member_count or redis.call('HLEN', KEYS[2])
   if member_count >= tonumber(o[11]) then return false end
   member_count, u.known = member_count + 1, true

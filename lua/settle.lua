@@ -4,7 +4,8 @@
 -- KEYS, ARGV  as in include/accounts.lua; eleven per call: hold id, indexes of user, day, user's day and resolved hash,
 --             bucket (number of five minutes since 1970), source, model, cost (microcredits), input and output tokens
 -- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per call: 'charged', 'late' (the hold was lost, and is young enough to
---             know that it was not charged), 'corrected cost' (it had expired: what was missing), 'already', 'too_old' }
+--             know that it was not charged), 'corrected cost' (it had expired: what was missing), 'already', 'too_old' };
+--             the head alone where the organization does not exist any more
 -- Effects     counters, usage by model and day, top, leases, resolved, and every crossing to the outbox
 -- @include clock
 -- @include text
@@ -12,6 +13,7 @@
 -- @include outbox
 -- @include resolved
 -- @include accounts
+if not org_exists then return { head() } end
 local calls = {}
 for at = FIRST_CALL, #ARGV, 11 do
   local call = { id = ARGV[at], user = users[tonumber(ARGV[at + 1])], day = days[tonumber(ARGV[at + 2])],

@@ -7,7 +7,9 @@ local USAGE = '^(%d+) (%d+) (%d+) (%d+)$'
 local MOST = 9000000000000000 -- No counter may pass 2^53; a cost that would carry the total past this is cut there.
 local now = server_time()
 local o = redis.call('HMGET', KEYS[1], 'limit_on', 'limit_default', 'exclude_workflow', 'exclude_agent_deployment',
-  'alert_on', 'alert_mark', 'alert_version', 'allowance')
+  'alert_on', 'alert_mark', 'alert_version', 'allowance', 'period_no')
+-- An organization that was deleted gets no counters any more, which one that is made anew would inherit.
+local org_exists = o[9] and true or false
 local policy = new_policy(o[1], o[2], o[3], o[4])
 local alert = { on = o[5] == '1', mark = tonumber(o[6] or '0'), version = o[7] or '0' }
 local t = redis.call('HMGET', KEYS[3], 'used', 'held', 'next_mark', 'start', 'end')

@@ -20,6 +20,8 @@ export const virtualKey = (sha256: string): string => `${PREFIX}:key:${sha256}`
 export const org = (id: string): string => `${PREFIX}:{${id}}:org`
 /** HASH user → JSON of the membership. */
 export const members = (id: string): string => `${PREFIX}:{${id}}:members`
+/** SET of users whom an admin removed: no app enrolls them again. */
+export const removedMembers = (id: string): string => `${PREFIX}:{${id}}:removed`
 /** HASH user → custom limit in microcredits, or `unlimited`. */
 export const customLimits = (id: string): string => `${PREFIX}:{${id}}:limits`
 /** HASH key id → JSON of a virtual key's public part and its SHA-256. */

@@ -1,4 +1,5 @@
 /** The ledger on Redis: composes reserving, resolving and leases, and answers what a user may ask of the own standing. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { UnixMs } from '../core/units.ts'
 import { storeCall, type RedisClient } from './connection.ts'
@@ -32,6 +33,8 @@ export interface RedisLedger extends Ledger {
   /** Stops the timers; open holds are left to their leases. */
   close(): void
 }
+
+const POLL_MS = 5
 
 /** Needs a connection that is ready: the store's clock is read first. Rejects with StoreUnavailable. */
 export async function createRedisLedger(options: RedisLedgerOptions): Promise<RedisLedger> {
@@ -82,13 +85,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
         const view = await views.current(org, clock.now())
         return view === null ? null : readStanding(redis, view, user)
       }),
-    async drained(ms) {
-      const deadline = Date.now() + ms
-      while (resolving.pending > 0 && Date.now() < deadline) {
-        await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-      return resolving.pending === 0
-    },
+    drained: (ms) => drained(resolving, ms),
     async openPeriod(org, now) {
       views.forget(org)
       await views.current(org, now)
@@ -97,4 +94,10 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     sweep: () => leases.sweep(),
     close: () => leases.stop(),
   }
+}
+
+async function drained(resolving: Resolving, ms: number): Promise<boolean> {
+  const deadline = Date.now() + ms
+  while (resolving.pending > 0 && Date.now() < deadline) await pause(POLL_MS)
+  return resolving.pending === 0
 }

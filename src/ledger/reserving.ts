@@ -86,6 +86,7 @@ function scriptArguments(
       keys.total(org, period.no),
       keys.leases(org),
       keys.outbox(org),
+      keys.removedMembers(org),
       ...users.keys,
       ...buckets.keys,
     ],

@@ -8,6 +8,7 @@ import { EventFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
 import type { CallShape } from '../families/family.ts'
 import type { Outcome, UpstreamTarget } from './call.ts'
+import { createDecoder, type Decoder } from './decode.ts'
 import type { Drains } from './drain.ts'
 import { clientHeaders } from './headers.ts'
 import type { Meter } from './meter.ts'
@@ -44,6 +45,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #sent = false
   #status: number | null = null
   #meter: Meter | null = null
+  #decoder: Decoder | null = null
   #filter: EventFilter | null = null
   #clientGone = false
   #drainTimer: NodeJS.Timeout | null = null
@@ -92,9 +94,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#options.onFirstByte()
     const contentType = headers['content-type'] ?? ''
     const isStream = contentType.includes('text/event-stream')
-    const plain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity'
-    this.#meter = this.#options.createMeter(contentType)
-    if (this.#options.shape.hidesUsageEvent && isStream && plain) {
+    const encoding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
+    const meter = this.#options.createMeter(contentType)
+    this.#meter = meter
+    if (encoding !== 'identity') {
+      this.#decoder = createDecoder(encoding, (chunk) => meter.push(chunk))
+    } else if (this.#options.shape.hidesUsageEvent && isStream) {
       const { family } = this.#options.target
       this.#filter = new EventFilter('"usage"', (data) => family.isUsageEvent(parseJson(data)))
     }
@@ -113,7 +118,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#meter?.push(chunk)
+    if (this.#decoder === null) this.#meter?.push(chunk)
+    else this.#decoder.push(chunk)
     if (this.#clientGone) {
       this.#drainedBytes += chunk.length
       if (this.#drainedBytes > this.#options.drains.limits.bytes) controller.abort(DRAINED_ENOUGH)
@@ -164,14 +170,17 @@ class Exchange implements Dispatcher.DispatchHandler {
       clearTimeout(this.#drainTimer)
       this.#options.drains.leave()
     }
-    this.#resolve({
-      sent: this.#sent,
-      status: this.#status,
-      complete,
-      reading: this.#meter?.end() ?? null,
-      clientGone: this.#clientGone,
-      failure,
-    })
+    const resolve = (): void =>
+      this.#resolve({
+        sent: this.#sent,
+        status: this.#status,
+        complete,
+        reading: this.#meter?.end() ?? null,
+        clientGone: this.#clientGone,
+        failure,
+      })
+    if (this.#decoder === null) resolve()
+    else void this.#decoder.end().then(resolve)
   }
 }
 

@@ -70,7 +70,7 @@ export function clientHeaders(
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = String(raw[at]?.toString('latin1'))
     const value = String(raw[at + 1]?.toString('latin1'))
-    if (name.toLowerCase() === 'connection') connection = value
+    if (name.toLowerCase() === 'connection') connection = connection === undefined ? value : `${connection},${value}`
     else pairs.push([name, value])
   }
   const dropped = namedByConnection(connection)

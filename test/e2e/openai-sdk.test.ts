@@ -16,7 +16,7 @@ const PROVIDERS_KEY = 'sk-the-providers-own'
 const redis = await startRedis()
 const store = await openClient({ url: redis.url })
 const mock = new LLMock({ port: 0, chunkSize: 7 })
-const more = { answer: (_body: Body, _response: ServerResponse): void => undefined }
+const more: { answer: (body: Body, response: ServerResponse) => void } = { answer: () => undefined }
 mock.mount('/more', {
   async handleRequest(request, response) {
     more.answer(JSON.parse(await textOf(request)) as Body, response)
@@ -49,7 +49,11 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-function client(org: TestOrg, upstream: 'openai' | 'more' = 'openai', options: { fetch?: typeof fetch } = {}): OpenAI {
+function client(
+  org: TestOrg,
+  upstream: 'openai' | 'more' = 'openai',
+  options: { fetch?: typeof fetch } = {},
+): OpenAI {
   return new OpenAI({ apiKey: org.key, baseURL: `${gateway.dataUrl}/${upstream}/v1`, ...options })
 }
 
@@ -60,20 +64,17 @@ interface Tokens {
   readonly output: number
 }
 
-/** US cents per million tokens, tenths: the written prices of the three models, independent of the gateway's table. */
-const TENTHS_OF_CENTS = {
+/** Thousandths of a US dollar per million tokens, written down here and not taken from the gateway's own table. */
+const PRICES = {
   'gpt-4o-mini': { input: 150n, cached: 75n, output: 600n },
   'gpt-3.5-turbo-instruct': { input: 1_500n, cached: 1_500n, output: 2_000n },
   'text-embedding-3-small': { input: 20n, cached: 20n, output: 0n },
 } as const
-type Model = keyof typeof TENTHS_OF_CENTS
+type Model = keyof typeof PRICES
 
-/**
- * Microcredits: dollars × 100 credits × 10^6, rounded up once. A tenth of a cent per million tokens is 10^-9 dollars a
- * token, and so a tenth of a microcredit.
- */
+/** Microcredits, rounded up once: $0.001 per million tokens is 10^-7 credits a token at 100 credits a dollar, a tenth of one. */
 function costOf(model: Model, { input, cached = 0, output }: Tokens): bigint {
-  const price = TENTHS_OF_CENTS[model]
+  const price = PRICES[model]
   const tenths =
     BigInt(input - cached) * price.input + BigInt(cached) * price.cached + BigInt(output) * price.output
   return (tenths + 9n) / 10n
@@ -84,7 +85,9 @@ async function charged(t: Test, org: TestOrg, model: Model, calls: readonly Toke
   const cost = calls.reduce((sum, tokens) => sum + costOf(model, tokens), 0n)
   const credits = Number(cost) / 1e6
   t.equal(await org.usedWhenIdle(), credits, '/users')
-  const me = await fetch(`${gateway.dataUrl}/tollgate/v1/me`, { headers: { authorization: `Bearer ${org.key}` } })
+  const me = await fetch(`${gateway.dataUrl}/tollgate/v1/me`, {
+    headers: { authorization: `Bearer ${org.key}` },
+  })
   t.match(await me.json(), { used: credits, counted: credits, held: 0 }, '/tollgate/v1/me')
   const expected = Number(cost)
   t.match(await books(store, org.id, ['ada']), {
@@ -109,7 +112,10 @@ async function charged(t: Test, org: TestOrg, model: Model, calls: readonly Toke
 /** Calls of every kind that reached the gateway, as it counted them. */
 async function requestsSeen(): Promise<number> {
   const text = await (await fetch(`${gateway.adminUrl}/metrics`)).text()
-  return [...text.matchAll(/^tollgate_requests_total\{.*\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
+  return [...text.matchAll(/^tollgate_requests_total\{.*\} (\d+)$/gm)].reduce(
+    (sum, [, count]) => sum + Number(count),
+    0,
+  )
 }
 
 function ask(content: string): { role: 'user'; content: string }[] {
@@ -128,39 +134,54 @@ const WEATHER = {
 const SCHEMA = {
   name: 'answer',
   strict: true,
-  schema: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'], additionalProperties: false },
+  schema: {
+    type: 'object',
+    properties: { n: { type: 'integer' } },
+    required: ['n'],
+    additionalProperties: false,
+  },
 }
 
 void t.test('C2: a chat completion is charged what the provider reports', async (t) => {
   const org = await createOrg(gateway)
   mock.onMessage('chat, whole', { content: 'Grüße, ada 👋', usage: usage({ input: 1_234, output: 567 }) })
   const before = mock.getRequests().length
-  const answer = await client(org).chat.completions.create({ model: 'gpt-4o-mini', messages: ask('chat, whole') })
+  const answer = await client(org).chat.completions.create({
+    model: 'gpt-4o-mini',
+    messages: ask('chat, whole'),
+  })
   t.equal(answer.choices[0]?.message.content, 'Grüße, ada 👋')
   t.same(answer.usage, usage({ input: 1_234, output: 567 }))
   t.equal(mock.getRequests().length, before + 1, 'one request reached the provider')
   await charged(t, org, 'gpt-4o-mini', [{ input: 1_234, output: 567 }])
 })
 
-void t.test('C2: a stream that did not ask for usage is charged the same, and the SDK sees no chunk with usage', async (t) => {
-  const org = await createOrg(gateway)
-  const tokens = { input: 321, output: 45 }
-  mock.onMessage('chat, streamed without', { content: 'One chunk after the other.', usage: usage(tokens) })
-  const stream = await client(org).chat.completions.create({
-    model: 'gpt-4o-mini',
-    messages: ask('chat, streamed without'),
-    stream: true,
-  })
-  let text = ''
-  for await (const chunk of stream) {
-    text += chunk.choices[0]?.delta.content ?? ''
-    t.equal(chunk.choices.length, 1, 'no chunk without choices')
-    t.equal(chunk.usage ?? null, null)
-  }
-  t.equal(text, 'One chunk after the other.')
-  t.match(mock.getLastRequest()?.body, { stream_options: { include_usage: true } }, 'the gateway asked for it')
-  await charged(t, org, 'gpt-4o-mini', [tokens])
-})
+void t.test(
+  'C2: a stream that did not ask for usage is charged the same, and the SDK sees no chunk with usage',
+  async (t) => {
+    const org = await createOrg(gateway)
+    const tokens = { input: 321, output: 45 }
+    mock.onMessage('chat, streamed without', { content: 'One chunk after the other.', usage: usage(tokens) })
+    const stream = await client(org).chat.completions.create({
+      model: 'gpt-4o-mini',
+      messages: ask('chat, streamed without'),
+      stream: true,
+    })
+    let text = ''
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? ''
+      t.equal(chunk.choices.length, 1, 'no chunk without choices')
+      t.equal(chunk.usage ?? null, null)
+    }
+    t.equal(text, 'One chunk after the other.')
+    t.match(
+      mock.getLastRequest()?.body,
+      { stream_options: { include_usage: true } },
+      'the gateway asked for it',
+    )
+    await charged(t, org, 'gpt-4o-mini', [tokens])
+  },
+)
 
 void t.test('C2: a stream that asked for usage is charged by it, and the SDK sees it', async (t) => {
   const org = await createOrg(gateway)
@@ -192,7 +213,10 @@ for (const stream of [false, true]) {
 
   void t.test(`C2: a tool call and its result are two calls, each charged (${how})`, async (t) => {
     const org = await createOrg(gateway)
-    const [first, second] = [{ input: 80, output: 17 }, { input: 120, output: 9 }]
+    const [first, second] = [
+      { input: 80, output: 17 },
+      { input: 120, output: 9 },
+    ]
     const question = `weather, ${how}?`
     const id = `call_${how}`
     mock.onToolResult(id, { content: 'Rain.', usage: usage(second) })
@@ -246,7 +270,11 @@ for (const stream of [false, true]) {
       ? await responses.stream({ model: 'gpt-4o-mini', input }).finalResponse()
       : await responses.create({ model: 'gpt-4o-mini', input })
     t.equal(answer.output_text, 'It responds.')
-    t.match(answer.usage, { input_tokens: 2_001, output_tokens: 303 }, 'usage belongs to the answer, and is passed on')
+    t.match(
+      answer.usage,
+      { input_tokens: 2_001, output_tokens: 303 },
+      'usage belongs to the answer, and is passed on',
+    )
     await charged(t, org, 'gpt-4o-mini', [tokens])
   })
 
@@ -254,7 +282,10 @@ for (const stream of [false, true]) {
     const org = await createOrg(gateway)
     const tokens = { input: 91, output: 23 }
     const input = `response with a tool, ${how}`
-    mock.onMessage(input, { toolCalls: [{ name: 'weather', arguments: '{"city":"Bonn"}' }], usage: usage(tokens) })
+    mock.onMessage(input, {
+      toolCalls: [{ name: 'weather', arguments: '{"city":"Bonn"}' }],
+      usage: usage(tokens),
+    })
     const asked = {
       model: 'gpt-4o-mini',
       input,
@@ -267,38 +298,51 @@ for (const stream of [false, true]) {
     await charged(t, org, 'gpt-4o-mini', [tokens])
   })
 
-  void t.test(`C2: cached input has its own price, half microcredits are rounded up once per call (${how})`, async (t) => {
-    const org = await createOrg(gateway)
-    const tokens = { input: 1_203, cached: 1_001, output: 77 }
-    t.equal(costOf('gpt-4o-mini', tokens), 202n * 15n + 7_508n + 77n * 60n)
-    const report = {
-      ...usage(tokens),
-      prompt_tokens_details: { cached_tokens: 1_001, audio_tokens: 0 },
-      completion_tokens_details: { reasoning_tokens: 64, audio_tokens: 0 },
-    }
-    // Answers name the dated version of a model, which is priced as the model.
-    const named = { id: 'chatcmpl-1', created: 1, model: 'gpt-4o-mini-2024-07-18' }
-    more.answer = (_body, response) => {
-      if (stream) {
-        response.writeHead(200, { 'content-type': 'text/event-stream' })
-        const delta = { ...named, choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: 'stop' }], usage: null }
-        response.write(`data: ${JSON.stringify(delta)}\r\n\r\n`)
-        response.end(`data: ${JSON.stringify({ ...named, choices: [], usage: report })}\r\n\r\ndata: [DONE]\r\n\r\n`)
-      } else {
-        const message = { role: 'assistant', content: 'Hi' }
-        sendJson(response, { ...named, choices: [{ index: 0, message, finish_reason: 'stop' }], usage: report })
+  void t.test(
+    `C2: cached input has its own price, half microcredits are rounded up once per call (${how})`,
+    async (t) => {
+      const org = await createOrg(gateway)
+      const tokens = { input: 1_203, cached: 1_001, output: 77 }
+      t.equal(costOf('gpt-4o-mini', tokens), 202n * 15n + 7_508n + 77n * 60n)
+      const report = {
+        ...usage(tokens),
+        prompt_tokens_details: { cached_tokens: 1_001, audio_tokens: 0 },
+        completion_tokens_details: { reasoning_tokens: 64, audio_tokens: 0 },
       }
-    }
-    const { completions } = client(org, 'more').chat
-    const asked = { model: 'gpt-4o-mini', messages: ask('cached') }
-    for (let call = 0; call < 2; call += 1) {
-      const content = stream
-        ? await completions.stream(asked).finalContent()
-        : (await completions.create(asked)).choices[0]?.message.content
-      t.equal(content, 'Hi')
-    }
-    await charged(t, org, 'gpt-4o-mini', [tokens, tokens])
-  })
+      // Answers name the dated version of a model, which is priced as the model.
+      const named = { id: 'chatcmpl-1', created: 1, model: 'gpt-4o-mini-2024-07-18' }
+      more.answer = (_body, response) => {
+        if (stream) {
+          response.writeHead(200, { 'content-type': 'text/event-stream' })
+          const delta = {
+            ...named,
+            choices: [{ index: 0, delta: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
+            usage: null,
+          }
+          response.write(`data: ${JSON.stringify(delta)}\r\n\r\n`)
+          response.end(
+            `data: ${JSON.stringify({ ...named, choices: [], usage: report })}\r\n\r\ndata: [DONE]\r\n\r\n`,
+          )
+        } else {
+          const message = { role: 'assistant', content: 'Hi' }
+          sendJson(response, {
+            ...named,
+            choices: [{ index: 0, message, finish_reason: 'stop' }],
+            usage: report,
+          })
+        }
+      }
+      const { completions } = client(org, 'more').chat
+      const asked = { model: 'gpt-4o-mini', messages: ask('cached') }
+      for (let call = 0; call < 2; call += 1) {
+        const content = stream
+          ? await completions.stream(asked).finalContent()
+          : (await completions.create(asked)).choices[0]?.message.content
+        t.equal(content, 'Hi')
+      }
+      await charged(t, org, 'gpt-4o-mini', [tokens, tokens])
+    },
+  )
 
   void t.test(`C2: legacy completions are charged what they report (${how})`, async (t) => {
     const org = await createOrg(gateway)
@@ -309,7 +353,9 @@ for (const stream of [false, true]) {
       if (stream) {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         response.write(`data: ${JSON.stringify({ ...named, choices })}\n\n`)
-        response.end(`data: ${JSON.stringify({ ...named, choices: [], usage: usage(tokens) })}\n\ndata: [DONE]\n\n`)
+        response.end(
+          `data: ${JSON.stringify({ ...named, choices: [], usage: usage(tokens) })}\n\ndata: [DONE]\n\n`,
+        )
       } else sendJson(response, { ...named, choices, usage: usage(tokens) })
     }
     const { completions } = client(org, 'more')
@@ -338,22 +384,33 @@ void t.test('C2: embeddings are charged for their input', async (t) => {
     t.equal(body['encoding_format'], 'base64', 'what the SDK asks for goes on')
     const embedding = Buffer.from(vector.buffer).toString('base64')
     const data = [{ object: 'embedding', index: 0, embedding }]
-    sendJson(response, { object: 'list', data, model: body['model'], usage: { prompt_tokens: 77, total_tokens: 77 } })
+    sendJson(response, {
+      object: 'list',
+      data,
+      model: body['model'],
+      usage: { prompt_tokens: 77, total_tokens: 77 },
+    })
   }
   const { embeddings } = client(org, 'more')
-  const answer = await embeddings.create({ model: 'text-embedding-3-small', input: ['some text', 'more text'] })
+  const answer = await embeddings.create({
+    model: 'text-embedding-3-small',
+    input: ['some text', 'more text'],
+  })
   t.same(answer.data[0]?.embedding, [...vector])
   await charged(t, org, 'text-embedding-3-small', [{ input: 77, output: 0 }])
 })
 
-void t.test('C2: embeddings that report no tokens, as aimock’s do, cost nothing and are counted', async (t) => {
-  const org = await createOrg(gateway)
-  mock.onEmbedding('embed me', { embedding: [0.1, 0.2] })
-  const { embeddings } = client(org)
-  const asked = { model: 'text-embedding-3-small', input: 'embed me', encoding_format: 'float' } as const
-  t.same((await embeddings.create(asked)).data[0]?.embedding, [0.1, 0.2])
-  await charged(t, org, 'text-embedding-3-small', [{ input: 0, output: 0 }])
-})
+void t.test(
+  'C2: embeddings that report no tokens, as aimock’s do, cost nothing and are counted',
+  async (t) => {
+    const org = await createOrg(gateway)
+    mock.onEmbedding('embed me', { embedding: [0.1, 0.2] })
+    const { embeddings } = client(org)
+    const asked = { model: 'text-embedding-3-small', input: 'embed me', encoding_format: 'float' } as const
+    t.same((await embeddings.create(asked)).data[0]?.embedding, [0.1, 0.2])
+    await charged(t, org, 'text-embedding-3-small', [{ input: 0, output: 0 }])
+  },
+)
 
 void t.test('L3: the list of models is free, also for a user at the limit', async (t) => {
   const org = await createOrg(gateway, { limit: 0 })
@@ -382,57 +439,67 @@ const PAID_CALLS: Readonly<Record<string, (sdk: OpenAI) => Promise<unknown>>> = 
   completions: (sdk) => sdk.completions.create({ model: 'gpt-3.5-turbo-instruct', prompt: 'once more' }),
 }
 
-void t.test('E2: at the limit the SDK throws our message after exactly one request, and none to the provider', async (t) => {
-  const org = await orgAtItsLimit(t)
-  for (const [name, call] of Object.entries(PAID_CALLS)) {
-    const [seen, served] = [await requestsSeen(), mock.getRequests().length]
-    const error: unknown = await call(client(org)).then(
-      () => t.fail(`${name} was not refused`),
-      (reason: unknown) => reason,
-    )
-    if (!(error instanceof OpenAI.APIError)) throw error
-    t.equal(error.status, 402, name)
-    t.equal(error.code, 'user_credit_limit_reached', name)
-    t.equal(error.type, 'insufficient_quota', name)
-    t.match(error.message, /^402 You have reached your personal credit limit: 1\.200015 of 1 credits are used/, name)
-    t.ok(error.requestID, name)
-    t.equal(await requestsSeen(), seen + 1, `${name}: one request, no retries`)
-    t.equal(mock.getRequests().length, served, `${name}: nothing reached the provider`)
-  }
-  await charged(t, org, 'gpt-4o-mini', [{ input: 1, output: 20_000 }])
-})
+void t.test(
+  'E2: at the limit the SDK throws our message after exactly one request, and none to the provider',
+  async (t) => {
+    const org = await orgAtItsLimit(t)
+    for (const [name, call] of Object.entries(PAID_CALLS)) {
+      const [seen, served] = [await requestsSeen(), mock.getRequests().length]
+      const error: unknown = await call(client(org)).then(
+        () => t.fail(`${name} was not refused`),
+        (reason: unknown) => reason,
+      )
+      if (!(error instanceof OpenAI.APIError)) throw error
+      t.equal(error.status, 402, name)
+      t.equal(error.code, 'user_credit_limit_reached', name)
+      t.equal(error.type, 'insufficient_quota', name)
+      t.match(
+        error.message,
+        /^402 You have reached your personal credit limit: 1\.200015 of 1 credits are used/,
+        name,
+      )
+      t.ok(error.requestID, name)
+      t.equal(await requestsSeen(), seen + 1, `${name}: one request, no retries`)
+      t.equal(mock.getRequests().length, served, `${name}: nothing reached the provider`)
+    }
+    await charged(t, org, 'gpt-4o-mini', [{ input: 1, output: 20_000 }])
+  },
+)
 
-void t.test('E1d: a 429 for calls in flight is retried by the SDK, and succeeds when they have ended', async (t) => {
-  const org = await createOrg(gateway, { limit: 1 })
-  const tokens = { input: 10, output: 10 }
-  let finish: () => void = () => undefined
-  const finished = new Promise<void>((resolve) => (finish = resolve))
-  let started = false
-  mock.onMessage('the slow one', async () => {
-    started = true
-    await finished
-    return { content: 'At last.', usage: usage(tokens) }
-  })
-  mock.onMessage('the quick one', { content: 'At once.', usage: usage(tokens) })
-  const statuses: number[] = []
-  const sdk = client(org, 'openai', {
-    fetch: async (...request) => {
-      const response = await fetch(...request)
-      statuses.push(response.status)
-      if (response.status === 429) finish()
-      return response
-    },
-  })
-  // More than a credit is held for the first, so that nothing is left for the second.
-  const slow = sdk.chat.completions.create({
-    model: 'gpt-4o-mini',
-    messages: ask('the slow one'),
-    max_tokens: 50_000,
-  })
-  await until(() => started)
-  const quick = await sdk.chat.completions.create({ model: 'gpt-4o-mini', messages: ask('the quick one') })
-  t.equal(quick.choices[0]?.message.content, 'At once.')
-  t.equal((await slow).choices[0]?.message.content, 'At last.')
-  t.same(statuses, [429, 200, 200])
-  await charged(t, org, 'gpt-4o-mini', [tokens, tokens])
-})
+void t.test(
+  'E1d: a 429 for calls in flight is retried by the SDK, and succeeds when they have ended',
+  async (t) => {
+    const org = await createOrg(gateway, { limit: 1 })
+    const tokens = { input: 10, output: 10 }
+    let finish: () => void = () => undefined
+    const finished = new Promise<void>((resolve) => (finish = resolve))
+    let started = false
+    mock.onMessage('the slow one', async () => {
+      started = true
+      await finished
+      return { content: 'At last.', usage: usage(tokens) }
+    })
+    mock.onMessage('the quick one', { content: 'At once.', usage: usage(tokens) })
+    const statuses: number[] = []
+    const sdk = client(org, 'openai', {
+      fetch: async (...request) => {
+        const response = await fetch(...request)
+        statuses.push(response.status)
+        if (response.status === 429) finish()
+        return response
+      },
+    })
+    // More than a credit is held for the first, so that nothing is left for the second.
+    const slow = sdk.chat.completions.create({
+      model: 'gpt-4o-mini',
+      messages: ask('the slow one'),
+      max_completion_tokens: 50_000,
+    })
+    await until(() => started)
+    const quick = await sdk.chat.completions.create({ model: 'gpt-4o-mini', messages: ask('the quick one') })
+    t.equal(quick.choices[0]?.message.content, 'At once.')
+    t.equal((await slow).choices[0]?.message.content, 'At last.')
+    t.same(statuses, [429, 200, 200])
+    await charged(t, org, 'gpt-4o-mini', [tokens, tokens])
+  },
+)

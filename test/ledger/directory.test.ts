@@ -114,7 +114,7 @@ void t.test(
   async (t) => {
     const org = await newOrg()
     const found = await directory.getOrg(org)
-    t.match(found, { ...SETTINGS, id: org, billingNext: null, used: 0, held: 0, revision: 1 })
+    t.match(found, { ...SETTINGS, id: org, billingNext: null, used: 0, held: 0 })
     t.equal(found?.period.no, 1)
     t.ok((found?.period.start ?? Infinity) <= Date.now() && Date.now() < (found?.period.end ?? 0))
     t.match(found?.limits, {
@@ -178,11 +178,18 @@ void t.test(
       maxMembers: 7,
       admission: 'strict',
     } as const
-    t.same(await directory.changeOrg(org, changes, 1), { status: 'saved', revision: 2 })
+    const first = (await directory.getOrg(org))?.revision ?? 0
+    t.same(await directory.changeOrg(org, changes, first), { status: 'saved', revision: first + 1 })
     t.match(await directory.getOrg(org), changes)
-    t.same(await directory.changeOrg(org, { name: 'Stale' }, 1), { status: 'conflict', revision: 2 })
+    t.same(await directory.changeOrg(org, { name: 'Stale' }, first), {
+      status: 'conflict',
+      revision: first + 1,
+    })
     t.equal((await directory.getOrg(org))?.name, 'New')
-    t.same(await directory.changeOrg(org, { name: 'Overwritten' }, null), { status: 'saved', revision: 3 })
+    t.same(await directory.changeOrg(org, { name: 'Overwritten' }, null), {
+      status: 'saved',
+      revision: first + 2,
+    })
     t.same(await directory.changeOrg('org-none', { name: 'x' }, null), { status: 'no_org' })
     t.equal(await redis.exists(keys.org('org-none')), 0)
   },
@@ -482,9 +489,10 @@ void t.test('L9: per-user limits are kept whole, also while they are switched of
     exclude: { agent_deployment: true, workflow: false },
     explanation: { text: 'Ask "Bob" {limit}', contact: 'bob@example.com', hideAmounts: true },
   }
-  t.same(await directory.setUserLimits(org, limits, 1), { status: 'saved', revision: 2 })
-  t.same(await directory.getUserLimits(org), { limits, revision: 2 })
-  t.equal((await directory.setUserLimits(org, limits, 1)).status, 'conflict')
+  const first = (await directory.getOrg(org))?.revision ?? 0
+  t.same(await directory.setUserLimits(org, limits, first), { status: 'saved', revision: first + 1 })
+  t.same(await directory.getUserLimits(org), { limits, revision: first + 1 })
+  t.equal((await directory.setUserLimits(org, limits, first)).status, 'conflict')
   t.equal(await directory.getUserLimits('org-none'), null)
 })
 

@@ -223,6 +223,9 @@ void t.test('A5: an organization can let apps enroll users, up to a number', asy
   const both = await Promise.all([status('u1', true), status('u2', true), status('u3', true)])
   t.same(both.sort(), ['reserved', 'reserved', 'unknown_user'])
   t.equal(await redis.hlen(keys.members('enroll')), 3)
+  await redis.sadd(keys.removedMembers('enroll'), 'u4')
+  await redis.hset(keys.org('enroll'), 'max_members', '9')
+  t.equal(await status('u4', true), 'unknown_user', 'A4: whom an admin removed, no app brings back')
 })
 
 void t.test(
@@ -267,6 +270,19 @@ void t.test('a sweep leaves alone what is not overdue', async (t) => {
   holdOf(await ledger.reserve(reservation('sweep', 10)))
   await ledger.sweep()
   t.match(await books(redis, 'sweep', ['ada']), { used: 0, held: 10e6, leases: 1 })
+})
+
+void t.test('a settle that arrives after its organization was deleted leaves nothing behind', async (t) => {
+  await createOrg(redis, 'deleted')
+  const hold = holdOf(await ledger.reserve(reservation('deleted', 5)))
+  await redis.del(keys.org('deleted'), keys.total('deleted', 1), keys.user('deleted', 1, 'ada'))
+  ledger.settle(hold, charge(2))
+  await settled()
+  await ledger.sweep()
+  t.equal(
+    await redis.exists(keys.total('deleted', 1), keys.user('deleted', 1, 'ada'), keys.top('deleted', 1)),
+    0,
+  )
 })
 
 void t.test('invariant 5: an id that was released is refused when its reserve arrives late', async (t) => {

@@ -113,6 +113,7 @@ async function putMember(
   } else {
     await write()
   }
+  await redis.srem(keys.removedMembers(org), user)
   // The organization may have been deleted since the look: then nothing of it may be left behind.
   if (!(await orgExists(redis, org))) {
     await redis.hdel(keys.members(org), user)
@@ -129,7 +130,11 @@ async function removeMember(
 ): Promise<RemoveMemberResult> {
   const before = await redis.hget(keys.members(org), user)
   if (before === null) return 'no_member'
-  const write = (): Promise<number> => redis.hdel(keys.members(org), user)
+  // Marked first: between the two writes nobody may be enrolled again.
+  const write = async (): Promise<number> => {
+    await redis.sadd(keys.removedMembers(org), user)
+    return redis.hdel(keys.members(org), user)
+  }
   if (parseMember(user, before).role !== 'admin' || mayLeaveNoAdmin) {
     await write()
     return 'removed'
