@@ -3,9 +3,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createAdminPlane } from './admin/admin-plane.ts'
-import type { Config } from './config.ts'
+import type { Config, Upstream } from './config.ts'
+import { MICROCREDITS_PER_CREDIT, microcredits } from './core/units.ts'
 import { StartupError } from './errors.ts'
+import { anthropic } from './families/anthropic.ts'
 import type { Family } from './families/family.ts'
+import { gemini } from './families/gemini.ts'
+import { generic } from './families/generic.ts'
 import { openai } from './families/openai.ts'
 import { createDirectory } from './ledger/directory.ts'
 import { createKeyCache, type KeyCache } from './ledger/key-cache.ts'
@@ -25,7 +29,6 @@ export interface Gateway {
   stop(): Promise<void>
 }
 
-const FAMILIES: Readonly<Partial<Record<Family['name'], Family>>> = { openai }
 /** Beyond the longest that a call may be silent, so that no socket is closed under one. */
 const SOCKET_SLACK_MS = 30_000
 const POLL_MS = 20
@@ -61,16 +64,28 @@ async function closeAll(opened: Opened): Promise<void> {
   for (const close of opened.splice(0).reverse()) await close()
 }
 
-function familyOf(name: Family['name'], upstream: string): Family {
-  const family = FAMILIES[name]
-  if (family === undefined)
-    throw new StartupError(`upstreams.${upstream}.family: ${name} is not supported yet`, 1)
-  return family
+function familyOf({ family, provider, routes }: Upstream): Family {
+  switch (family) {
+    case 'openai':
+      return openai(provider ?? null)
+    case 'anthropic':
+      return anthropic
+    case 'gemini':
+      return gemini
+    case 'generic':
+      return generic(
+        (routes ?? []).map(({ method, path, creditsPerCall }) => ({
+          method,
+          path,
+          price: microcredits(Math.round(creditsPerCall * MICROCREDITS_PER_CREDIT)),
+        })),
+      )
+  }
 }
 
 async function openParts(config: Config, logger: Logger, opened: Opened): Promise<Parts> {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) =>
-    openUpstream(name, upstream, familyOf(upstream.family, name), config.limits),
+    openUpstream(name, upstream, familyOf(upstream), config.limits),
   )
   opened.push(() => Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy())))
   const store = await openStore(config.redis, logger)

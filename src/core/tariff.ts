@@ -91,6 +91,22 @@ const MILLIONTHS = 1_000_000
 /** C5: bytes of generated text that count as one token where the provider never said. */
 const BYTES_PER_TOKEN = 4
 
+/** What a call at a flat price costs, whatever it uses. */
+export function flatTariff(model: string, perCall: Microcredits): Tariff {
+  const none: Rate = { whole: 0, millionths: 0 }
+  const rates: Rates = {
+    fromContext: 0,
+    input: none,
+    cachedInput: none,
+    cacheWrite: none,
+    cacheWrite1h: none,
+    audioInput: none,
+    output: none,
+    audioOutput: none,
+  }
+  return { model, tiers: [rates], perCall, webSearch: null, pricesOutput: true, maxOutput: 0 }
+}
+
 type Line = readonly [count: number, rate: Rate]
 
 /** What the provider's report costs (C2). Searches on a model without a price for them were refused before (C7). */

@@ -2,22 +2,27 @@
  * What the pipeline asks of an API family. Everything that differs between providers' APIs is answered in one file a
  * family; the pipeline knows none of their formats.
  */
-import type { Usage } from '../core/tariff.ts'
+import type { CacheWrites, Usage } from '../core/tariff.ts'
+import type { Microcredits } from '../core/units.ts'
 import type { Refusal } from '../errors.ts'
+import type { JsonObject } from './request-body.ts'
 
-/** A route that costs credits. `path` is what the provider calls it, and what it is forwarded to. */
+/** A route that costs credits. */
 export interface MeteredRoute {
-  readonly method: 'POST'
-  readonly path: string
-  /** Reads a request's body; a refusal where it is malformed or cannot be priced. */
-  readonly inspect: (body: Buffer) => CallShape | Refusal
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** The path at the provider, as a pattern of the router (find-my-way): `:name` is a parameter, `::` a colon. */
+  readonly url: string
+  /** Whether its bodies are JSON that is read, or anything, which is passed on unread. */
+  readonly takes: 'json' | 'anything'
+  /** Reads a request; a refusal where it is malformed or cannot be priced. `path` is that at the provider. */
+  readonly inspect: (request: { readonly body: Buffer; readonly path: string }) => CallShape | Refusal
   /** Keys under which an answer has generated text: of a stream's events, of a whole answer. */
   readonly textKeys: { readonly stream: readonly string[]; readonly whole: readonly string[] }
 }
 
-/** A route that is passed through and costs nothing: GET of the paths that match, as they stand on the wire. */
+/** A route that is passed through and costs nothing: of the paths that match, as they stand on the wire. */
 export interface FreeRoute {
-  readonly method: 'GET'
+  readonly method: 'GET' | 'POST'
   readonly path: RegExp
 }
 
@@ -37,6 +42,12 @@ export interface CallShape {
   readonly maxOutputField: string
   readonly generates: boolean
   readonly choices: number
+  /** What of the prompt may be billed as written to the provider's cache, and for how long at most. */
+  readonly cacheWrites: CacheWrites
+  /** Searches that the provider may make for the call, as far as one can tell. */
+  readonly webSearches: number
+  /** The price of the call where it is flat; null where it follows from what was used. */
+  readonly flatPrice: Microcredits | null
   /** The body to send: the caller's own bytes, but for what the contract lets the family splice in. */
   readonly body: Buffer
   /** Whether the answer's usage event exists only because the family asked for it: the client must not see it. */
@@ -58,11 +69,15 @@ export interface Family {
   readonly credential: (apiKey: string) => readonly [name: string, value: string]
   /** Headers of the caller that would pick another account's billing, in lower case. */
   readonly removedHeaders: readonly string[]
+  /** Headers of the caller that go on changed, or not at all (null), by their name in lower case. */
+  readonly rewrittenHeaders: Readonly<Record<string, (value: string) => string | null>>
   /** A refusal as this API would word it, so that the official SDKs show the message (E2). */
   readonly refusalBody: (refusal: Refusal, requestId: string) => RefusalBody
   /** Where an answer, or an event of its stream, has usage and the model that served it (dotted paths). */
   readonly usagePaths: readonly string[]
   readonly modelPaths: readonly string[]
+  /** The report so far with another of the same answer on top. */
+  readonly mergeReports: (earlier: JsonObject | null, later: unknown) => JsonObject | null
   /** Usage in counts that do not overlap; null where the report cannot be believed. */
   readonly readUsage: (report: unknown) => Usage | null
   /** Whether an event of a stream holds nothing but usage. */

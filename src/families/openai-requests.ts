@@ -1,6 +1,7 @@
 /** What OpenAI's requests tell about their price: one function a route. */
-import { refuse, type Refusal } from '../errors.ts'
+import type { Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
+import { addInline, addRemote, noMedia, type Media } from './media.ts'
 import {
   isObject,
   placesOfKeys,
@@ -9,6 +10,7 @@ import {
   type JsonObject,
   type RequestBody,
 } from './request-body.ts'
+import { largestCount, malformed, optionalCount, shapeOf, unpriced } from './shapes.ts'
 
 /** Keys that the price depends on: they may stand only once, and only in this spelling. */
 const PRICED_KEYS: ReadonlySet<string> = new Set([
@@ -54,44 +56,6 @@ const AUDIO_CHARACTERS_PER_TOKEN = 100
 /** A page of a PDF is read as text and image; nothing bounds it from outside. */
 const FILE_CHARACTERS_PER_TOKEN = 20
 
-interface Media {
-  /** Bytes of the body that are media, not text. */
-  bytes: number
-  tokens: number
-  /** Null where nothing bounds it: remote media, stored files. */
-  bound: number | null
-  audioTokens: number
-}
-
-function unpriced(option: string, why: string): Refusal {
-  return refuse('unsupported_option', `'${option}' cannot be priced: ${why}.`, { param: option })
-}
-
-function malformed(field: string, must: string): Refusal {
-  return refuse('invalid_request', `'${field}' must be ${must}.`, { param: field })
-}
-
-/** A count that the caller may leave out (null); a refusal where it is not a whole number of at least `least`. */
-function optionalCount(json: JsonObject, field: string, least: number): number | null | Refusal {
-  const value = json[field]
-  if (value === undefined || value === null) return null
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > 1_000_000_000) {
-    return malformed(field, `a whole number from ${least} to 1,000,000,000`)
-  }
-  return value
-}
-
-function largestCount(json: JsonObject, fields: readonly string[], least: number): number | null | Refusal {
-  let largest: number | null = null
-  for (const field of fields) {
-    const value = optionalCount(json, field, least)
-    if (value === null) continue
-    if (typeof value === 'object') return value
-    largest = Math.max(largest ?? 0, value)
-  }
-  return largest
-}
-
 /** Adds up the media of the content parts below `value`: chat messages, or the items of a response's input. */
 function mediaOf(value: unknown, media: Media): Media {
   if (Array.isArray(value)) {
@@ -103,33 +67,27 @@ function mediaOf(value: unknown, media: Media): Media {
   if (image !== undefined) addImage(isObject(image) ? image['url'] : image, media)
   const audio = value['input_audio']
   if (isObject(audio) && typeof audio['data'] === 'string') {
-    const tokens = Math.ceil(audio['data'].length / AUDIO_CHARACTERS_PER_TOKEN)
-    media.bytes += audio['data'].length
-    media.audioTokens += tokens
-    if (media.bound !== null) media.bound += tokens
+    addInline(media, audio['data'].length, { estimate: 0, bound: 0 })
+    media.audioTokens += Math.ceil(audio['data'].length / AUDIO_CHARACTERS_PER_TOKEN)
   }
   const file = isObject(value['file']) ? value['file'] : value
-  if (typeof file['file_data'] === 'string') {
-    media.bytes += file['file_data'].length
-    media.tokens += Math.ceil(file['file_data'].length / FILE_CHARACTERS_PER_TOKEN)
-    media.bound = null
+  const data = file['file_data']
+  if (typeof data === 'string') {
+    addInline(media, data.length, {
+      estimate: Math.ceil(data.length / FILE_CHARACTERS_PER_TOKEN),
+      bound: null,
+    })
   }
   if (typeof file['file_id'] === 'string' || typeof file['file_url'] === 'string') {
-    media.tokens += IMAGE_TOKENS.estimate
-    media.bound = null
+    addRemote(media, IMAGE_TOKENS.estimate)
   }
   return mediaOf(value['content'], media)
 }
 
 function addImage(url: unknown, media: Media): void {
   if (typeof url !== 'string') return
-  media.tokens += IMAGE_TOKENS.estimate
-  if (url.startsWith('data:')) {
-    media.bytes += url.length
-    if (media.bound !== null) media.bound += IMAGE_TOKENS.bound
-  } else {
-    media.bound = null
-  }
+  if (url.startsWith('data:')) addInline(media, url.length, IMAGE_TOKENS)
+  else addRemote(media, IMAGE_TOKENS.estimate)
 }
 
 /** What every route has in common: a model, and whether the answer is a stream. */
@@ -161,31 +119,15 @@ function toolsRefusal(json: JsonObject): Refusal | null {
   return null
 }
 
-function shapeOf(
-  bytes: Buffer,
-  read: { model: string; stream: boolean },
-  media: Media,
-  rest: Partial<CallShape> & Pick<CallShape, 'maxOutput' | 'generates'>,
-): CallShape {
-  const textBytes = Math.max(0, bytes.length - media.bytes)
-  return {
-    model: read.model,
-    stream: read.stream,
-    promptTokens: Math.ceil(textBytes / 3) + media.tokens,
-    promptTokensBound: media.bound === null ? null : textBytes + media.bound,
-    audioTokens: media.audioTokens,
-    audioOutput: false,
-    maxOutputField: 'max_tokens',
-    choices: 1,
-    body: bytes,
-    hidesUsageEvent: false,
-    ...rest,
-  }
+/** How a provider that speaks OpenAI's API differs from it. */
+export interface Dialect {
+  /** Whether streams report usage only when `stream_options.include_usage` asks for it. */
+  readonly asksForUsage: boolean
 }
 
-const noMedia = (): Media => ({ bytes: 0, tokens: 0, bound: 0, audioTokens: 0 })
+const OPENAI: Dialect = { asksForUsage: true }
 
-export function chatShape(bytes: Buffer): CallShape | Refusal {
+export function chatShape(bytes: Buffer, dialect: Dialect = OPENAI): CallShape | Refusal {
   const read = common(bytes)
   if ('refused' in read) return read
   const { json } = read.body
@@ -199,7 +141,8 @@ export function chatShape(bytes: Buffer): CallShape | Refusal {
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const choices = optionalCount(json, 'n', 1)
   if (choices !== null && typeof choices === 'object') return choices
-  const withUsage = read.stream ? askForUsage(bytes, read.body) : { body: bytes, asked: false }
+  const asks = read.stream && dialect.asksForUsage
+  const withUsage = asks ? askForUsage(bytes, read.body) : { body: bytes, asked: false }
   if ('refused' in withUsage) return withUsage
   const modalities = json['modalities']
   return shapeOf(bytes, read, mediaOf(json['messages'], noMedia()), {
@@ -213,7 +156,7 @@ export function chatShape(bytes: Buffer): CallShape | Refusal {
   })
 }
 
-export function completionShape(bytes: Buffer): CallShape | Refusal {
+export function completionShape(bytes: Buffer, dialect: Dialect = OPENAI): CallShape | Refusal {
   const read = common(bytes)
   if ('refused' in read) return read
   const { json } = read.body
@@ -224,7 +167,8 @@ export function completionShape(bytes: Buffer): CallShape | Refusal {
   const { prompt } = json
   // A list of numbers is one prompt in tokens; any other list is a list of prompts.
   const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? Math.max(1, prompt.length) : 1
-  const withUsage = read.stream ? askForUsage(bytes, read.body) : { body: bytes, asked: false }
+  const asks = read.stream && dialect.asksForUsage
+  const withUsage = asks ? askForUsage(bytes, read.body) : { body: bytes, asked: false }
   if ('refused' in withUsage) return withUsage
   return shapeOf(bytes, read, noMedia(), {
     // The API's own default where the request says nothing.

@@ -2,9 +2,10 @@
 import type { Usage } from '../core/tariff.ts'
 import { toCredits } from '../core/units.ts'
 import { ERRORS, type Refusal } from '../errors.ts'
-import { chatShape, completionShape, embeddingShape, responseShape } from './openai-requests.ts'
-import type { Family, RefusalBody } from './family.ts'
-import { isObject } from './request-body.ts'
+import { chatShape, completionShape, embeddingShape, responseShape, type Dialect } from './openai-requests.ts'
+import { count } from './counts.ts'
+import type { Family, MeteredRoute, RefusalBody } from './family.ts'
+import { isObject, type JsonObject } from './request-body.ts'
 import { rfc3339 } from '../core/text.ts'
 
 /** The `type` that OpenAI's own errors of a kind have, where it is not `invalid_request_error`. */
@@ -46,21 +47,22 @@ function refusalBody(refusal: Refusal): RefusalBody {
   }
 }
 
-const MAX_TOKENS = 1_000_000_000
-
-/** A count of tokens as an integer from 0 to 10^9; anything else counts as missing. */
-function count(value: unknown): number | null {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS
-    ? value
-    : null
-}
-
-function detail(report: Readonly<Record<string, unknown>>, names: readonly string[], field: string): number {
+function detail(report: JsonObject, names: readonly string[], field: string): number {
   for (const name of names) {
     const details = report[name]
     if (isObject(details)) return count(details[field]) ?? 0
   }
   return 0
+}
+
+/**
+ * Output with reasoning. Some compatible providers (xAI) count reasoning outside of the completion: then, and only then,
+ * the total is the sum of all three.
+ */
+function outputOf(report: JsonObject, input: number, reasoning: number): number {
+  const output = count(report['completion_tokens']) ?? count(report['output_tokens']) ?? 0
+  const outside = reasoning > 0 && count(report['total_tokens']) === input + output + reasoning
+  return outside ? output + reasoning : output
 }
 
 /**
@@ -71,9 +73,9 @@ export function readUsage(report: unknown): Usage | null {
   if (!isObject(report)) return null
   const input = count(report['prompt_tokens']) ?? count(report['input_tokens'])
   if (input === null) return null
-  const output = count(report['completion_tokens']) ?? count(report['output_tokens']) ?? 0
   const inputDetails = ['prompt_tokens_details', 'input_tokens_details']
   const outputDetails = ['completion_tokens_details', 'output_tokens_details']
+  const output = outputOf(report, input, detail(report, outputDetails, 'reasoning_tokens'))
   const audioInput = Math.min(detail(report, inputDetails, 'audio_tokens'), input)
   const cachedInput = Math.min(detail(report, inputDetails, 'cached_tokens'), input - audioInput)
   const cacheWrite = Math.min(
@@ -105,37 +107,56 @@ function isUsageEvent(event: unknown): boolean {
 
 const CHAT_TEXT = ['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments']
 
-export const openai: Family = {
-  name: 'openai',
-  priceProvider: 'openai',
-  metered: [
-    {
-      method: 'POST',
-      path: '/v1/chat/completions',
-      inspect: chatShape,
-      textKeys: { stream: CHAT_TEXT, whole: CHAT_TEXT },
-    },
-    {
-      method: 'POST',
-      path: '/v1/responses',
-      inspect: responseShape,
-      // Later events of a stream repeat the text that the deltas brought.
-      textKeys: { stream: ['delta'], whole: ['text', 'arguments', 'refusal', 'input'] },
-    },
-    { method: 'POST', path: '/v1/embeddings', inspect: embeddingShape, textKeys: { stream: [], whole: [] } },
-    {
-      method: 'POST',
-      path: '/v1/completions',
-      inspect: completionShape,
-      textKeys: { stream: ['text'], whole: ['text'] },
-    },
-  ],
-  free: [{ method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
-  credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
-  removedHeaders: ['openai-organization', 'openai-project'],
-  refusalBody,
-  usagePaths: ['usage', 'response.usage'],
-  modelPaths: ['model', 'response.model'],
-  readUsage,
-  isUsageEvent,
+/** Providers that report usage at the end of every stream, and some of which refuse to be asked for it. */
+const DIALECTS: Readonly<Record<string, Dialect>> = {
+  mistral: { asksForUsage: false },
+  perplexity: { asksForUsage: false },
+  cohere: { asksForUsage: false },
+}
+const OPENAI: Dialect = { asksForUsage: true }
+
+function route(
+  path: string,
+  inspect: (body: Buffer) => ReturnType<MeteredRoute['inspect']>,
+  textKeys: TextKeys,
+): MeteredRoute {
+  return { method: 'POST', url: path, takes: 'json', inspect: ({ body }) => inspect(body), textKeys }
+}
+
+type TextKeys = MeteredRoute['textKeys']
+
+function routes(dialect: Dialect): MeteredRoute[] {
+  return [
+    route('/v1/chat/completions', (body) => chatShape(body, dialect), {
+      stream: CHAT_TEXT,
+      whole: CHAT_TEXT,
+    }),
+    // Later events of a stream repeat the text that the deltas brought.
+    route('/v1/responses', responseShape, {
+      stream: ['delta'],
+      whole: ['text', 'arguments', 'refusal', 'input'],
+    }),
+    route('/v1/embeddings', embeddingShape, { stream: [], whole: [] }),
+    route('/v1/completions', (body) => completionShape(body, dialect), { stream: ['text'], whole: ['text'] }),
+  ]
+}
+
+/** The family as one provider speaks it; null is OpenAI itself. */
+export function openai(provider: string | null): Family {
+  return {
+    name: 'openai',
+    priceProvider: 'openai',
+    metered: routes(DIALECTS[provider ?? ''] ?? OPENAI),
+    free: [{ method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
+    credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
+    removedHeaders: ['openai-organization', 'openai-project'],
+    rewrittenHeaders: {},
+    refusalBody,
+    // Groq puts it into an object of its own.
+    usagePaths: ['usage', 'x_groq.usage', 'response.usage'],
+    modelPaths: ['model', 'response.model'],
+    mergeReports: (earlier, later) => (isObject(later) && readUsage(later) !== null ? later : earlier),
+    readUsage,
+    isUsageEvent,
+  }
 }

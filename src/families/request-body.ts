@@ -19,9 +19,13 @@ export interface Place {
 /**
  * Parses a body and finds its outermost keys. Refuses what is not a JSON object in UTF-8, keys that poison prototypes,
  * and any key of `pricedKeys` that stands twice, or that stands in another case: JSON parsers differ in which of two
- * they take, and some providers' ignore case.
+ * they take, and some providers' ignore case. `fold` is for APIs that take a key in several spellings: any of them, once.
  */
-export function readRequestBody(bytes: Buffer, pricedKeys: ReadonlySet<string>): RequestBody | Refusal {
+export function readRequestBody(
+  bytes: Buffer,
+  pricedKeys: ReadonlySet<string>,
+  fold?: (key: string) => string,
+): RequestBody | Refusal {
   if (!isUtf8(bytes)) return refuse('invalid_request', 'The request body is not valid UTF-8.')
   let json: unknown
   try {
@@ -34,14 +38,14 @@ export function readRequestBody(bytes: Buffer, pricedKeys: ReadonlySet<string>):
   const places = placesOfKeys(bytes, bytes.indexOf(0x7b))
   const seen = new Set<string>()
   for (const { key } of places) {
-    const folded = key.toLowerCase()
+    const folded = fold === undefined ? key.toLowerCase() : fold(key)
     if (!pricedKeys.has(folded)) continue
     if (seen.has(folded)) {
       return refuse('invalid_request', `'${folded}' stands more than once in the request body.`, {
         param: folded,
       })
     }
-    if (key !== folded) {
+    if (fold === undefined && key !== folded) {
       return refuse('invalid_request', `'${key}' must be written '${folded}'.`, { param: folded })
     }
     seen.add(folded)

@@ -13,10 +13,11 @@ import { isRefusal, refuse, type Refusal } from '../errors.ts'
 import type { Family, MeteredRoute } from '../families/family.ts'
 import { problemBody } from '../families/problem.ts'
 import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
+import { createBrokenRequests } from './broken-requests.ts'
 import type { UpstreamTarget } from './call.ts'
 import { identify, type LookUp } from './identify.ts'
 import { readMe } from './me.ts'
-import { registerPassThrough, routeNotAllowed } from './pass-through.ts'
+import { pathOf, registerPassThrough, routeNotAllowed } from './pass-through.ts'
 import type { Call, Pipeline } from './pipeline.ts'
 import { writeRefusal } from './refusal.ts'
 
@@ -74,7 +75,10 @@ function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
   }
 }
 
-function wrongEncoding(request: FastifyRequest): Refusal | null {
+/** What can be told from the headers: a path or a body that two readers could understand differently. */
+function unreadable(request: FastifyRequest, { route, path }: Call): Refusal | null {
+  if (path.includes('%')) return routeNotAllowed(request.method, path)
+  if (route.takes === 'anything') return null
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return refuse(
@@ -92,9 +96,15 @@ function wrongEncoding(request: FastifyRequest): Refusal | null {
   return null
 }
 
+/** The format of refusals below a path: that of the upstream's API whose prefix it has. */
+function formatFor(url: string, upstreams: DataPlaneOptions['upstreams']): Pick<Family, 'refusalBody'> {
+  return upstreams.find(({ prefix }) => url.startsWith(`${prefix}/`))?.target.family ?? problems
+}
+
 /** The server, with what Fastify and Node leave open by default bounded. */
-function createServer(options: DataPlaneOptions): FastifyInstance {
-  return Fastify({
+function createServer(options: DataPlaneOptions, refuseWith: RefuseWith): FastifyInstance {
+  const broken = createBrokenRequests()
+  const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytes,
@@ -111,7 +121,14 @@ function createServer(options: DataPlaneOptions): FastifyInstance {
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
     },
     onProtoPoisoning: 'error',
+    clientErrorHandler: (error, socket) => broken.answer(error, socket),
+    frameworkErrors: (error, request, reply) => {
+      const format = formatFor(request.raw.url ?? '', options.upstreams)
+      refuseWith(format, request, reply, refusalOf(error, options.bodyBytes))
+    },
   }) as unknown as FastifyInstance
+  broken.watch(app.server)
+  return app
 }
 
 type RefuseWith = (
@@ -132,8 +149,8 @@ function refuser(stopping: () => boolean): RefuseWith {
 /** The data plane, not listening yet. */
 export async function createDataPlane(options: DataPlaneOptions): Promise<FastifyInstance> {
   const { pipeline, lookUp, ledger, logger, bodyBytes } = options
-  const app = createServer(options)
   const refuseWith = refuser(options.stopping)
+  const app = createServer(options, refuseWith)
   app.decorateRequest('call', null)
   app.setNotFoundHandler((request, reply) => {
     refuseWith(problems, request, reply, routeNotAllowed(request.method, request.url.split('?', 1)[0] ?? ''))
@@ -163,6 +180,7 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
     })
     await registerPassThrough(app, {
       ...upstream,
+      bodyBytes,
       identify: (headers, url) => identify(lookUp, headers, url).catch(storeDown),
       isMember: (caller) => ledger.isMember(caller.org, caller.user).catch(storeDown),
       requestIdOf: (request) => request.id,
@@ -185,19 +203,20 @@ function registerMetered(
   const register = (route: MeteredRoute): void => {
     scope.route({
       method: route.method,
-      url: prefix + route.path,
+      url: prefix + route.url,
       onRequest: async (request, reply) => {
         const call: Call = {
           request: request.raw,
           response: reply.raw,
           target,
           route,
+          path: pathOf(request.raw.url ?? '').slice(prefix.length),
           requestId: request.id,
           startedMs: performance.now(),
           caller: null,
         }
         request.call = call
-        const refusal = wrongEncoding(request)
+        const refusal = unreadable(request, call)
         if (refusal !== null) pipeline.refuse(call, refusal)
         if (refusal !== null || !(await pipeline.arrive(call))) reply.hijack()
       },

@@ -2,7 +2,15 @@
  * Unpacks a compressed answer on a copy, for the meter only: the client gets the bytes as they came. Upstreams are asked
  * for plain answers, so this is for those which compress all the same.
  */
-import { constants, createBrotliDecompress, createGunzip, createInflate, type BrotliDecompress, type Gunzip, type Inflate } from 'node:zlib'
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  type BrotliDecompress,
+  type Gunzip,
+  type Inflate,
+} from 'node:zlib'
 
 export interface Decoder {
   push(chunk: Buffer): void

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { EventFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
-import type { CallShape } from '../families/family.ts'
+import type { CallShape, MeteredRoute } from '../families/family.ts'
 import type { Outcome, UpstreamTarget } from './call.ts'
 import { createDecoder, type Decoder } from './decode.ts'
 import type { Drains } from './drain.ts'
@@ -15,6 +15,7 @@ import type { Meter } from './meter.ts'
 
 export interface ForwardOptions {
   readonly target: UpstreamTarget
+  readonly method: MeteredRoute['method']
   readonly shape: CallShape
   /** Path and query at the upstream. */
   readonly path: string
@@ -59,16 +60,16 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
-    const { target, path, headers, shape } = this.#options
+    const { target, method, path, headers, shape } = this.#options
     this.#response.on('close', this.#onClientClose)
     this.#response.on('drain', this.#onClientDrain)
     target.dispatcher.dispatch(
       {
         origin: target.origin,
-        method: 'POST',
+        method,
         path,
         headers,
-        body: shape.body,
+        body: shape.body.length === 0 ? null : shape.body,
         headersTimeout: target.timeouts.firstByteMs,
         bodyTimeout: target.timeouts.idleMs,
       },

@@ -51,12 +51,22 @@ export function upstreamHeaders(headers: IncomingHttpHeaders, target: UpstreamTa
   for (const name in headers) {
     if (NOT_FORWARDED.has(name) || dropped.has(name) || name.startsWith('x-tollgate-')) continue
     if (target.family.removedHeaders.includes(name)) continue
-    const value = headers[name]
+    const value = rewritten(target, name, headers[name])
     if (typeof value === 'string') out.push(name, value)
     else if (value !== undefined) for (const item of value) out.push(name, item)
   }
   if (target.apiKey !== null) out.push(...target.family.credential(target.apiKey))
   return out
+}
+
+function rewritten(
+  target: UpstreamTarget,
+  name: string,
+  value: string | string[] | undefined,
+): string | string[] | undefined {
+  const rewrite = target.family.rewrittenHeaders[name]
+  if (rewrite === undefined || value === undefined) return value
+  return rewrite(Array.isArray(value) ? value.join(',') : value) ?? undefined
 }
 
 /** The answer's headers for the client, from undici's flat list of names and values, with ours. */
@@ -70,7 +80,8 @@ export function clientHeaders(
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = String(raw[at]?.toString('latin1'))
     const value = String(raw[at + 1]?.toString('latin1'))
-    if (name.toLowerCase() === 'connection') connection = connection === undefined ? value : `${connection},${value}`
+    if (name.toLowerCase() === 'connection')
+      connection = connection === undefined ? value : `${connection},${value}`
     else pairs.push([name, value])
   }
   const dropped = namedByConnection(connection)

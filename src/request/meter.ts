@@ -1,9 +1,9 @@
 /** Reads usage off an answer as it goes by (C2, C5): one pass, nothing held back. */
 import { EventStream } from '../core/event-stream.ts'
 import { JsonFields } from '../core/json-fields.ts'
-import type { Usage } from '../core/tariff.ts'
 import { parseJson } from '../core/text.ts'
 import type { Family, MeteredRoute, Reading } from '../families/family.ts'
+import type { JsonObject } from '../families/request-body.ts'
 
 export interface Meter {
   push(chunk: Buffer): void
@@ -18,14 +18,14 @@ export function createMeter(family: Family, route: MeteredRoute, contentType: st
     paths: [...family.usagePaths, ...family.modelPaths],
     textKeys: isStream ? route.textKeys.stream : route.textKeys.whole,
   })
-  let usage: Usage | null = null
+  let report: JsonObject | null = null
   let model: string | null = null
 
   function take(): void {
     if (fields.captured.size === 0) return
     for (const path of family.usagePaths) {
-      const report = fields.captured.get(path)
-      if (report !== undefined) usage = family.readUsage(parseJson(report)) ?? usage
+      const found = fields.captured.get(path)
+      if (found !== undefined) report = family.mergeReports(report, parseJson(found))
     }
     for (const path of family.modelPaths) {
       const name = parseJson(fields.captured.get(path) ?? 'null')
@@ -49,7 +49,7 @@ export function createMeter(family: Family, route: MeteredRoute, contentType: st
     end: () => {
       if (isStream) events.finish()
       else take()
-      return { usage, model, textBytes: fields.textBytes }
+      return { usage: family.readUsage(report), model, textBytes: fields.textBytes }
     },
   }
 }

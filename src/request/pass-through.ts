@@ -17,6 +17,7 @@ export interface PassThroughOptions {
   /** The upstream's URL without a slash at its end. */
   readonly url: string
   readonly dispatcher: Dispatcher
+  readonly bodyBytes: number
   readonly identify: (headers: IncomingHttpHeaders, url: string) => Promise<Caller | Refusal>
   /** A removed user fails at the very next call, whatever a cache says (A4). */
   readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
@@ -24,7 +25,8 @@ export interface PassThroughOptions {
   readonly refuse: (request: FastifyRequest, reply: FastifyReply, refusal: Refusal) => void
 }
 
-function pathOf(url: string): string {
+/** The path of a request target, as it stands on the wire. */
+export function pathOf(url: string): string {
   const mark = url.indexOf('?')
   return mark === -1 ? url : url.slice(0, mark)
 }
@@ -39,6 +41,8 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
       (route) => route.method === request.method && route.path.test(path),
     )
     if (!allowed) return routeNotAllowed(request.method, path)
+    const tooLarge = bodyRefusal(request, options.bodyBytes)
+    if (tooLarge !== null) return tooLarge
     const caller = await options.identify(request.headers, request.raw.url ?? '')
     if (isRefusal(caller)) return caller
     const member = await options.isMember(caller)
@@ -82,6 +86,16 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
       },
     },
   })
+}
+
+/** http-proxy passes bodies on as they come, past every limit of Fastify's: so their length must be known beforehand. */
+function bodyRefusal(request: FastifyRequest, bodyBytes: number): Refusal | null {
+  if (request.headers['transfer-encoding'] !== undefined) {
+    return refuse('invalid_request', 'A body needs a content-length here.', { param: 'transfer-encoding' })
+  }
+  return Number(request.headers['content-length'] ?? 0) > bodyBytes
+    ? refuse('body_too_large', `The request body is larger than ${bodyBytes} bytes.`)
+    : null
 }
 
 export function routeNotAllowed(method: string, path: string): Refusal {

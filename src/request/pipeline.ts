@@ -38,6 +38,8 @@ export interface Call {
   readonly response: ServerResponse
   readonly target: UpstreamTarget
   readonly route: MeteredRoute
+  /** The path at the provider, as it stood on the wire. */
+  readonly path: string
   readonly requestId: string
   /** When the call arrived (`performance.now()`). */
   readonly startedMs: number
@@ -131,7 +133,7 @@ export class Pipeline {
     const { target, route } = call
     const { name, family, priceProvider } = target
 
-    const shape = route.inspect(body)
+    const shape = route.inspect({ body, path: call.path })
     if (isRefusal(shape)) return shape
     const priced = price(book, priceProvider, shape)
     if (isRefusal(priced)) return priced
@@ -157,8 +159,9 @@ export class Pipeline {
     if (shape.stream) this.#openStreams += 1
     const outcome = await forward({
       target,
+      method: route.method,
       shape,
-      path: target.basePath + route.path + forwardableQuery(request.url ?? ''),
+      path: target.basePath + call.path + forwardableQuery(request.url ?? ''),
       headers: upstreamHeaders(request.headers, target),
       ownHeaders: [...ownHeaders(call, stopping()), ...standingHeaders(admission.decision)],
       response,

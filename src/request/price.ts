@@ -1,5 +1,5 @@
 /** What the call can cost at most, and what its prompt costs (C2, C4, C6, C7). */
-import { promptPrice, worstCase, type CallSize, type Tariff } from '../core/tariff.ts'
+import { flatTariff, promptPrice, worstCase, type CallSize, type Tariff } from '../core/tariff.ts'
 import { refuse, type Refusal } from '../errors.ts'
 import type { CallShape } from '../families/family.ts'
 import type { PriceBook } from '../prices/price-book.ts'
@@ -16,9 +16,8 @@ export function sizeOf(shape: CallShape, promptTokens: number, outputPerChoice: 
     promptTokens,
     audioTokens: shape.audioTokens,
     outputTokens: shape.generates ? Math.min(outputPerChoice * shape.choices, MAX_OUTPUT_TOKENS) : 0,
-    webSearches: 0,
-    // A provider that caches on its own may bill any of the prompt as written to its cache.
-    cacheWrites: '5m',
+    webSearches: shape.webSearches,
+    cacheWrites: shape.cacheWrites,
     audioOutput: shape.audioOutput,
   }
 }
@@ -31,13 +30,19 @@ function strictWorstCase(shape: CallShape, tariff: Tariff): PricedCall['strictWo
 
 /** Finds the model's price; a refusal where it has none (C7). */
 export function price(book: PriceBook, provider: string | null, shape: CallShape): PricedCall | Refusal {
-  const tariff = book.find(provider, shape.model)
+  const tariff =
+    shape.flatPrice === null ? book.find(provider, shape.model) : flatTariff(shape.model, shape.flatPrice)
   if (tariff === null || (shape.generates && !tariff.pricesOutput)) {
     return refuse(
       'model_not_priced',
       `The model '${shape.model}' has no price here, so it cannot be used. An operator can add one under prices.models.`,
       { param: 'model' },
     )
+  }
+  if (shape.webSearches > 0 && tariff.webSearch === null) {
+    return refuse('unsupported_option', `Web searches of the model '${shape.model}' have no price here.`, {
+      param: 'tools',
+    })
   }
   const output = shape.maxOutput ?? tariff.maxOutput ?? DEFAULT_MAX_OUTPUT
   const size = sizeOf(shape, shape.promptTokens, output)

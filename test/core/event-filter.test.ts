@@ -11,7 +11,7 @@ const KEPT = [
 const DROPPED = 'data: {"choices":[],"usage":{"prompt_tokens":1}}'
 
 function filter(chunks: readonly Buffer[]): Buffer {
-  const filtering = new EventFilter('"usage"', (data) => openai.isUsageEvent(parseJson(data)))
+  const filtering = new EventFilter('"usage"', (data) => openai(null).isUsageEvent(parseJson(data)))
   return Buffer.concat([...chunks.map((chunk) => Buffer.from(filtering.push(chunk))), filtering.finish()])
 }
 

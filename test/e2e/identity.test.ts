@@ -210,21 +210,24 @@ void t.test(
   },
 )
 
-void t.test('a removal is noticed by a call that comes together with others of the same user', async (t) => {
-  const org = await createOrg(here)
-  await addMember(org, 'grace')
-  const grace = await org.createKey({ name: 'grace', user: 'grace' })
-  await here.admin('DELETE', `/v1/orgs/${org.id}/members/ada`)
-  const verdicts = await Promise.all(
-    Array.from({ length: 20 }, (_, index) =>
-      verdict(postChat(there.dataUrl, index % 2 === 0 ? org.key : grace)),
-    ),
-  )
-  t.same(
-    verdicts.map((each) => String(each)),
-    Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? '403 unknown_user' : '200')),
-  )
-})
+void t.test(
+  'A4: calls of a removed member are refused also where they come together with those of others',
+  async (t) => {
+    const org = await createOrg(here)
+    await addMember(org, 'grace')
+    const grace = await org.createKey({ name: 'grace', user: 'grace' })
+    await here.admin('DELETE', `/v1/orgs/${org.id}/members/ada`)
+    const verdicts = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        verdict(postChat(there.dataUrl, index % 2 === 0 ? org.key : grace)),
+      ),
+    )
+    t.same(
+      verdicts.map((each) => String(each)),
+      Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? '403 unknown_user' : '200')),
+    )
+  },
+)
 
 void t.test('an app’s key names the user who pays, call by call', async (t) => {
   const org = await createOrg(here)

@@ -5,13 +5,13 @@ import type { MeteredRoute, Reading } from '../../src/families/family.ts'
 import { createMeter } from '../../src/request/meter.ts'
 
 function routeOf(path: string): MeteredRoute {
-  const route = openai.metered.find((known) => known.path === path)
+  const route = openai(null).metered.find((known) => known.url === path)
   if (route === undefined) throw new Error(path)
   return route
 }
 
 function read(path: string, contentType: string, chunks: readonly Buffer[]): Reading {
-  const meter = createMeter(openai, routeOf(path), contentType)
+  const meter = createMeter(openai(null), routeOf(path), contentType)
   for (const chunk of chunks) meter.push(chunk)
   return meter.end()
 }

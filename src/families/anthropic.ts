@@ -1,0 +1,141 @@
+/** Anthropic's Messages API. */
+import { rfc3339 } from '../core/text.ts'
+import type { Usage } from '../core/tariff.ts'
+import { toCredits } from '../core/units.ts'
+import { ERRORS, type Refusal } from '../errors.ts'
+import { messageShape } from './anthropic-requests.ts'
+import { count, mergeCounts } from './counts.ts'
+import type { Family, RefusalBody } from './family.ts'
+import { isObject } from './request-body.ts'
+
+/** Anthropic's own `type` for errors of a status (docs: API errors). */
+const ERROR_TYPES: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  402: 'billing_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  415: 'invalid_request_error',
+  429: 'rate_limit_error',
+  502: 'api_error',
+  503: 'overloaded_error',
+  504: 'timeout_error',
+}
+
+function refusalBody({ code, message, param, facts, resetsAt }: Refusal, requestId: string): RefusalBody {
+  const details = {
+    error_code: code,
+    ...(param === null ? {} : { param }),
+    ...(facts === null
+      ? {}
+      : {
+          scope: 'user',
+          limit: toCredits(facts.limit),
+          used: toCredits(facts.used),
+          counted: toCredits(facts.counted),
+          held: toCredits(facts.held),
+          required: toCredits(facts.required),
+        }),
+    ...(resetsAt === null ? {} : { resets_at: rfc3339(resetsAt) }),
+  }
+  const type = ERROR_TYPES[ERRORS[code].status] ?? 'api_error'
+  return {
+    contentType: 'application/json',
+    body: JSON.stringify({ type: 'error', error: { type, message, details }, request_id: requestId }),
+  }
+}
+
+/**
+ * `usage` of a message, of `message_start` and of `message_delta`. The input stands beside what was read from and written
+ * to the cache, not around it; output includes thinking. Writes are told apart by lifetime in `cache_creation`.
+ */
+function readUsage(report: unknown): Usage | null {
+  if (!isObject(report)) return null
+  const input = count(report['input_tokens'])
+  const output = count(report['output_tokens'])
+  if (input === null || output === null) return null
+  const written = count(report['cache_creation_input_tokens']) ?? 0
+  const byLifetime = isObject(report['cache_creation']) ? report['cache_creation'] : {}
+  const written1h = count(byLifetime['ephemeral_1h_input_tokens']) ?? 0
+  const written5m = count(byLifetime['ephemeral_5m_input_tokens']) ?? 0
+  const tools = isObject(report['server_tool_use']) ? report['server_tool_use'] : {}
+  return {
+    input,
+    cachedInput: count(report['cache_read_input_tokens']) ?? 0,
+    // What the lifetimes leave over was written for the default one.
+    cacheWrite: Math.max(written5m, written - written1h),
+    cacheWrite1h: written1h,
+    audioInput: 0,
+    output,
+    audioOutput: 0,
+    webSearches: count(tools['web_search_requests']) ?? 0,
+  }
+}
+
+/**
+ * Betas that may be passed on: they change what a call may hold, not what its tokens cost beyond what usage reports. Any
+ * other is taken out of the header, since a beta can change what is billed.
+ */
+const KNOWN_BETAS: ReadonlySet<string> = new Set([
+  'claude-code-20250219',
+  'computer-use-2024-10-22',
+  'computer-use-2025-01-24',
+  'computer-use-2025-11-24',
+  'context-1m-2025-08-07',
+  'context-management-2025-06-27',
+  'extended-cache-ttl-2025-04-11',
+  'files-api-2025-04-14',
+  'fine-grained-tool-streaming-2025-05-14',
+  'interleaved-thinking-2025-05-14',
+  'max-tokens-3-5-sonnet-2024-07-15',
+  'mcp-client-2025-04-04',
+  'mcp-client-2025-11-20',
+  'model-context-window-exceeded-2025-08-26',
+  'oauth-2025-04-20',
+  'output-128k-2025-02-19',
+  'pdfs-2024-09-25',
+  'prompt-caching-2024-07-31',
+  'structured-outputs-2025-11-13',
+  'token-counting-2024-11-01',
+  'token-efficient-tools-2025-02-19',
+  'tool-search-tool-2025-10-19',
+])
+
+function allowedBetas(value: string): string | null {
+  const kept = value
+    .split(',')
+    .map((beta) => beta.trim())
+    .filter((beta) => KNOWN_BETAS.has(beta))
+  return kept.length === 0 ? null : kept.join(',')
+}
+
+const TEXT_KEYS = ['text', 'thinking', 'partial_json']
+
+export const anthropic: Family = {
+  name: 'anthropic',
+  priceProvider: 'anthropic',
+  metered: [
+    {
+      method: 'POST',
+      url: '/v1/messages',
+      takes: 'json',
+      inspect: ({ body }) => messageShape(body),
+      textKeys: { stream: TEXT_KEYS, whole: TEXT_KEYS },
+    },
+  ],
+  free: [
+    { method: 'GET', path: /^\/v1\/models(?:\/[A-Za-z0-9._:@-]{1,200})?$/ },
+    { method: 'POST', path: /^\/v1\/messages\/count_tokens$/ },
+  ],
+  credential: (apiKey) => ['x-api-key', apiKey],
+  removedHeaders: [],
+  rewrittenHeaders: { 'anthropic-beta': allowedBetas },
+  refusalBody,
+  usagePaths: ['usage', 'message.usage'],
+  modelPaths: ['model', 'message.model'],
+  // message_delta is cumulative: its figures replace those of message_start, and what it leaves out stays.
+  mergeReports: mergeCounts,
+  readUsage,
+  isUsageEvent: () => false,
+}

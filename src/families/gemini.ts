@@ -1,0 +1,132 @@
+/** Google's Gemini API. */
+import type { Usage } from '../core/tariff.ts'
+import { rfc3339 } from '../core/text.ts'
+import { formatCredits } from '../core/units.ts'
+import { ERRORS, type Refusal } from '../errors.ts'
+import { count, mergeCounts } from './counts.ts'
+import type { Family, MeteredRoute, RefusalBody } from './family.ts'
+import { generateShape } from './gemini-requests.ts'
+import { isObject } from './request-body.ts'
+
+/** google.rpc.Code by HTTP status (google/rpc/code.proto). */
+const RPC_STATUS: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  402: 'RESOURCE_EXHAUSTED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  413: 'INVALID_ARGUMENT',
+  415: 'INVALID_ARGUMENT',
+  429: 'RESOURCE_EXHAUSTED',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+}
+
+/** Values of an ErrorInfo's metadata are text (google/rpc/error_details.proto). */
+function refusalBody({ code, message, param, facts, resetsAt }: Refusal, requestId: string): RefusalBody {
+  const { status } = ERRORS[code]
+  const metadata = {
+    ...(param === null ? {} : { param }),
+    ...(facts === null
+      ? {}
+      : {
+          scope: 'user',
+          limit: formatCredits(facts.limit),
+          used: formatCredits(facts.used),
+          counted: formatCredits(facts.counted),
+          held: formatCredits(facts.held),
+          required: formatCredits(facts.required),
+        }),
+    ...(resetsAt === null ? {} : { resets_at: rfc3339(resetsAt) }),
+    request_id: requestId,
+  }
+  const info = {
+    '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+    reason: code.toUpperCase(),
+    domain: 'tollgate',
+    metadata,
+  }
+  // The SDK encodes an error a second time unless it comes as application/json.
+  return {
+    contentType: 'application/json',
+    body: JSON.stringify({
+      error: { code: status, message, status: RPC_STATUS[status] ?? 'UNKNOWN', details: [info] },
+    }),
+  }
+}
+
+function ofModality(details: unknown, modality: string): number {
+  if (!Array.isArray(details)) return 0
+  return details.reduce((sum: number, detail: unknown) => {
+    const counts =
+      isObject(detail) && detail['modality'] === modality ? (count(detail['tokenCount']) ?? 0) : 0
+    return sum + counts
+  }, 0)
+}
+
+/**
+ * `usageMetadata`. The prompt includes what came from the cache; thoughts stand outside of the candidates, and the
+ * prompts that tools added outside of the prompt.
+ */
+function readUsage(report: unknown): Usage | null {
+  if (!isObject(report)) return null
+  const prompt = count(report['promptTokenCount'])
+  if (prompt === null) return null
+  const audioInput = Math.min(ofModality(report['promptTokensDetails'], 'AUDIO'), prompt)
+  const cachedAudio = ofModality(report['cacheTokensDetails'], 'AUDIO')
+  const cached = count(report['cachedContentTokenCount']) ?? 0
+  const cachedInput = Math.min(Math.max(0, cached - cachedAudio), prompt - audioInput)
+  const candidates = count(report['candidatesTokenCount']) ?? 0
+  const audioOutput = Math.min(ofModality(report['candidatesTokensDetails'], 'AUDIO'), candidates)
+  return {
+    input: prompt - audioInput - cachedInput + (count(report['toolUsePromptTokenCount']) ?? 0),
+    cachedInput,
+    cacheWrite: 0,
+    cacheWrite1h: 0,
+    audioInput,
+    output: candidates - audioOutput + (count(report['thoughtsTokenCount']) ?? 0),
+    audioOutput,
+    webSearches: 0,
+  }
+}
+
+const VERSIONS = ['v1', 'v1beta', 'v1alpha']
+const TEXT_KEYS = { stream: ['text'], whole: ['text'] }
+
+/** The model stands in the path: `/v1beta/models/gemini-2.5-pro:generateContent`. */
+function route(version: string, method: 'generateContent' | 'streamGenerateContent'): MeteredRoute {
+  return {
+    method: 'POST',
+    url: `/${version}/models/:model(^[A-Za-z0-9._-]{1,200})::${method}`,
+    takes: 'json',
+    inspect: ({ body, path }) => {
+      const model = path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf(':'))
+      return generateShape(body, model, method === 'streamGenerateContent')
+    },
+    textKeys: TEXT_KEYS,
+  }
+}
+
+export const gemini: Family = {
+  name: 'gemini',
+  priceProvider: 'google',
+  metered: VERSIONS.flatMap((version) => [
+    route(version, 'generateContent'),
+    route(version, 'streamGenerateContent'),
+  ]),
+  free: [
+    { method: 'GET', path: /^\/v1(?:beta|alpha)?\/models(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199})?$/ },
+    { method: 'POST', path: /^\/v1(?:beta|alpha)?\/models\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}:countTokens$/ },
+  ],
+  credential: (apiKey) => ['x-goog-api-key', apiKey],
+  removedHeaders: ['x-goog-user-project'],
+  rewrittenHeaders: {},
+  refusalBody,
+  // A stream without `alt=sse` is one JSON array, whose elements are what the events would be.
+  usagePaths: ['usageMetadata', '*.usageMetadata'],
+  modelPaths: ['modelVersion', '*.modelVersion'],
+  mergeReports: mergeCounts,
+  readUsage,
+  isUsageEvent: () => false,
+}

@@ -1,0 +1,60 @@
+/** Any other API, at a flat price a call: an operator lists its routes, and nothing is read of what they carry. */
+import type { Microcredits } from '../core/units.ts'
+import type { CallShape, Family, MeteredRoute } from './family.ts'
+import { problemBody } from './problem.ts'
+
+export interface FlatRoute {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly price: Microcredits
+}
+
+function shapeOf(route: FlatRoute, body: Buffer): CallShape {
+  return {
+    // The name under which its usage is kept: routes are a closed set.
+    model: `${route.method} ${route.path}`,
+    stream: false,
+    promptTokens: 0,
+    promptTokensBound: 0,
+    audioTokens: 0,
+    audioOutput: false,
+    maxOutput: 0,
+    maxOutputField: '',
+    generates: false,
+    choices: 1,
+    cacheWrites: 'none',
+    webSearches: 0,
+    flatPrice: route.price,
+    body,
+    hidesUsageEvent: false,
+  }
+}
+
+function meteredRoute(route: FlatRoute): MeteredRoute {
+  return {
+    method: route.method,
+    url: route.path.replaceAll(':', '::'),
+    takes: 'anything',
+    inspect: ({ body }) => shapeOf(route, body),
+    textKeys: { stream: [], whole: [] },
+  }
+}
+
+/** A family of its own for each upstream. */
+export function generic(routes: readonly FlatRoute[]): Family {
+  return {
+    name: 'generic',
+    priceProvider: null,
+    metered: routes.map(meteredRoute),
+    free: [],
+    credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
+    removedHeaders: [],
+    rewrittenHeaders: {},
+    refusalBody: problemBody,
+    usagePaths: [],
+    modelPaths: [],
+    mergeReports: (earlier) => earlier,
+    readUsage: () => null,
+    isUsageEvent: () => false,
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Requests that never become one: what Node cannot parse, or what does not come in time. They are answered like every other
+ * refusal, with a code and an id; the connection ends with it, since nobody knows where the next request would begin.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { ERRORS, refuse, type Refusal } from '../errors.ts'
+import { problemBody } from '../families/problem.ts'
+
+export interface BrokenRequests {
+  /** Has to know the server's answers, so that it never writes into the middle of one. */
+  watch(server: Server): void
+  /** For the server's `clientError`. */
+  answer(error: NodeJS.ErrnoException, socket: Socket): void
+}
+
+function refusalOf(code: string | undefined): Refusal {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return refuse('invalid_request', 'The head of the request is too large.')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return refuse('invalid_request', 'The request did not come whole in time.')
+    default:
+      return refuse('invalid_request', 'The request is not valid HTTP.')
+  }
+}
+
+function bytesOf(refusal: Refusal): string {
+  const requestId = randomUUID()
+  const { contentType, body } = problemBody(refusal, requestId)
+  return [
+    `HTTP/1.1 ${ERRORS[refusal.code].status} Bad Request`,
+    `content-type: ${contentType}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    `x-request-id: ${requestId}`,
+    'connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}
+
+export function createBrokenRequests(): BrokenRequests {
+  const openAnswers = new WeakMap<Socket, Set<ServerResponse>>()
+  return {
+    watch: (server) => {
+      server.prependListener('request', ({ socket }, response) => {
+        const open = openAnswers.get(socket) ?? new Set()
+        openAnswers.set(socket, open.add(response))
+        response.on('close', () => open.delete(response))
+      })
+    },
+    answer: (error, socket) => {
+      const answering = [...(openAnswers.get(socket) ?? [])].some((response) => response.headersSent)
+      if (socket.writable && error.code !== 'ECONNRESET' && !answering)
+        socket.write(bytesOf(refusalOf(error.code)))
+      socket.destroy(error)
+    },
+  }
+}
