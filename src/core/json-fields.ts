@@ -22,9 +22,9 @@ const MAX_KEY_BYTES = 40
 const MAX_CAPTURE_BYTES = 65_536
 
 export interface JsonFieldsOptions {
-  /** Dotted paths of the fields to pick; `*` stands for the elements of an array. */
+  /** Dotted paths of the fields to pick, in plain ASCII; `*` stands for the elements of an array. None lies within another. */
   readonly paths: readonly string[]
-  /** Names of keys whose string values are generated text, at any depth. */
+  /** Names of keys whose string values are generated text, at any depth; in plain ASCII. */
   readonly textKeys: readonly string[]
 }
 
@@ -159,7 +159,7 @@ export class JsonFields {
         }
         this.#escape = 'none'
         if (this.#role === 'text') this.textBytes += 1
-        else this.#string += '\\'
+        else if (this.#string.length < MAX_KEY_BYTES) this.#string += '\\'
         return false
       case 'hex':
         this.#hexValue = this.#hexValue * 16 + (Number.parseInt(String.fromCharCode(byte), 16) || 0)
