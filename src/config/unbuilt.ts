@@ -8,10 +8,7 @@ import type { Problem } from './problems.ts'
 export function refuseUnbuilt(config: Config): Problem[] {
   const problems: Problem[] = []
   const closedOnly = 'open is not yet supported: use closed, which refuses paid calls while the store is down'
-  for (const [name, { family, onStoreDown }] of Object.entries(config.upstreams)) {
-    if (family !== 'openai') {
-      problems.push({ key: `upstreams.${name}.family`, message: `${family} is not yet supported` })
-    }
+  for (const [name, { onStoreDown }] of Object.entries(config.upstreams)) {
     if (onStoreDown === 'open' && config.onStoreDown !== 'open') {
       problems.push({ key: `upstreams.${name}.onStoreDown`, message: closedOnly })
     }

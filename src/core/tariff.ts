@@ -109,6 +109,11 @@ export function flatTariff(model: string, perCall: Microcredits): Tariff {
 
 type Line = readonly [count: number, rate: Rate]
 
+/** Tokens that so many bytes of generated text are taken for, where the provider never said (C5). */
+export function tokensOfText(bytes: number): number {
+  return Math.ceil(bytes / BYTES_PER_TOKEN)
+}
+
 /** What the provider's report costs (C2). Searches on a model without a price for them were refused before (C7). */
 export function actualCost(tariff: Tariff, usage: Usage): Microcredits {
   const context = usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput
@@ -159,7 +164,7 @@ export function estimate(
   return total(tariff.perCall, [
     [promptTokens, rates.input],
     [audioTokens, rates.audioInput],
-    [Math.ceil(textBytes / BYTES_PER_TOKEN), rates.output],
+    [tokensOfText(textBytes), rates.output],
   ])
 }
 

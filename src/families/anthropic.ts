@@ -134,6 +134,7 @@ export const anthropic: Family = {
   refusalBody,
   usagePaths: ['usage', 'message.usage'],
   modelPaths: ['model', 'message.model'],
+  openingPaths: ['message.usage'],
   // message_delta is cumulative: its figures replace those of message_start, and what it leaves out stays.
   mergeReports: mergeCounts,
   readUsage,

@@ -76,6 +76,8 @@ export interface Family {
   /** Where an answer, or an event of its stream, has usage and the model that served it (dotted paths). */
   readonly usagePaths: readonly string[]
   readonly modelPaths: readonly string[]
+  /** Those of the usage paths whose report opens a stream, and does not know its output yet. */
+  readonly openingPaths: readonly string[]
   /** The report so far with another of the same answer on top. */
   readonly mergeReports: (earlier: JsonObject | null, later: unknown) => JsonObject | null
   /** Usage in counts that do not overlap; null where the report cannot be believed. */

@@ -126,6 +126,7 @@ export const gemini: Family = {
   // A stream without `alt=sse` is one JSON array, whose elements are what the events would be.
   usagePaths: ['usageMetadata', '*.usageMetadata'],
   modelPaths: ['modelVersion', '*.modelVersion'],
+  openingPaths: [],
   mergeReports: mergeCounts,
   readUsage,
   isUsageEvent: () => false,

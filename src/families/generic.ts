@@ -53,6 +53,7 @@ export function generic(routes: readonly FlatRoute[]): Family {
     refusalBody: problemBody,
     usagePaths: [],
     modelPaths: [],
+    openingPaths: [],
     mergeReports: (earlier) => earlier,
     readUsage: () => null,
     isUsageEvent: () => false,

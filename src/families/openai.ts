@@ -155,6 +155,7 @@ export function openai(provider: string | null): Family {
     // Groq puts it into an object of its own.
     usagePaths: ['usage', 'x_groq.usage', 'response.usage'],
     modelPaths: ['model', 'response.model'],
+    openingPaths: [],
     mergeReports: (earlier, later) => (isObject(later) && readUsage(later) !== null ? later : earlier),
     readUsage,
     isUsageEvent,

@@ -38,7 +38,7 @@ export function readRequestBody(
   const places = placesOfKeys(bytes, bytes.indexOf(0x7b))
   const seen = new Set<string>()
   for (const { key } of places) {
-    const folded = fold === undefined ? key.toLowerCase() : fold(key)
+    const folded = fold === undefined ? foldCase(key) : fold(key)
     if (!pricedKeys.has(folded)) continue
     if (seen.has(folded)) {
       return refuse('invalid_request', `'${folded}' stands more than once in the request body.`, {
@@ -51,6 +51,11 @@ export function readRequestBody(
     seen.add(folded)
   }
   return { json, places: new Map(places.map(({ key, from, to }) => [key, { from, to }])) }
+}
+
+/** As readers do that ignore case: up first, because `ſ` (long s) becomes an S and then an s, but stays itself on the way down. */
+function foldCase(key: string): string {
+  return key.toUpperCase().toLowerCase()
 }
 
 export function isObject(value: unknown): value is JsonObject {

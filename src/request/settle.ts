@@ -1,10 +1,8 @@
 /** Resolves the hold by how the call ended (C5): each hold exactly once. */
-import { actualCost, estimate } from '../core/tariff.ts'
+import { actualCost, estimate, tokensOfText } from '../core/tariff.ts'
 import type { Hold, Ledger } from '../ledger/ledger.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import type { Outcome, PricedCall } from './call.ts'
-
-const BYTES_PER_TOKEN = 4
 
 /** Whether the provider may have served the call, so that it is charged. */
 function served({ sent, status, reading }: Outcome): boolean {
@@ -37,7 +35,7 @@ export function settle(
       cost: call.strictWorstCase === hold.amount && estimated > hold.amount ? hold.amount : estimated,
       model: tariff.model,
       inputTokens: shape.promptTokens + shape.audioTokens,
-      outputTokens: Math.ceil(textBytes / BYTES_PER_TOKEN),
+      outputTokens: tokensOfText(textBytes),
     })
     return
   }
