@@ -1,6 +1,7 @@
 /** What a schema cannot say: rules between keys, and files that must be there. */
 import { readFileSync } from 'node:fs'
 import type { Config, Upstream } from './types.ts'
+import { isProvider } from '../prices/price-book.ts'
 import { reason } from './interpolate.ts'
 import { dotted, type Problem } from './problems.ts'
 
@@ -26,6 +27,7 @@ function upstreamProblems(name: string, upstream: Upstream): Problem[] {
   if (family === 'generic' && routes === undefined) report('routes', 'is required for family generic')
   if (family !== 'generic' && routes !== undefined) report('routes', 'is only for family generic')
   if (family !== 'openai' && provider !== undefined) report('provider', 'is only for family openai')
+  else if (provider !== undefined && !isProvider(provider)) report('provider', 'is not in the built-in price table')
   const seen = new Set<string>()
   routes?.forEach((route, index) => {
     const name = `${route.method} ${route.path}`
@@ -101,12 +103,22 @@ function jwtProblems({ auth }: Config): Problem[] {
   const seen = new Set<string>()
   auth.jwt.forEach(({ issuer, jwksUrl }, index) => {
     const at = (key: string) => dotted(['auth', 'jwt', index, key])
-    if (parseUrl(jwksUrl) === null)
-      problems.push({ key: at('jwksUrl'), message: 'must be an absolute http(s) URL' })
+    const url = jwksUrlProblem(jwksUrl)
+    if (url !== null) problems.push({ key: at('jwksUrl'), message: url })
     if (seen.has(issuer)) problems.push({ key: at('issuer'), message: 'is given twice' })
     seen.add(issuer)
   })
   return problems
+}
+
+/** Whoever can change the keys on their way can make tokens for anybody. */
+function jwksUrlProblem(jwksUrl: string): string | null {
+  const url = parseUrl(jwksUrl)
+  if (url === null) return 'must be an absolute http(s) URL'
+  if (url.username !== '' || url.password !== '') return 'must not hold credentials'
+  // However an address was spelt, in a URL that was parsed it stands in its usual form.
+  const isLoopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
+  return url.protocol === 'https:' || isLoopback ? null : 'must be https, unless its host is this machine'
 }
 
 function parseUrl(value: string): URL | null {

@@ -127,8 +127,8 @@ const Prices = mapping(
 
 const Jwt = mapping({
   issuer: text('Expected `iss`.'),
-  jwksUrl: httpUrl("Where the issuer's keys are."),
-  audience: text('Expected `aud`.'),
+  jwksUrl: httpUrl("Where the issuer's keys are: https, unless its host is this machine."),
+  audience: text('Expected `aud`, or one of them where a token has several.'),
   algorithms: Type.Array(
     oneOf(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']),
     { default: ['RS256'], minItems: 1, uniqueItems: true },
@@ -137,8 +137,19 @@ const Jwt = mapping({
     {
       org: text('Claim with the org.', { default: 'org_id' }),
       user: text('Claim with the user.', { default: 'sub' }),
+      source: Type.Optional(
+        text('Claim with the source or a list of sources, the first being the default; without it, chat.'),
+      ),
     },
     { default: {} },
+  ),
+  orgs: Type.Optional(
+    Type.Array(text('An org.', { pattern: '^[a-z0-9-]{1,63}$', expects: 'the id of an organization' }), {
+      minItems: 1,
+      maxItems: 10_000,
+      uniqueItems: true,
+      description: 'The orgs that this issuer may speak for; without it, every org.',
+    }),
   ),
 })
 

@@ -13,8 +13,6 @@ export function refuseUnbuilt(config: Config): Problem[] {
       problems.push({ key: `upstreams.${name}.onStoreDown`, message: closedOnly })
     }
   }
-  if (config.auth.jwt.length > 0)
-    problems.push({ key: 'auth.jwt', message: 'is not yet supported: use virtual keys' })
   if (config.onStoreDown === 'open') problems.push({ key: 'onStoreDown', message: closedOnly })
   if (config.notifications.smtp !== undefined) {
     problems.push({ key: 'notifications.smtp', message: 'is not yet supported' })

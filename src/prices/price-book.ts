@@ -39,11 +39,6 @@ const REMEMBERED_MS = 60_000
 /** No model's name is longer, and matching a megabyte against every entry of the table would take a while. */
 const MAX_NAME_LENGTH = 256
 
-/** Throws a RangeError unless the built-in table has a provider of exactly this id. */
-export function assertProvider(id: string): void {
-  if (!isProvider(id)) throw new RangeError(`no provider "${id}" in the built-in price table`)
-}
-
 /** Compiles the operator's prices; throws a RangeError that names the key where one is negative or not a number. */
 export function createPriceBook(options: PriceBookOptions): PriceBook {
   const { creditsPerUsd, unknownModel, now = () => Date.now() as UnixMs } = options
@@ -97,7 +92,7 @@ export function createPriceBook(options: PriceBookOptions): PriceBook {
   }
 }
 
-/** By exact id: the library would also take a name that merely contains one. */
-function isProvider(id: string): boolean {
+/** Whether the built-in table has a provider of exactly this id: the library also takes a name that merely contains one. */
+export function isProvider(id: string): boolean {
   return findProvider({ providerId: id })?.id === id
 }

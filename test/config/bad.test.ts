@@ -83,6 +83,7 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
   [openai('apiKey: ""'), 'upstreams.openai.apiKey: must not be empty'],
   [openai('apiKey: "a b"'), 'upstreams.openai.apiKey: must be printable ASCII without spaces'],
   [openai('provider: "Open AI"'), 'upstreams.openai.provider: must be an id such as groq'],
+  [openai('provider: grok'), 'upstreams.openai.provider: is not in the built-in price table'],
   [
     openai('timeouts: { idleSeconds: 0 }'),
     'upstreams.openai.timeouts.idleSeconds: must be a number above 0, at most 3600',
@@ -168,6 +169,20 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
   [`${BASE}journal: { dir: "" }`, 'journal.dir: must not be empty'],
   // Tokens of others.
   [jwt('jwksUrl: "ftp://x"'), 'auth.jwt[0].jwksUrl: must be an absolute http(s) URL'],
+  [
+    jwt('jwksUrl: "http://id.example.com/keys"'),
+    'auth.jwt[0].jwksUrl: must be https, unless its host is this machine',
+  ],
+  [
+    jwt('jwksUrl: "http://127.0.0.1.example.com/keys"'),
+    'auth.jwt[0].jwksUrl: must be https, unless its host is this machine',
+  ],
+  [jwt('jwksUrl: "https://a:b@c"'), 'auth.jwt[0].jwksUrl: must not hold credentials'],
+  [jwt('jwksUrl: "https://x", orgs: [Acme]'), 'auth.jwt[0].orgs[0]: must be the id of an organization'],
+  [
+    `${BASE}auth: { jwt: [{ issuer: i, audience: a, jwksUrl: "https://x" }, { issuer: i, audience: b, jwksUrl: "https://y" }] }`,
+    'auth.jwt[1].issuer: is given twice',
+  ],
   [jwt('jwksUrl: "https://x", algorithms: [none]'), /^auth\.jwt\[0\]\.algorithms\[0\]: must be one of RS256/],
   [
     jwt('jwksUrl: "https://x", algorithms: [RS256, RS256]'),
@@ -183,7 +198,6 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     'upstreams.openai.onStoreDown: open is not yet supported: use closed, which refuses paid calls while the store is down',
   ],
   [`${BASE}onStoreDown: sometimes`, 'onStoreDown: must be one of closed, open'],
-  [jwt('jwksUrl: "https://x"'), 'auth.jwt: is not yet supported: use virtual keys'],
   [
     `${BASE}notifications: { smtp: { url: "smtp://127.0.0.1:1025", from: "Tollgate <noreply@example.com>" } }`,
     'notifications.smtp: is not yet supported',
