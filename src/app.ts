@@ -46,7 +46,8 @@ interface Parts {
   readonly store: Store
   readonly ledger: RedisLedger
   readonly keyCache: KeyCache
-  readonly stopping: { now: boolean }
+  /** SIGTERM has come; `refusing` once the grace is over as well. */
+  readonly stopping: { now: boolean; refusing: boolean }
 }
 
 /** Rejects with a StartupError when the configuration, the store or a port does not allow it to run. */
@@ -107,7 +108,7 @@ async function openParts(config: Config, logger: Logger, opened: Opened): Promis
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())
-  return { config, logger, metrics, upstreams, store, ledger, keyCache, stopping: { now: false } }
+  return { config, logger, metrics, upstreams, store, ledger, keyCache, stopping: { now: false, refusing: false } }
 }
 
 async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyInstance> {
@@ -155,6 +156,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     logger,
     maxConcurrent: concurrent,
     stopping: () => stopping.now,
+    refusing: () => stopping.refusing,
   })
   metrics.watch({
     openHolds: () => ledger.openHolds(),
@@ -162,6 +164,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     storeUp: () => store.redis.status === 'ready',
   })
   const dataPlane = await openDataPlane(parts, pipeline)
+  const openAnswers = countOpenAnswers(dataPlane.server)
   opened.push(() => dataPlane.close())
   const adminPlane = openAdminPlane(parts)
   opened.push(() => adminPlane.close())
@@ -174,7 +177,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     adminUrl,
     async stop() {
       stopping.now = true
-      await stopCalls(parts, pipeline, dataPlane)
+      await stopCalls(parts, pipeline, dataPlane, openAnswers)
       await closeAll(opened)
     },
   }
@@ -193,21 +196,41 @@ async function listen(
   }
 }
 
+/** How many requests are not yet answered to their last byte; a call is settled before a slow client has read its answer. */
+function countOpenAnswers(server: FastifyInstance['server']): () => number {
+  let open = 0
+  server.on('request', (_request, response) => {
+    open += 1
+    response.once('close', () => (open -= 1))
+  })
+  return () => open
+}
+
+async function waitWhile(busy: () => boolean, deadline: number): Promise<void> {
+  while (busy() && Date.now() < deadline) await pause(POLL_MS)
+}
+
 /**
  * Readiness has turned by now. Calls are still taken for the grace, so that a load balancer can notice; then the listener
- * closes, calls in flight finish, and every hold is settled.
+ * closes, calls in flight finish or are ended at their time, and every hold is settled.
  */
 async function stopCalls(
-  { config, logger, ledger }: Parts,
+  { config, logger, ledger, upstreams, stopping }: Parts,
   pipeline: Pipeline,
   dataPlane: FastifyInstance,
+  openAnswers: () => number,
 ): Promise<void> {
   await pause(config.shutdownGraceSeconds * 1_000)
+  stopping.refusing = true
   const deadline = Date.now() + config.shutdownSeconds * 1_000
   const closed = dataPlane.close()
-  while (pipeline.inFlight > 0 && Date.now() < deadline) await pause(POLL_MS)
+  await waitWhile(() => pipeline.inFlight > 0 || openAnswers() > 0, deadline)
   dataPlane.server.closeAllConnections()
   await closed
-  const settled = await ledger.drained(Math.max(LAST_SETTLES_MS, deadline - Date.now()))
+  // What is still under way at a provider is ended there, and settled by what has come of it.
+  await Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy()))
+  const lastSettles = Math.max(Date.now() + LAST_SETTLES_MS, deadline)
+  await waitWhile(() => pipeline.inFlight > 0, lastSettles)
+  const settled = await ledger.drained(lastSettles - Date.now())
   if (!settled) logger.error('some holds could not be settled before the end: their leases resolve them')
 }

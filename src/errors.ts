@@ -27,6 +27,7 @@ export const ERRORS = {
   unsupported_encoding: { status: 415 },
   route_not_allowed: { status: 404 },
   credit_store_unavailable: { status: 503, retryAfter: 1 },
+  identity_unavailable: { status: 503, retryAfter: 1 },
   overloaded: { status: 503, retryAfter: 1 },
   shutting_down: { status: 503, retryAfter: 1 },
   upstream_unreachable: { status: 502 },

@@ -47,13 +47,14 @@ async function run(argv: readonly string[]): Promise<void> {
 }
 
 async function serve(file: string): Promise<void> {
+  const stopWith = stopOnSignal()
   const { loadConfig } = await import('./config.ts')
   const config = loadConfig(file)
   const { pino } = await import('pino')
   const { startGateway } = await import('./app.ts')
   const logger = pino({ level: config.log.level })
   const gateway = await startGateway(config, { logger })
-  stopOnSignal(() => gateway.stop())
+  stopWith(() => gateway.stop())
   logger.info({ dataUrl: gateway.dataUrl, adminUrl: gateway.adminUrl }, 'tollgate is ready')
 }
 
@@ -84,6 +85,7 @@ async function schema(file: string | undefined): Promise<void> {
 }
 
 async function demo(dataDir: string): Promise<void> {
+  const stopWith = stopOnSignal()
   const { startGateway } = await import('./app.ts')
   const { startDemo } = await import('./demo/demo.ts')
   const openaiApiKey = process.env['OPENAI_API_KEY'] ?? ''
@@ -92,14 +94,19 @@ async function demo(dataDir: string): Promise<void> {
     openaiApiKey: openaiApiKey === '' ? null : openaiApiKey,
     startGateway,
   })
-  stopOnSignal(() => running.stop())
+  stopWith(() => running.stop())
   process.stdout.write(running.text(process.stdout.isTTY))
 }
 
-/** SIGTERM or SIGINT stops in good order and exits 0; asked a second time, the process ends at once with 1. */
-function stopOnSignal(stop: () => Promise<void>): void {
+/**
+ * SIGTERM or SIGINT stops in good order and exits 0; asked a second time, the process ends at once with 1. Returns what
+ * tells how to stop: before that nothing is served, so the process just ends (an embedded store notices and ends too).
+ */
+function stopOnSignal(): (stop: () => Promise<void>) => void {
+  let stop: (() => Promise<void>) | null = null
   let askedAt: number | null = null
   const onSignal = () => {
+    if (stop === null) process.exit(0)
     if (askedAt === null) {
       askedAt = performance.now()
       stop().then(() => process.exit(0), fail)
@@ -107,6 +114,9 @@ function stopOnSignal(stop: () => Promise<void>): void {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  return (how) => {
+    stop = how
+  }
 }
 
 /** Reads `--name VALUE` options; anything else is refused. */

@@ -27,7 +27,8 @@ function upstreamProblems(name: string, upstream: Upstream): Problem[] {
   if (family === 'generic' && routes === undefined) report('routes', 'is required for family generic')
   if (family !== 'generic' && routes !== undefined) report('routes', 'is only for family generic')
   if (family !== 'openai' && provider !== undefined) report('provider', 'is only for family openai')
-  else if (provider !== undefined && !isProvider(provider)) report('provider', 'is not in the built-in price table')
+  else if (provider !== undefined && !isProvider(provider))
+    report('provider', 'is not in the built-in price table')
   const seen = new Set<string>()
   routes?.forEach((route, index) => {
     const name = `${route.method} ${route.path}`

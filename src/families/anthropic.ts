@@ -129,7 +129,7 @@ export const anthropic: Family = {
     { method: 'POST', path: /^\/v1\/messages\/count_tokens$/ },
   ],
   credential: (apiKey) => ['x-api-key', apiKey],
-  removedHeaders: [],
+  removedHeaders: ['anthropic-workspace-id', 'anthropic-user-profile-id'],
   rewrittenHeaders: { 'anthropic-beta': allowedBetas },
   refusalBody,
   usagePaths: ['usage', 'message.usage'],

@@ -3,6 +3,7 @@ import type { Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
 import { addInline, addRemote, noMedia, type Media } from './media.ts'
 import {
+  foldCase,
   isObject,
   placesOfKeys,
   readRequestBody,
@@ -56,10 +57,17 @@ const AUDIO_CHARACTERS_PER_TOKEN = 100
 /** A page of a PDF is read as text and image; nothing bounds it from outside. */
 const FILE_CHARACTERS_PER_TOKEN = 20
 
+/** Deeper than any API nests the parts of a message. */
+const MAX_DEPTH = 16
+
 /** Adds up the media of the content parts below `value`: chat messages, or the items of a response's input. */
-function mediaOf(value: unknown, media: Media): Media {
+function mediaOf(value: unknown, media: Media, depth = 0): Media {
+  if (depth > MAX_DEPTH) {
+    media.bound = null
+    return media
+  }
   if (Array.isArray(value)) {
-    for (const part of value) mediaOf(part, media)
+    for (const part of value) mediaOf(part, media, depth + 1)
     return media
   }
   if (!isObject(value)) return media
@@ -70,18 +78,31 @@ function mediaOf(value: unknown, media: Media): Media {
     addInline(media, audio['data'].length, { estimate: 0, bound: 0 })
     media.audioTokens += Math.ceil(audio['data'].length / AUDIO_CHARACTERS_PER_TOKEN)
   }
-  const file = isObject(value['file']) ? value['file'] : value
-  const data = file['file_data']
+  addFile(value, media)
+  if (isObject(value['file'])) addFile(value['file'], media)
+  if (isStored(value)) addRemote(media, IMAGE_TOKENS.estimate)
+  mediaOf(value['output'], media, depth + 1)
+  return mediaOf(value['content'], media, depth + 1)
+}
+
+function addFile(file: JsonObject, media: Media): void {
+  const { file_data: data, file_id: id, file_url: url } = file
   if (typeof data === 'string') {
     addInline(media, data.length, {
       estimate: Math.ceil(data.length / FILE_CHARACTERS_PER_TOKEN),
       bound: null,
     })
   }
-  if (typeof file['file_id'] === 'string' || typeof file['file_url'] === 'string') {
-    addRemote(media, IMAGE_TOKENS.estimate)
-  }
-  return mediaOf(value['content'], media)
+  if (typeof id === 'string' || typeof url === 'string') addRemote(media, IMAGE_TOKENS.estimate)
+}
+
+/**
+ * Whether an item stands in the request by its id only, and the provider reads what it has stored: the audio of an earlier
+ * answer, or any item of an earlier response.
+ */
+function isStored({ type, id, role, audio }: JsonObject): boolean {
+  if (isObject(audio) && typeof audio['id'] === 'string') return true
+  return type === 'item_reference' || (typeof id === 'string' && (type ?? role ?? null) === null)
 }
 
 function addImage(url: unknown, media: Media): void {
@@ -221,7 +242,7 @@ function askForUsage(
   if (options === null)
     return { body: splice(bytes, place.from, place.to, `{${INCLUDE_USAGE}}`), asked: true }
   if (!isObject(options)) return malformed('stream_options', 'an object')
-  const inner = placesOfKeys(bytes, place.from).filter(({ key }) => key.toLowerCase() === 'include_usage')
+  const inner = placesOfKeys(bytes, place.from).filter(({ key }) => foldCase(key) === 'include_usage')
   const [wanted] = inner
   if (inner.length > 1) return malformed('stream_options.include_usage', 'given only once')
   if (wanted === undefined) {

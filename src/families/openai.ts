@@ -14,6 +14,7 @@ const ERROR_TYPES: Partial<Record<Refusal['code'], string>> = {
   request_exceeds_credit_limit: 'insufficient_quota',
   credits_in_flight: 'rate_limit_exceeded',
   credit_store_unavailable: 'server_error',
+  identity_unavailable: 'server_error',
   overloaded: 'server_error',
   shutting_down: 'server_error',
   upstream_unreachable: 'server_error',

@@ -54,7 +54,7 @@ export function readRequestBody(
 }
 
 /** As readers do that ignore case: up first, because `ſ` (long s) becomes an S and then an s, but stays itself on the way down. */
-function foldCase(key: string): string {
+export function foldCase(key: string): string {
   return key.toUpperCase().toLowerCase()
 }
 

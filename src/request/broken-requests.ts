@@ -15,15 +15,14 @@ export interface BrokenRequests {
   answer(error: NodeJS.ErrnoException, socket: Socket): void
 }
 
-function refusalOf(code: string | undefined): Refusal {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return refuse('invalid_request', 'The head of the request is too large.')
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return refuse('invalid_request', 'The request did not come whole in time.')
-    default:
-      return refuse('invalid_request', 'The request is not valid HTTP.')
-  }
+/** What is wrong, by Node's code; everything else is a fault of syntax. */
+const FAULTS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'The head of the request is too large.',
+  ERR_HTTP_REQUEST_TIMEOUT: 'The request did not come whole in time.',
+}
+
+function refusalOf(code = ''): Refusal {
+  return refuse('invalid_request', FAULTS[code] ?? 'The request is not valid HTTP.')
 }
 
 function bytesOf(refusal: Refusal): string {

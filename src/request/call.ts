@@ -26,8 +26,8 @@ export interface Caller {
   readonly org: string
   readonly user: string
   readonly source: Source
-  /** Whether the key is an app's, which may enroll users where the organization allows it. */
-  readonly app: boolean
+  /** Whether an unknown user becomes a member by calling, where the organization allows it: by an app's key or a token. */
+  readonly mayEnroll: boolean
 }
 
 /** A call with its prices. */
@@ -37,6 +37,13 @@ export interface PricedCall {
   readonly worstCase: Microcredits
   readonly strictWorstCase: Microcredits | null
   readonly promptPrice: Microcredits
+}
+
+/** Reads along with an answer. */
+export interface Meter {
+  push(chunk: Buffer): void
+  /** What the answer told, whether it came to its end or not. */
+  end(): Reading
 }
 
 /** How the exchange with the upstream ended. */

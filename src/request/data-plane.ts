@@ -152,6 +152,11 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
   const refuseWith = refuser(options.stopping)
   const app = createServer(options, refuseWith)
   app.decorateRequest('call', null)
+  // Metered answers and refusals are written past Fastify, and see to it themselves.
+  app.addHook('onSend', (_request, reply, _payload, next) => {
+    if (options.stopping()) reply.header('connection', 'close')
+    next()
+  })
   app.setNotFoundHandler((request, reply) => {
     refuseWith(problems, request, reply, routeNotAllowed(request.method, request.url.split('?', 1)[0] ?? ''))
   })

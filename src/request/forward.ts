@@ -7,11 +7,10 @@ import type { Dispatcher } from 'undici'
 import { EventFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
 import type { CallShape, MeteredRoute } from '../families/family.ts'
-import type { Outcome, UpstreamTarget } from './call.ts'
+import type { Meter, Outcome, UpstreamTarget } from './call.ts'
 import { createDecoder, type Decoder } from './decode.ts'
 import type { Drains } from './drain.ts'
 import { clientHeaders } from './headers.ts'
-import type { Meter } from './meter.ts'
 
 export interface ForwardOptions {
   readonly target: UpstreamTarget
@@ -95,7 +94,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#options.onFirstByte()
     const contentType = headers['content-type'] ?? ''
     const isStream = contentType.includes('text/event-stream')
-    const encoding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
+    // A header that came twice is a list.
+    const encoding = [headers['content-encoding'] ?? 'identity'].flat().join(',').toLowerCase()
     const meter = this.#options.createMeter(contentType)
     this.#meter = meter
     if (encoding !== 'identity') {

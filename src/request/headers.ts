@@ -4,7 +4,7 @@ import { rfc3339 } from '../core/text.ts'
 import { formatCredits, MICROCREDITS_PER_CREDIT } from '../core/units.ts'
 import type { Decision } from '../ledger/ledger.ts'
 import type { UpstreamTarget } from './call.ts'
-import { CREDENTIAL_HEADERS } from './identify.ts'
+import { CREDENTIAL_HEADERS } from './credentials.ts'
 
 /** RFC 9110, section 7.6.1, with what older software still sends: they concern one connection only. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([

@@ -3,14 +3,9 @@ import { EventStream } from '../core/event-stream.ts'
 import { JsonFields } from '../core/json-fields.ts'
 import { tokensOfText, type Usage } from '../core/tariff.ts'
 import { parseJson } from '../core/text.ts'
-import type { Family, MeteredRoute, Reading } from '../families/family.ts'
+import type { Family, MeteredRoute } from '../families/family.ts'
 import type { JsonObject } from '../families/request-body.ts'
-
-export interface Meter {
-  push(chunk: Buffer): void
-  /** What the answer told, whether it came to its end or not. */
-  end(): Reading
-}
+import type { Meter } from './call.ts'
 
 /** A report that was made before the output: the text that came is the better figure, where it is more. */
 function withText(usage: Usage, textBytes: number): Usage {

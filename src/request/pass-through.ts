@@ -8,8 +8,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
 import type { Caller, UpstreamTarget } from './call.ts'
+import { forwardableQuery } from './credentials.ts'
 import { clientHeaders, upstreamHeaders } from './headers.ts'
-import { forwardableQuery } from './identify.ts'
 
 export interface PassThroughOptions {
   readonly target: UpstreamTarget

@@ -10,10 +10,11 @@ import type { Logger } from 'pino'
 import type { Metrics, RequestOutcome } from '../metrics.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import type { Caller, Outcome, PricedCall, UpstreamTarget } from './call.ts'
+import { forwardableQuery } from './credentials.ts'
 import type { Drains } from './drain.ts'
 import { forward } from './forward.ts'
 import { standingHeaders, upstreamHeaders } from './headers.ts'
-import { forwardableQuery, identify, type LookUp } from './identify.ts'
+import { identify, type LookUp } from './identify.ts'
 import { createMeter } from './meter.ts'
 import { price } from './price.ts'
 import { outcomeOf, writeRefusal } from './refusal.ts'
@@ -28,8 +29,10 @@ export interface PipelineOptions {
   readonly metrics: Metrics
   readonly logger: Logger
   readonly maxConcurrent: number
-  /** Whether new calls are still taken (SIGTERM). */
+  /** Whether the process is stopping (SIGTERM): connections end with their answer. */
   readonly stopping: () => boolean
+  /** Whether no new call is taken any more, because the grace for load balancers is over. */
+  readonly refusing: () => boolean
 }
 
 /** One call on its way, from its headers to the end of its answer. */
@@ -76,8 +79,8 @@ export class Pipeline {
 
   /** Who calls, before the body is read. Resolves to false when the call was answered with a refusal. */
   async arrive(call: Call): Promise<boolean> {
-    const { stopping, maxConcurrent, lookUp } = this.#options
-    if (stopping()) {
+    const { refusing, maxConcurrent, lookUp } = this.#options
+    if (refusing()) {
       this.refuse(
         call,
         refuse('shutting_down', 'This gateway is stopping. Try again: another one will answer.'),

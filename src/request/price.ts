@@ -1,26 +1,13 @@
 /** What the call can cost at most, and what its prompt costs (C2, C4, C6, C7). */
-import { flatTariff, promptPrice, worstCase, type CallSize, type Tariff } from '../core/tariff.ts'
+import { flatTariff, promptPrice, worstCase, type Tariff } from '../core/tariff.ts'
 import { refuse, type Refusal } from '../errors.ts'
 import type { CallShape } from '../families/family.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import type { PricedCall } from './call.ts'
+import { sizeOf } from './size.ts'
 
 /** What a model without a known maximum is taken to write at most. */
 const DEFAULT_MAX_OUTPUT = 8_192
-/** Products beyond this are as good as unbounded, and keep every sum exact. */
-const MAX_OUTPUT_TOKENS = 1_000_000_000
-
-/** The size of a call with so many prompt tokens. */
-export function sizeOf(shape: CallShape, promptTokens: number, outputPerChoice: number): CallSize {
-  return {
-    promptTokens,
-    audioTokens: shape.audioTokens,
-    outputTokens: shape.generates ? Math.min(outputPerChoice * shape.choices, MAX_OUTPUT_TOKENS) : 0,
-    webSearches: shape.webSearches,
-    cacheWrites: shape.cacheWrites,
-    audioOutput: shape.audioOutput,
-  }
-}
 
 function strictWorstCase(shape: CallShape, tariff: Tariff): PricedCall['strictWorstCase'] {
   const output = shape.maxOutput ?? tariff.maxOutput

@@ -37,6 +37,8 @@ export function outcomeOf(code: ErrorCode): RequestOutcome {
     case 'request_exceeds_credit_limit':
       return 'denied'
     case 'credits_in_flight':
+    // Not the caller's fault, and over in a moment.
+    case 'identity_unavailable':
     case 'overloaded':
     case 'shutting_down':
       return 'busy'

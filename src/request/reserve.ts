@@ -5,7 +5,7 @@ import { NOTHING, type Microcredits } from '../core/units.ts'
 import { refuse, type Refusal } from '../errors.ts'
 import type { Decision, Hold, Ledger } from '../ledger/ledger.ts'
 import type { Caller, PricedCall } from './call.ts'
-import { sizeOf } from './price.ts'
+import { sizeOf } from './size.ts'
 
 export interface Admission {
   readonly hold: Hold
@@ -27,7 +27,7 @@ export async function reserve(
     worstCase,
     strictWorstCase,
     promptPrice,
-    mayEnroll: caller.app,
+    mayEnroll: caller.mayEnroll,
   })
   switch (result.status) {
     case 'reserved':
@@ -43,7 +43,7 @@ export async function reserve(
     case 'unknown_user':
       return refuse('unknown_user', `The organization has no member '${caller.user}'.`)
     case 'unknown_org':
-      return refuse('invalid_api_key', 'The organization of this API key does not exist any more.')
+      return refuse('invalid_api_key', 'The organization of this API key or token does not exist.')
   }
 }
 
