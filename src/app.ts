@@ -19,6 +19,8 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { createPriceBook } from './prices/price-book.ts'
 import { createDataPlane } from './request/data-plane.ts'
 import { createDrains } from './request/drain.ts'
+import { createLookUp, type LookUp } from './request/identify.ts'
+import { createJwtVerifier } from './request/jwt.ts'
 import { Pipeline } from './request/pipeline.ts'
 import { openUpstream, type OpenUpstream } from './request/upstreams.ts'
 
@@ -27,6 +29,14 @@ export interface Gateway {
   readonly adminUrl: string
   /** Stops gracefully: nothing in flight is lost, and every hold is settled, within the configured times. */
   stop(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly logger: Logger
+  /** Where to count; its own by default. */
+  readonly metrics?: Metrics
+  /** The socket of the embedded Redis, where another process runs it already. */
+  readonly storeSocket?: string
 }
 
 /** Beyond the longest that a call may be silent, so that no socket is closed under one. */
@@ -46,15 +56,16 @@ interface Parts {
   readonly store: Store
   readonly ledger: RedisLedger
   readonly keyCache: KeyCache
+  readonly lookUp: LookUp
   /** SIGTERM has come; `refusing` once the grace is over as well. */
   readonly stopping: { now: boolean; refusing: boolean }
 }
 
 /** Rejects with a StartupError when the configuration, the store or a port does not allow it to run. */
-export async function startGateway(config: Config, options: { readonly logger: Logger }): Promise<Gateway> {
+export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
   const opened: Opened = []
   try {
-    return await compose(await openParts(config, options.logger, opened), opened)
+    return await compose(await openParts(config, options, opened), opened)
   } catch (error) {
     await closeAll(opened)
     throw error
@@ -84,14 +95,14 @@ function familyOf({ family, provider, routes }: Upstream): Family {
   }
 }
 
-async function openParts(config: Config, logger: Logger, opened: Opened): Promise<Parts> {
+async function openParts(config: Config, options: GatewayOptions, opened: Opened): Promise<Parts> {
+  const { logger, metrics = createMetrics() } = options
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) =>
     openUpstream(name, upstream, familyOf(upstream), config.limits),
   )
   opened.push(() => Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy())))
-  const store = await openStore(config.redis, logger)
+  const store = await openStore(config.redis, logger, options.storeSocket)
   opened.push(() => store.stop())
-  const metrics = createMetrics()
   const ledger = await createRedisLedger({
     redis: store.redis,
     leaseMs: config.leaseSeconds * 1_000,
@@ -108,18 +119,30 @@ async function openParts(config: Config, logger: Logger, opened: Opened): Promis
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())
-  return { config, logger, metrics, upstreams, store, ledger, keyCache, stopping: { now: false, refusing: false } }
+  const { jwt } = config.auth
+  const lookUp = createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }))
+  return {
+    config,
+    logger,
+    metrics,
+    upstreams,
+    store,
+    ledger,
+    keyCache,
+    lookUp,
+    stopping: { now: false, refusing: false },
+  }
 }
 
 async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyInstance> {
-  const { config, logger, upstreams, ledger, keyCache, stopping } = parts
+  const { config, logger, upstreams, ledger, lookUp, stopping } = parts
   const silences = upstreams.map(({ target }) =>
     Math.max(target.timeouts.firstByteMs, target.timeouts.idleMs),
   )
   return createDataPlane({
     upstreams,
     pipeline,
-    lookUp: (key) => keyCache.lookup(key),
+    lookUp,
     ledger,
     logger,
     bodyBytes: config.limits.bodyBytes,
@@ -145,10 +168,10 @@ function openAdminPlane(parts: Parts): FastifyInstance {
 }
 
 async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
-  const { config, logger, metrics, store, ledger, keyCache, stopping } = parts
+  const { config, logger, metrics, store, ledger, lookUp, stopping } = parts
   const { drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
   const pipeline = new Pipeline({
-    lookUp: (key) => keyCache.lookup(key),
+    lookUp,
     book: createPriceBook({ creditsPerUsd: config.creditsPerUsd, ...config.prices }),
     ledger,
     drains: createDrains({ bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent }),
@@ -170,7 +193,6 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
   opened.push(() => adminPlane.close())
   const adminUrl = await listen(adminPlane, 'admin', config.admin)
   const dataUrl = await listen(dataPlane, 'listen', config.listen)
-  logger.info({ dataUrl, adminUrl }, 'listening')
 
   return {
     dataUrl,

@@ -2,11 +2,15 @@
 /** The command line: serve, check-config, schema, demo. Each command loads only what it needs, so that help is quick. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
 import { StartupError } from './errors.ts'
+import { isWorker } from './workers/messages.ts'
 
 const USAGE = `Usage: tollgate <command>
 
   serve --config FILE    run the gateway
+        [--workers N]    with N processes on the same ports, 1 to 64 (1)
   check-config FILE      check a configuration and say what is wrong with it
   schema [--out FILE]    print the JSON Schema of the configuration, or write it to FILE
   demo [--data DIR]      run a demo with a store, a simulated provider and keys, kept in DIR (./data)
@@ -17,6 +21,8 @@ const USAGE = `Usage: tollgate <command>
 Exit codes: 0 ok, 1 bad configuration or input, 2 the store or a port cannot be had.
 `
 
+const MOST_WORKERS = 64
+
 /** Where one key press reaches us twice, from the terminal and from npm, which passes it on, the two arrive together. */
 const SAME_SIGNAL_MS = 200
 
@@ -25,7 +31,7 @@ async function run(argv: readonly string[]): Promise<void> {
   if (command === undefined) throw new StartupError('no command given; see tollgate --help', 1)
   switch (command) {
     case 'serve':
-      return serve(required(options(rest, ['config']), 'config', 'serve --config FILE'))
+      return serve(options(rest, ['config', 'workers']))
     case 'check-config':
       return checkConfig(rest)
     case 'schema':
@@ -46,16 +52,43 @@ async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-async function serve(file: string): Promise<void> {
+async function serve(values: Partial<Record<'config' | 'workers', string>>): Promise<void> {
+  // Workers are started with the command line of their primary, and learn everything else from it.
+  if (isWorker()) return (await import('./workers/worker.ts')).runWorker()
+  const file = required(values, 'config', 'serve --config FILE')
+  const workers = workerCount(values.workers ?? '1')
   const stopWith = stopOnSignal()
   const { loadConfig } = await import('./config.ts')
   const config = loadConfig(file)
   const { pino } = await import('pino')
-  const { startGateway } = await import('./app.ts')
   const logger = pino({ level: config.log.level })
-  const gateway = await startGateway(config, { logger })
-  stopWith(() => gateway.stop())
-  logger.info({ dataUrl: gateway.dataUrl, adminUrl: gateway.adminUrl }, 'tollgate is ready')
+  const running = await startServing(config, workers, logger)
+  stopWith(
+    () => running.stop(),
+    () => running.kill?.(),
+  )
+  const { dataUrl, adminUrl } = running
+  logger.info({ dataUrl, adminUrl, workers }, 'listening')
+  logger.info({ dataUrl, adminUrl }, 'tollgate is ready')
+}
+
+interface Serving {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  stop(): Promise<void>
+  /** Ends at once the processes that would outlive this one. */
+  kill?(): void
+}
+
+async function startServing(config: Config, workers: number, logger: Logger): Promise<Serving> {
+  if (workers === 1) return (await import('./app.ts')).startGateway(config, { logger })
+  return (await import('./workers/primary.ts')).startWorkers(config, { count: workers, logger })
+}
+
+function workerCount(text: string): number {
+  const count = /^[0-9]{1,2}$/.test(text) ? Number(text) : 0
+  if (count >= 1 && count <= MOST_WORKERS) return count
+  throw new StartupError(`--workers must be a whole number from 1 to ${MOST_WORKERS}, not ${text}`, 1)
 }
 
 async function checkConfig(args: readonly string[]): Promise<void> {
@@ -100,22 +133,28 @@ async function demo(dataDir: string): Promise<void> {
 
 /**
  * SIGTERM or SIGINT stops in good order and exits 0; asked a second time, the process ends at once with 1. Returns what
- * tells how to stop: before that nothing is served, so the process just ends (an embedded store notices and ends too).
+ * tells how to stop: before that nothing is served, so the process just ends (an embedded store and workers notice and
+ * end too). `kill` is called before the end at once.
  */
-function stopOnSignal(): (stop: () => Promise<void>) => void {
+function stopOnSignal(): (stop: () => Promise<void>, kill?: () => void) => void {
   let stop: (() => Promise<void>) | null = null
+  let kill: () => void = () => undefined
   let askedAt: number | null = null
   const onSignal = () => {
     if (stop === null) process.exit(0)
     if (askedAt === null) {
       askedAt = performance.now()
       stop().then(() => process.exit(0), fail)
-    } else if (performance.now() - askedAt > SAME_SIGNAL_MS) process.exit(1)
+    } else if (performance.now() - askedAt > SAME_SIGNAL_MS) {
+      kill()
+      process.exit(1)
+    }
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
-  return (how) => {
+  return (how, atOnce = () => undefined) => {
     stop = how
+    kill = atOnce
   }
 }
 

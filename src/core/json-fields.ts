@@ -8,6 +8,7 @@
  * outside of strings is skipped by table, long strings by `indexOf`, and keys are compared where they stand.
  */
 import { KeyNames, pathTree, type KeyName, type PathNode } from './json-names.ts'
+import type { PickedField } from './picked-field.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -45,8 +46,6 @@ const HEX_DIGITS = 4
 
 /** No key that matters is longer. */
 const MAX_KEY_BYTES = 40
-/** A captured value that is longer is dropped: no usage report is. */
-const MAX_CAPTURE_BYTES = 65_536
 /** From so many bytes on, a search by `indexOf` has paid for its call. */
 const NEAR_BYTES = 64
 
@@ -88,11 +87,9 @@ export class JsonFields {
   #keyTo = 0
   #keyText: string | null = null
 
-  #capturing: PathNode | null = null
-  #captureDepth = 0
-  #captureFrom = 0
-  #pieces: Buffer[] = []
-  #pieceBytes = 0
+  /** The field whose value is being read, which is a member of an object at this depth. */
+  #field: PickedField | null = null
+  #fieldDepth = 0
 
   constructor(options: JsonFieldsOptions) {
     const { root, depth } = pathTree(options.paths)
@@ -115,26 +112,26 @@ export class JsonFields {
     this.#inString = false
     this.#escape = NO_ESCAPE
     this.#keyText = ''
-    this.#dropCapture()
+    this.#field?.drop()
+    this.#field = null
   }
 
   /** Reads `chunk[from, to)`. */
   push(chunk: Buffer, from: number, to: number): void {
-    this.#captureFrom = from
+    this.#field?.begin(from)
     let at = this.#inString ? this.#readString(chunk, from, to) : from
     while (at < to) {
       const meaning = MEANING[chunk[at] ?? 0] ?? 0
       if (meaning === MEANS_NOTHING) {
         at += 1
       } else if (meaning === OPENS_STRING) {
-        this.#openString(at + 1)
-        at = this.#readString(chunk, at + 1, to)
+        at = this.#string(chunk, at + 1, to)
       } else {
         this.#structure(meaning, chunk, at)
         at += 1
       }
     }
-    if (this.#capturing !== null) this.#keep(chunk, to)
+    this.#field?.goOn(chunk, to)
     if (this.#keyText === null) this.#keyText = latin1(chunk, this.#keyFrom, this.#keyTo)
   }
 
@@ -144,7 +141,7 @@ export class JsonFields {
         this.#endKey(chunk, at)
         return
       case PARTS:
-        if (this.#capturing !== null && this.#depth === this.#captureDepth) this.#finishCapture(chunk, at)
+        if (this.#field !== null && this.#depth === this.#fieldDepth) this.#finishField(this.#field, chunk, at)
         this.#afterColon = false
         this.#place = this.#depth <= this.#deepest ? (this.#elements[this.#depth] ?? null) : null
         return
@@ -158,15 +155,16 @@ export class JsonFields {
 
   #endKey(chunk: Buffer, at: number): void {
     const name = this.#lastKey(chunk)
+    this.#keyText = ''
     this.#afterColon = true
     this.#underTextKey = name !== null && name.holdsText
     if (this.#depth > this.#deepest) return
     const object = this.#objects[this.#depth] ?? null
     this.#place = name === null || object === null ? null : (object.members.get(name.text) ?? null)
-    if (this.#place === null || this.#place.path === null || this.#capturing !== null) return
-    this.#capturing = this.#place
-    this.#captureDepth = this.#depth
-    this.#captureFrom = at + 1
+    if (this.#place === null || this.#place.field === null || this.#field !== null) return
+    this.#field = this.#place.field
+    this.#fieldDepth = this.#depth
+    this.#field.begin(at + 1)
   }
 
   #open(isArray: boolean): void {
@@ -181,25 +179,32 @@ export class JsonFields {
   }
 
   #close(chunk: Buffer, at: number): void {
-    if (this.#capturing !== null && this.#depth === this.#captureDepth) this.#finishCapture(chunk, at)
+    if (this.#field !== null && this.#depth === this.#fieldDepth) this.#finishField(this.#field, chunk, at)
     this.#afterColon = false
     if (this.#depth > 0) this.#depth -= 1
     this.#place = this.#depth === 0 ? (this.#elements[0] ?? null) : null
-    if (this.#capturing !== null && this.#depth === this.#captureDepth) this.#finishCapture(chunk, at + 1)
+    if (this.#field !== null && this.#depth === this.#fieldDepth) this.#finishField(this.#field, chunk, at + 1)
     if (this.#onDocument !== null && this.#depth <= 1 && (this.#depth === 0 || this.#topIsArray)) this.#onDocument()
   }
 
-  #openString(from: number): void {
-    this.#inString = true
-    if (this.#afterColon) {
-      this.#afterColon = false
-      this.#role = this.#underTextKey ? TEXT : OTHER
-    } else {
-      this.#role = KEY
+  /** Reads a string from behind its opening quote; returns where it is over, past its closing quote, or `to`. */
+  #string(chunk: Buffer, from: number, to: number): number {
+    const isKey = !this.#afterColon
+    this.#afterColon = false
+    const end = endOfPlainString(chunk, from, Math.min(from + NEAR_BYTES, to))
+    if (isKey) {
       this.#keyFrom = from
-      this.#keyTo = from
+      this.#keyTo = end
       this.#keyText = null
     }
+    if (end === -1) {
+      this.#inString = true
+      this.#role = isKey ? KEY : this.#underTextKey ? TEXT : OTHER
+      return this.#readString(chunk, from, to)
+    }
+    if (!isKey && this.#underTextKey) this.textBytes += end - from
+    if (this.#field !== null && this.#depth === this.#fieldDepth) this.#finishField(this.#field, chunk, end + 1)
+    return end + 1
   }
 
   /** Reads on in a string; returns where it is over, past its closing quote, or `to`. */
@@ -210,7 +215,7 @@ export class JsonFields {
     while (at < to) {
       const runFrom = at
       const near = Math.min(at + NEAR_BYTES, to)
-      while (at < near && chunk[at] !== QUOTE && chunk[at] !== BACKSLASH) at += 1
+      for (let byte = chunk[at]; at < near && byte !== QUOTE && byte !== BACKSLASH; byte = chunk[at]) at += 1
       if (at === near && at < to) {
         // Both are searched only where the last search ended, so that a string full of escapes is not searched through for each.
         if (quote < at) quote = search(chunk, QUOTE, at, to)
@@ -236,7 +241,7 @@ export class JsonFields {
       if (this.#keyText === null) this.#keyTo = at
       else this.#growKey(latin1(chunk, runFrom, at))
     }
-    if (this.#capturing !== null && this.#depth === this.#captureDepth) this.#finishCapture(chunk, at + 1)
+    if (this.#field !== null && this.#depth === this.#fieldDepth) this.#finishField(this.#field, chunk, at + 1)
   }
 
   /** Reads on in an escape, behind its backslash; returns where it is over, or `to`. */
@@ -277,30 +282,22 @@ export class JsonFields {
       : this.#names.findText(this.#keyText)
   }
 
-  /** The value goes on in the next chunk. */
-  #keep(chunk: Buffer, to: number): void {
-    if (this.#pieceBytes > MAX_CAPTURE_BYTES) return
-    this.#pieces.push(Buffer.from(chunk.subarray(this.#captureFrom, to)))
-    this.#pieceBytes += to - this.#captureFrom
+  #finishField(field: PickedField, chunk: Buffer, to: number): void {
+    const value = field.finish(chunk, to)
+    if (value !== null) this.captured.set(field.path, value)
+    this.#field = null
   }
+}
 
-  #finishCapture(chunk: Buffer, to: number): void {
-    const path = this.#capturing?.path ?? ''
-    if (this.#pieceBytes + to - this.#captureFrom <= MAX_CAPTURE_BYTES) {
-      const last = chunk.subarray(this.#captureFrom, to)
-      const text = this.#pieces.length === 0 ? last.toString('utf8') : Buffer.concat([...this.#pieces, last]).toString('utf8')
-      const value = text.trim()
-      if (value !== '') this.captured.set(path, value)
-    }
-    this.#dropCapture()
+/** Where the closing quote stands in `chunk[from, to)`; -1 where none does, or an escape before it. */
+function endOfPlainString(chunk: Buffer, from: number, to: number): number {
+  let at = from
+  let byte = chunk[at]
+  while (at < to && byte !== QUOTE && byte !== BACKSLASH) {
+    at += 1
+    byte = chunk[at]
   }
-
-  #dropCapture(): void {
-    this.#capturing = null
-    if (this.#pieceBytes === 0) return
-    this.#pieces = []
-    this.#pieceBytes = 0
-  }
+  return at < to && byte === QUOTE ? at : -1
 }
 
 /** Where the byte stands in `chunk[from, to)`; `to` where it does not. */

@@ -12,6 +12,7 @@ const PRICED_KEYS: ReadonlySet<string> = new Set([
   'generationconfig',
   'tools',
   'cachedcontent',
+  'continuationtoken',
   'servicetier',
 ])
 const PRICED_CONFIG_KEYS: ReadonlySet<string> = new Set([
@@ -122,7 +123,9 @@ export function generateShape(bytes: Buffer, model: string, stream: boolean): Ca
   look(field(json, 'systemInstruction'), media)
   const tools = toolsRefusal(json['tools'], media)
   if (tools !== null) return tools
-  if ((field(json, 'cachedContent') ?? null) !== null) media.bound = null
+  // What the provider has stored, or generated in an answer before, becomes part of the prompt in a size unknown here.
+  const stored = ['cachedContent', 'continuationToken'].some((name) => (field(json, name) ?? null) !== null)
+  if (stored) media.bound = null
   const place = places.get('generationConfig') ?? places.get('generation_config')
   const generation = readGeneration(bytes, field(json, 'generationConfig'), place?.from)
   if ('refused' in generation) return generation

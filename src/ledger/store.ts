@@ -33,7 +33,9 @@ function describe(redis: Config['redis']): string {
 async function addressOf(
   redis: Config['redis'],
   logger: Logger,
+  runningSocket: string | undefined,
 ): Promise<{ address: StoreAddress; embedded: EmbeddedRedis | null }> {
+  if (runningSocket !== undefined) return { address: { socketPath: runningSocket }, embedded: null }
   if (redis.embedded !== undefined) {
     const embedded = await startEmbeddedRedis(redis.embedded, { log: (message) => logger.warn(message) })
     return { address: { socketPath: embedded.socketPath }, embedded }
@@ -80,10 +82,17 @@ async function checkServer(redis: RedisClient, what: string, logger: Logger): Pr
   }
 }
 
-/** Rejects with a StartupError (exit code 2) when the store cannot be had within 30 s, or is too old. */
-export async function openStore(config: Config['redis'], logger: Logger): Promise<Store> {
+/**
+ * Rejects with a StartupError (exit code 2) when the store cannot be had within 30 s, or is too old. `runningSocket` is
+ * that of the embedded server where another process runs it already.
+ */
+export async function openStore(
+  config: Config['redis'],
+  logger: Logger,
+  runningSocket?: string,
+): Promise<Store> {
   const what = describe(config)
-  const { address, embedded } = await addressOf(config, logger)
+  const { address, embedded } = await addressOf(config, logger, runningSocket)
   const redis = connect(address, 'decide')
   const listener = connect(address, 'listen')
   for (const connection of [redis, listener]) {

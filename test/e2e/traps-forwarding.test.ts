@@ -126,6 +126,7 @@ const gateway = await startGateway({
       ...upstream('misnamed', `https://${misnamed.host}`, { ca: elsewhere.file }),
       ...upstream('trusted', trusted.url, { ca: here.file }),
       ...upstream('raw', `http://${raw.host}`),
+      ...upstream('counting', origin.url, { family: 'anthropic' }),
       ...upstream('dead', `http://${dead.host}`),
       ...upstream('silent', `http://${raw.host}`, { timeouts: { firstByteSeconds: 0.2 } }),
     },
@@ -229,8 +230,8 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 /** Nothing that tells a caller where the upstream is, or how the connection to it failed. */
 const INSIDE = /127\.0\.0\.1|ECONN|UND_ERR|certificate|self-signed|altname|socket/i
 
-async function costsNothing(t: Pick<typeof tap, 'match'>, org: TestOrg): Promise<void> {
-  t.match(await org.user(), { used: 0, held: 0 })
+async function costsNothing(t: Pick<typeof tap, 'equal'>, org: TestOrg): Promise<void> {
+  t.equal(await org.usedWhenIdle(), 0, 'nothing is charged, nothing held')
 }
 
 for (const [prefix, what] of [['untrusted', 'signs itself'], ['misnamed', 'is another host’s']] as const) {
@@ -521,13 +522,43 @@ for (const [name, headers] of [
     t.equal(answer.status, 413)
     t.match(answer.body.toString(), /"body_too_large"/)
     await costsNothing(t, org)
-    const free = await call('free', org.key, 'openai', { headers, body: ' '.repeat(BODY_BYTES + 1) })
-    t.equal(free.status, 200, 'a GET has no body: what is sent as one goes nowhere')
-    t.equal(origin.received.length, before + 1)
-    t.equal(origin.received.at(-1)?.body, '')
-    t.equal(origin.received.at(-1)?.headers['transfer-encoding'], undefined)
+    for (const path of ['/openai/v1/models', '/counting/v1/messages/count_tokens']) {
+      const method = path.startsWith('/openai') ? 'GET' : 'POST'
+      const free = await ask({ path, method, key: org.key, headers: { ...headers, 'content-type': 'application/json' }, body: ' '.repeat(BODY_BYTES + 1) })
+      t.ok([400, 413].includes(free.status), `${path}: ${free.status}`)
+      t.match(free.body.toString(), /"(?:body_too_large|invalid_request)"/)
+    }
+    t.equal(origin.received.length, before, 'nor on the free path')
   })
 }
+
+void tap.test('a GET with a body would pass it on: what is sent with one goes nowhere', async (t) => {
+  const org = await createOrg(gateway)
+  origin.answer = (_request, response) => chatAnswer(response)
+  const text = await exchange(wire('free', org.key, ['Content-Length: 9', 'Connection: close']) + '{"a":"b"}')
+  t.match(text, /^HTTP\/1\.1 200 OK\r\n/)
+  t.equal(origin.received.at(-1)?.body, '')
+  t.equal(origin.received.at(-1)?.headers['content-length'], undefined)
+})
+
+void tap.test('a body on a free path would be parsed and written anew, be sent twice, or cost something', async (t) => {
+  const org = await createOrg(gateway)
+  origin.answer = (_request, response) => void response.end('{"input_tokens":7}')
+  const body = ' {"model" :"m",\t"x":"\\u00e9\\/ é 😀", "n":12345678901234567890, "t":1.0}\n'
+  const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)), expect: '100-continue' }
+  const count = { path: '/counting/v1/messages/count_tokens', method: 'POST', key: org.key, headers, body }
+  const answer = await ask(count)
+  t.equal(answer.status, 200, answer.body.toString())
+  const seen = origin.received.at(-1)
+  t.equal(seen?.body, body)
+  t.match(seen?.headers, { 'content-length': String(Buffer.byteLength(body)), 'content-type': 'application/json', 'x-api-key': 'sk-the-providers-own' })
+  t.equal(seen?.headers['expect'], undefined)
+  const before = origin.received.length
+  origin.answer = (_request, response) => void response.socket?.destroy()
+  t.equal((await ask(count)).status, 502)
+  t.equal(origin.received.length, before + 1, 'what was sent is not sent again')
+  await costsNothing(t, org)
+})
 
 void tap.test('a body of exactly the limit passes, and so does one in chunks', async (t) => {
   const org = await createOrg(gateway)
@@ -657,9 +688,9 @@ for (const path of ['/openai/v1/models/%zz', '/openai/v1/chat/completions%', `/o
 
 void tap.test('garbage behind a call would be answered in the middle of its stream: the connection ends, the call is settled', async (t) => {
   const org = await createOrg(gateway)
-  let ended = false
+  let finish: () => void = () => undefined
   origin.answer = (_request, response) => {
-    response.on('close', () => (ended = true))
+    finish = () => response.end(USAGE_EVENT + DONE_EVENT)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write(chunkEvent('one'))
   }
@@ -668,9 +699,9 @@ void tap.test('garbage behind a call would be answered in the middle of its stre
   await until(() => text().includes('one'))
   socket.write('\0 no HTTP\r\n\r\n')
   await until(closed)
+  finish()
   t.notMatch(text(), /400 Bad Request|invalid_request/)
-  await until(() => ended)
-  t.ok((await org.usedWhenIdle()) > 0)
+  t.equal(await org.usedWhenIdle(), CHAT_COST)
 })
 
 void tap.test('a head that is too large would be answered without a code', async (t) => {

@@ -1,0 +1,71 @@
+/** The raw text of the value at one path, gathered over chunks. */
+
+/** A value that is longer is dropped: no usage report is. */
+const MAX_BYTES = 65_536
+/** Values that are no longer may be the same in every event of a stream (`null`, a model), and are not decoded again. */
+const MAX_REMEMBERED_BYTES = 64
+
+export class PickedField {
+  readonly path: string
+  #from = 0
+  #pieces: Buffer[] = []
+  #pieceBytes = 0
+  #remembered: Buffer = Buffer.alloc(0)
+  #rememberedText = ''
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** The value begins at `from`, or after it, behind white space. */
+  begin(from: number): void {
+    this.#from = from
+  }
+
+  /** It goes on in the next chunk, from its byte `next`; this one holds it up to `to`. */
+  goOn(chunk: Buffer, to: number): void {
+    if (this.#pieceBytes > MAX_BYTES) return
+    this.#pieces.push(Buffer.from(chunk.subarray(this.#from, to)))
+    this.#pieceBytes += to - this.#from
+  }
+
+  /** It ends before `to`: its text, or null where there is none, or too much. */
+  finish(chunk: Buffer, to: number): string | null {
+    if (this.#pieceBytes === 0) return this.#textOf(chunk, to)
+    const isTooMuch = this.#pieceBytes + to - this.#from > MAX_BYTES
+    const whole = isTooMuch ? null : Buffer.concat([...this.#pieces, chunk.subarray(this.#from, to)])
+    this.drop()
+    return whole === null ? null : textOf(whole, 0, whole.length)
+  }
+
+  drop(): void {
+    this.#pieces = []
+    this.#pieceBytes = 0
+  }
+
+  #textOf(chunk: Buffer, to: number): string | null {
+    const from = this.#from
+    if (to - from > MAX_BYTES) return null
+    if (to - from > MAX_REMEMBERED_BYTES) return textOf(chunk, from, to)
+    if (!this.#isRemembered(chunk, to)) {
+      this.#remembered = Buffer.from(chunk.subarray(from, to))
+      this.#rememberedText = chunk.toString('utf8', from, to).trim()
+    }
+    return this.#rememberedText === '' ? null : this.#rememberedText
+  }
+
+  #isRemembered(chunk: Buffer, to: number): boolean {
+    const from = this.#from
+    const remembered = this.#remembered
+    if (to - from !== remembered.length) return false
+    for (let at = 0; at < remembered.length; at += 1) {
+      if (chunk[from + at] !== remembered[at]) return false
+    }
+    return true
+  }
+}
+
+function textOf(bytes: Buffer, from: number, to: number): string | null {
+  const text = bytes.toString('utf8', from, to).trim()
+  return text === '' ? null : text
+}

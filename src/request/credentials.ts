@@ -1,0 +1,64 @@
+/** Where a caller's credentials stand in a request, and what is left of it without them. */
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** Headers and query parameters that hold the caller's credentials; none of them may reach an upstream or a log. */
+export const CREDENTIAL_HEADERS: readonly string[] = ['authorization', 'x-api-key', 'x-goog-api-key']
+const KEY_PARAMETER = 'key'
+
+const BEARER = /^Bearer +(\S+)$/i
+
+/** The query string without the caller's key, as it may be forwarded: '' or with its question mark. */
+export function forwardableQuery(url: string): string {
+  const mark = url.indexOf('?')
+  if (mark === -1) return ''
+  const kept = url
+    .slice(mark + 1)
+    .split('&')
+    .filter((pair) => parameterName(pair) !== KEY_PARAMETER && pair !== '')
+  return kept.length === 0 ? '' : `?${kept.join('&')}`
+}
+
+function parameterName(pair: string): string {
+  const name = pair.split('=', 1)[0] ?? ''
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' '))
+  } catch {
+    return name
+  }
+}
+
+/** The one credential of a request: a virtual key or, only as a bearer, a token. */
+export interface Credential {
+  readonly key: string
+  readonly isBearer: boolean
+}
+
+/** The one key that all credentials of the request agree on; what is wrong where there is none, or they differ. */
+export function credentialOf(headers: IncomingHttpHeaders, url: string): Credential | { fault: string } {
+  const found = new Set<string>()
+  const { authorization } = headers
+  const isBearer = authorization !== undefined && authorization !== ''
+  if (isBearer) {
+    const bearer = BEARER.exec(authorization)?.[1]
+    if (bearer === undefined)
+      return { fault: 'The Authorization header must be "Bearer", a space and a key.' }
+    found.add(bearer)
+  }
+  for (const name of ['x-api-key', 'x-goog-api-key']) {
+    const value = headers[name]
+    if (typeof value === 'string' && value !== '') found.add(value)
+  }
+  const mark = url.indexOf('?')
+  if (mark !== -1) {
+    for (const value of new URLSearchParams(url.slice(mark)).getAll(KEY_PARAMETER)) found.add(value)
+  }
+  const [key, another] = found
+  if (another !== undefined) return { fault: 'The request has several API keys that differ.' }
+  if (key === undefined) {
+    return {
+      fault:
+        'The request has no API key: send one as "Authorization: Bearer tg_…", x-api-key or x-goog-api-key.',
+    }
+  }
+  return { key, isBearer }
+}

@@ -1,0 +1,151 @@
+/**
+ * Callers with a JWT of a configured issuer (RFC 7519): who they are is what the issuer signed. A token that was verified
+ * is remembered by its hash for a minute, so that no call but the first pays for a signature; one that was refused is not
+ * remembered at all.
+ */
+import { createHash } from 'node:crypto'
+import { decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { isOrgId, isSource, isUserId, type Source } from '../core/policy.ts'
+import { createLru } from '../ledger/lru.ts'
+import { createIssuerKeys, IdentityUnavailable } from './issuer-keys.ts'
+
+type IssuerConfig = Config['auth']['jwt'][number]
+
+/** Whom a token speaks for. */
+export interface JwtIdentity {
+  readonly kind: 'token'
+  readonly org: string
+  readonly user: string
+  /** At least one; the first is the default of a call. */
+  readonly sources: readonly Source[]
+}
+
+export interface JwtVerifier {
+  /**
+   * Whom a token speaks for; null for one that is not accepted, for whatever reason. Rejects with IdentityUnavailable
+   * when its issuer's keys cannot be fetched: that is never a reason to refuse a token as a bad one.
+   */
+  verify(token: string): Promise<JwtIdentity | null>
+}
+
+export interface JwtVerifierOptions {
+  /** Unix ms. */
+  readonly now?: () => number
+  readonly logger: Pick<Logger, 'debug' | 'warn'>
+  /** How many tokens are remembered. */
+  readonly remembered?: number
+}
+
+interface Verified {
+  readonly identity: JwtIdentity
+  /** Unix ms. */
+  readonly expiresAt: number
+}
+
+type Verify = (token: string, at: number) => Promise<Verified>
+
+/** How far an issuer's clock may be from ours, for `exp` and `nbf`. */
+const CLOCK_TOLERANCE_SECONDS = 5
+/** So long may a token go on working whose key its issuer has withdrawn, beside the age of the keys themselves. */
+const REMEMBERED_MS = 60_000
+const REMEMBERED = 50_000
+
+/** Whether a bearer may be a JWT: three parts with dots in between, which no virtual key has. */
+export function isTokenShaped(bearer: string): boolean {
+  return bearer.split('.', 4).length === 3
+}
+
+export function createJwtVerifier(
+  issuers: readonly IssuerConfig[],
+  { now = Date.now, logger, remembered = REMEMBERED }: JwtVerifierOptions,
+): JwtVerifier {
+  const known = new Map<string, Verify>(
+    issuers.map((issuer) => [issuer.issuer, createIssuer(issuer, now, logger)]),
+  )
+  const tokens = createLru<{ readonly identity: JwtIdentity; readonly until: number }>(remembered)
+
+  return {
+    async verify(token) {
+      const at = now()
+      const sha256 = createHash('sha256').update(token).digest('base64')
+      const entry = tokens.get(sha256)
+      if (entry !== undefined && at < entry.until) return entry.identity
+      tokens.delete(sha256)
+      const issuer = claimedIssuer(token)
+      const verify = issuer === null ? undefined : known.get(issuer)
+      if (verify === undefined) return null
+      try {
+        const { identity, expiresAt } = await verify(token, at)
+        tokens.set(sha256, { identity, until: Math.min(expiresAt, at + REMEMBERED_MS) })
+        return identity
+      } catch (error) {
+        if (error instanceof IdentityUnavailable) throw error
+        // The messages of jose name what is wrong and hold nothing of the token. What is not its own is the fault of a key.
+        const reason = error instanceof Error ? error.message : String(error)
+        logger[error instanceof errors.JOSEError ? 'debug' : 'warn']({ issuer, reason }, 'a token is refused')
+        return null
+      }
+    },
+  }
+}
+
+/** The issuer that a token claims to be of: nothing is verified yet, so it only chooses among those that are configured. */
+function claimedIssuer(token: string): string | null {
+  try {
+    const { iss } = decodeJwt(token)
+    return typeof iss === 'string' ? iss : null
+  } catch {
+    return null
+  }
+}
+
+/** Verifies tokens of one issuer. Rejects with jose's error for a bad one, or with IdentityUnavailable. */
+function createIssuer(config: IssuerConfig, now: () => number, logger: JwtVerifierOptions['logger']): Verify {
+  const { issuer, audience, claims, orgs } = config
+  const algorithms = [...config.algorithms]
+  const keys = createIssuerKeys({
+    jwksUrl: config.jwksUrl,
+    now,
+    onFailure: (reason) => logger.warn({ issuer, reason }, "an issuer's keys cannot be fetched"),
+  })
+  return async (token, at) => {
+    const { payload } = await jwtVerify(token, keys, {
+      issuer,
+      audience,
+      algorithms,
+      requiredClaims: ['exp'],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      currentDate: new Date(at),
+    })
+    const identity = identityOf(payload, claims)
+    if (orgs !== undefined && !orgs.includes(identity.org)) {
+      throw new errors.JWTInvalid('the issuer does not speak for this organization')
+    }
+    return { identity, expiresAt: (payload.exp ?? 0) * 1_000 }
+  }
+}
+
+function identityOf(payload: JWTPayload, claims: IssuerConfig['claims']): JwtIdentity {
+  const org = payload[claims.org]
+  if (typeof org !== 'string' || !isOrgId(org)) throw invalidClaim(claims.org, 'the id of an organization')
+  const user = payload[claims.user]
+  if (typeof user !== 'string' || !isUserId(user)) throw invalidClaim(claims.user, 'the id of a user')
+  const named = claims.source === undefined ? undefined : payload[claims.source]
+  const sources = namedSources(named)
+  if (sources === null) throw invalidClaim(claims.source ?? '', 'a source or a list of sources')
+  return { kind: 'token', org, user, sources }
+}
+
+/** A source or a list of them; `chat` where the token says nothing; null for anything else. */
+function namedSources(named: unknown): readonly Source[] | null {
+  if (named === undefined) return ['chat']
+  const list: readonly unknown[] = Array.isArray(named) ? named : [named]
+  const sources = list.filter((source) => typeof source === 'string').filter(isSource)
+  return sources.length === list.length && sources.length > 0 ? [...new Set(sources)] : null
+}
+
+function invalidClaim(claim: string, what: string): Error {
+  return new errors.JWTInvalid(`the claim '${claim}' is not ${what}`)
+}

@@ -1,0 +1,114 @@
+/** Keeps a number of workers running: starts them, replaces those that die, stops them all. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { StartupError } from '../errors.ts'
+import type { Addresses } from './messages.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+export interface FleetOptions {
+  readonly fork: () => WorkerProcess
+  readonly logger: Logger
+  /** The longest that workers may take to stop; after it they are killed. */
+  readonly stopMs: number
+}
+
+const FASTEST_RESTART_MS = 50
+const SLOWEST_RESTART_MS = 5_000
+/** A worker that ran so long is replaced at once. */
+const STABLE_MS = 60_000
+
+export class Fleet {
+  readonly #options: FleetOptions
+  readonly #living = new Set<WorkerProcess>()
+  readonly #serving = new Set<WorkerProcess>()
+  readonly #stopping = new AbortController()
+  #ahead: Promise<void> | null = null
+
+  constructor(options: FleetOptions) {
+    this.#options = options
+  }
+
+  get serving(): ReadonlySet<WorkerProcess> {
+    return this.#serving
+  }
+
+  isStopping(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
+  /** Resolves when `count` workers serve. Rejects with the StartupError of the first that cannot. */
+  async start(count: number): Promise<Addresses> {
+    const first = await this.#launch()
+    const addresses = await addressesOf(first)
+    const others = await Promise.all(Array.from({ length: count - 1 }, () => this.#launch()))
+    await Promise.all(others.map(addressesOf))
+    for (const worker of [first, ...others]) void this.#keep(worker)
+    return addresses
+  }
+
+  /** Lets every worker finish its calls. Rejects where one did not end in good order. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    const impatience = setTimeout(() => this.kill(), this.#options.stopMs)
+    const serving = [...this.#serving]
+    for (const worker of this.#living) worker.send({ kind: 'stop' })
+    await Promise.all(Array.from(this.#living, (worker) => worker.ended))
+    clearTimeout(impatience)
+    for (const { id, ended } of serving) {
+      const { isGraceful, how } = await ended
+      if (!isGraceful) throw new StartupError(`worker ${id} did not stop in good order: ${how}`, 1)
+    }
+  }
+
+  /** Ends every worker at once. */
+  kill(): void {
+    for (const worker of this.#living) worker.kill()
+  }
+
+  /**
+   * Starts a worker and waits until it serves or has ended. While none serves, one goes ahead of the others: what is in
+   * its way is in the way of all, and Node's primary breaks when two workers wait for a port that cannot be had.
+   */
+  async #launch(): Promise<WorkerProcess> {
+    while (this.#serving.size === 0 && this.#ahead !== null) await this.#ahead
+    const worker = this.#options.fork()
+    this.#living.add(worker)
+    void worker.ended.then(() => {
+      this.#living.delete(worker)
+      this.#serving.delete(worker)
+    })
+    const started = worker.started.then((outcome) => {
+      if (!(outcome instanceof StartupError)) this.#serving.add(worker)
+    })
+    if (this.#serving.size === 0) {
+      this.#ahead = started.then(() => {
+        this.#ahead = null
+      })
+    }
+    await started
+    return worker
+  }
+
+  /** Replaces a worker whenever it goes away, less and less eagerly while that does not help. */
+  async #keep(first: WorkerProcess): Promise<void> {
+    let worker = first
+    let failures = 0
+    for (;;) {
+      const since = performance.now()
+      const { how } = await worker.ended
+      if (this.isStopping()) return
+      failures = performance.now() - since > STABLE_MS ? 0 : failures + 1
+      const waitMs = Math.min(FASTEST_RESTART_MS * 2 ** failures, SLOWEST_RESTART_MS)
+      this.#options.logger.error({ worker: worker.id, how, waitMs }, 'a worker went away and is replaced')
+      await pause(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+      if (this.isStopping()) return
+      worker = await this.#launch()
+    }
+  }
+}
+
+async function addressesOf(worker: WorkerProcess): Promise<Addresses> {
+  const started = await worker.started
+  if (started instanceof StartupError) throw started
+  return started
+}

@@ -1,0 +1,65 @@
+/**
+ * The primary of `serve --workers N`: it takes no call itself. It has the listening ports (node:cluster hands each
+ * connection to a worker in turn), the embedded Redis where there is one, and the sum of all metrics.
+ */
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { startEmbeddedRedis } from '../ledger/embedded-redis.ts'
+import { Fleet } from './fleet.ts'
+import type { Addresses } from './messages.ts'
+import { Scrapes } from './scrapes.ts'
+import { forkWorker, type Report, type WorkerProcess } from './worker-process.ts'
+
+export interface Workers extends Addresses {
+  /** Stops every worker gracefully. Rejects where one did not end in good order. */
+  stop(): Promise<void>
+  /** Ends every worker at once. */
+  kill(): void
+}
+
+/** For what a worker does after its last call, and for closing what it has open. */
+const STOP_SLACK_MS = 30_000
+
+/** Starts `count` workers. Rejects with one StartupError when the configuration, the store or a port does not allow it. */
+export async function startWorkers(
+  config: Config,
+  { count, logger }: { readonly count: number; readonly logger: Logger },
+): Promise<Workers> {
+  const embedded =
+    config.redis.embedded === undefined
+      ? null
+      : await startEmbeddedRedis(config.redis.embedded, { log: (message) => logger.warn(message) })
+  const fleet: Fleet = new Fleet({
+    fork: () => fork(),
+    logger,
+    stopMs: (config.shutdownGraceSeconds + config.shutdownSeconds) * 1_000 + STOP_SLACK_MS,
+  })
+  const scrapes = new Scrapes(() => fleet.serving)
+  const onReport = (worker: WorkerProcess, message: Report) => {
+    if (message.kind === 'report') scrapes.report(worker.id, message.id, message.report)
+    else void scrapes.scrape().then((body) => worker.send({ kind: 'scraped', id: message.id, body }))
+  }
+  function fork(): WorkerProcess {
+    const worker = forkWorker({
+      start: { kind: 'start', config, storeSocket: embedded?.socketPath ?? null },
+      onReport,
+      othersServe: () => !fleet.isStopping() && fleet.serving.size > 0,
+    })
+    void worker.ended.then(() => scrapes.gone(worker.id))
+    return worker
+  }
+  async function stop(): Promise<void> {
+    try {
+      await fleet.stop()
+    } finally {
+      await embedded?.stop()
+    }
+  }
+  try {
+    return { ...(await fleet.start(count)), stop, kill: () => fleet.kill() }
+  } catch (error) {
+    // Why it could not start is what there is to say, whatever else goes wrong now.
+    await stop().catch(() => undefined)
+    throw error
+  }
+}

@@ -1,0 +1,88 @@
+/** A worker as the primary sees it: a process that is told what to do, serves, and ends. */
+import cluster, { type Worker } from 'node:cluster'
+import { StartupError } from '../errors.ts'
+import { returnHandoffs } from './handoffs.ts'
+import { type Addresses, type ToPrimary, type ToWorker, WORKER_ENV } from './messages.ts'
+
+export interface WorkerEnd {
+  /** Such as `SIGKILL`, `exit code 1`, or why it could not start. */
+  readonly how: string
+  readonly isGraceful: boolean
+}
+
+export interface WorkerProcess {
+  /** Unique among the workers of this primary, later ones included. */
+  readonly id: number
+  /** Where it serves, or why it does not. Never rejects. */
+  readonly started: Promise<Addresses | StartupError>
+  /** Resolves when the process is gone and everything that it said was heard. Never rejects. */
+  readonly ended: Promise<WorkerEnd>
+  send(message: ToWorker): void
+  /** SIGKILL. */
+  kill(): void
+}
+
+/** What a worker says about more than itself. */
+export type Report = Extract<ToPrimary, { kind: 'scrape' | 'report' }>
+
+export interface WorkerProcessOptions {
+  readonly start: Extract<ToWorker, { kind: 'start' }>
+  readonly onReport: (worker: WorkerProcess, message: Report) => void
+  /** Whether there is another worker to take the connections of one that is gone. */
+  readonly othersServe: () => boolean
+}
+
+/** Starts a worker. */
+export function forkWorker({ start, onReport, othersServe }: WorkerProcessOptions): WorkerProcess {
+  const worker = cluster.fork({ [WORKER_ENV]: '1' })
+  returnHandoffs(worker, othersServe)
+  let failure: StartupError | null = null
+  let isStarted: (outcome: Addresses | StartupError) => void
+  const started = new Promise<Addresses | StartupError>((resolve) => (isStarted = resolve))
+  const self: WorkerProcess = {
+    id: worker.id,
+    started,
+    ended: endOf(worker).then((end) => {
+      const how = failure?.message ?? end.how
+      isStarted(failure ?? new StartupError(`a worker ended before it served: ${how}`, 1))
+      return { ...end, how }
+    }),
+    send: (message) => {
+      // What a dying worker does not hear is of no use to anybody: its end is what counts.
+      if (worker.isConnected()) worker.process.send(message, () => undefined)
+    },
+    kill: () => void worker.process.kill('SIGKILL'),
+  }
+  worker.on('message', (message: ToPrimary) => {
+    switch (message.kind) {
+      case 'hello':
+        self.send(start)
+        return
+      case 'serving':
+        isStarted({ dataUrl: message.dataUrl, adminUrl: message.adminUrl })
+        return
+      case 'failed':
+        failure = new StartupError(message.message, message.exitCode)
+        return
+      case 'scrape':
+      case 'report':
+        onReport(self, message)
+    }
+  })
+  return self
+}
+
+/** Waits for the process to exit and for its channel to be read to the end, in whichever order. */
+function endOf(worker: Worker): Promise<WorkerEnd> {
+  const closed = new Promise<void>((resolve) => worker.once('disconnect', resolve))
+  return new Promise((resolve) => {
+    worker.once('exit', (code: number | null, signal: NodeJS.Signals | null) => {
+      const end = { how: signal ?? `exit code ${String(code)}`, isGraceful: code === 0 }
+      void closed.then(() => resolve(end))
+    })
+    // Of a process that never came to be there is nothing else to hear; other errors are of messages that were not sent.
+    worker.on('error', (error: unknown) => {
+      if (worker.process.pid === undefined) resolve({ how: String(error), isGraceful: false })
+    })
+  })
+}

@@ -1,0 +1,119 @@
+/** A worker of `serve --workers N`: a whole gateway, which shares its ports and its scrape with its siblings. */
+import cluster from 'node:cluster'
+import { pino } from 'pino'
+import { type Gateway, startGateway } from '../app.ts'
+import { StartupError } from '../errors.ts'
+import { createMetrics, type Metrics, type Scrape } from '../metrics.ts'
+import type { ToPrimary, ToWorker } from './messages.ts'
+
+type Start = Extract<ToWorker, { kind: 'start' }>
+
+/** Longer than two collections may take: the one under way, and the one that this scrape gets. */
+const SCRAPE_MS = 5_000
+
+const NO_SUM: Scrape = {
+  contentType: 'text/plain; charset=utf-8',
+  body: 'Not every worker reported in time, and a sum that lacks one would be wrong. Scrape again.\n',
+  status: 503,
+}
+
+/**
+ * Serves until the primary says stop, the primary is gone, or a signal comes; then everything in flight is finished. A
+ * second signal is nothing to a worker: it came to the whole process group, and the primary decides. Where it cannot
+ * serve, the primary is told why, and says it once for all.
+ */
+export async function runWorker(): Promise<void> {
+  const { worker } = cluster
+  if (worker === undefined) throw new Error('this process is no worker')
+  const metrics = createMetrics()
+  const sums = createSums(metrics)
+  // Before it serves there is nothing to finish.
+  let stop = (): void => process.exit(0)
+  process.on('SIGTERM', () => stop())
+  process.on('SIGINT', () => stop())
+  const start = await new Promise<Start>((resolve) => {
+    process.on('message', (message: ToWorker) => {
+      switch (message.kind) {
+        case 'start':
+          resolve(message)
+          return
+        case 'stop':
+          stop()
+          return
+        case 'report':
+          void sendReport(metrics, message.id)
+          return
+        case 'scraped':
+          sums.answered(message.id, message.body)
+      }
+    })
+    void send({ kind: 'hello' })
+  })
+
+  const logger = pino({ level: start.config.log.level }).child({ worker: worker.id })
+  const gateway = await startGateway(start.config, {
+    logger,
+    metrics: { ...metrics, scrape: () => sums.scrape() },
+    ...(start.storeSocket === null ? {} : { storeSocket: start.storeSocket }),
+  }).catch(tellFailure)
+
+  let isStopping = false
+  stop = () => {
+    if (!isStopping) void finish(gateway, metrics)
+    isStopping = true
+  }
+  worker.once('disconnect', () => {
+    // Without this, Node ends a worker at once whose primary is gone.
+    worker.exitedAfterDisconnect = true
+    logger.error('the primary is gone: this worker stops')
+    stop()
+  })
+  await send({ kind: 'serving', dataUrl: gateway.dataUrl, adminUrl: gateway.adminUrl })
+  logger.info('a worker serves')
+}
+
+async function finish(gateway: Gateway, metrics: Metrics): Promise<void> {
+  await gateway.stop()
+  await sendReport(metrics, null)
+  process.exit(0)
+}
+
+async function tellFailure(error: unknown): Promise<never> {
+  if (!(error instanceof StartupError)) throw error
+  await send({ kind: 'failed', message: error.message, exitCode: error.exitCode })
+  process.exit(error.exitCode)
+}
+
+async function sendReport(metrics: Metrics, id: number | null): Promise<void> {
+  await send({ kind: 'report', id, report: await metrics.report() })
+}
+
+/** Resolves when the message is on its way, or never will be. */
+function send(message: ToPrimary): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => resolve())
+    else resolve()
+  })
+}
+
+/** Asks the primary for the sum over all workers. */
+function createSums(metrics: Metrics) {
+  const waiting = new Map<number, (body: string | null) => void>()
+  let asked = 0
+  return {
+    answered: (id: number, body: string | null) => waiting.get(id)?.(body),
+    async scrape(): Promise<Scrape> {
+      const id = ++asked
+      const body = await new Promise<string | null>((resolve) => {
+        const impatience = setTimeout(resolve, SCRAPE_MS, null)
+        waiting.set(id, (answer) => {
+          clearTimeout(impatience)
+          resolve(answer)
+        })
+        void send({ kind: 'scrape', id })
+      })
+      waiting.delete(id)
+      return body === null ? NO_SUM : { contentType: metrics.contentType, body, status: 200 }
+    },
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * A script may only touch keys that its call declared, or it breaks in a cluster, on the day on which slots move. Redis does
+ * not tell: the `#!lua` shebang refuses undeclared keys of other slots only, and all keys of an organization share one. So the
+ * real ledger and directory are driven through every script, MONITOR says what each call touched, and that is compared.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import type { UnixMs } from '../../src/core/units.ts'
+import { createDirectory } from '../../src/ledger/directory.ts'
+import * as keys from '../../src/ledger/keys.ts'
+import type { Hold, Reservation } from '../../src/ledger/ledger.ts'
+import { SCRIPT_NAMES, scriptSource, type ScriptName } from '../../src/ledger/scripts.ts'
+import { books, charge, createOrg, holdOf, openClient, openLedger, reservation } from '../support/ledger.ts'
+import { startRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const LEASE_MS = 900
+
+const server = await startRedis({ cluster: true })
+const redis = await openClient({ cluster: [`127.0.0.1:${server.port}`] })
+const plain = new Redis(server.url)
+const monitor = await new Redis(server.url).monitor()
+
+/** One call of a script, as it went over the wire, and what it did. */
+interface Run {
+  readonly script: ScriptName | 'rogue'
+  readonly declared: readonly string[]
+  /** The commands that the script ran. */
+  readonly commands: string[][]
+}
+
+const ROGUE = "#!lua\nredis.call('GET', KEYS[1]) return redis.call('SET', '{rogue}:undeclared', '1')"
+const names = new Map<string, Run['script']>([[ROGUE, 'rogue']])
+for (const name of SCRIPT_NAMES) {
+  const source = scriptSource(name)
+  names.set(source, name)
+  names.set(createHash('sha1').update(source).digest('hex'), name)
+}
+
+const runs: Run[] = []
+const seen = new Set<string>()
+let running: Run | null = null
+monitor.on('monitor', (_time: string, args: string[], source: string) => {
+  if (source === 'lua') {
+    running?.commands.push(args)
+    return
+  }
+  running = null
+  const [command = '', script = '', count = '0', ...rest] = args
+  if (command.toLowerCase() === 'echo') seen.add(script)
+  if (!/^eval(?:sha)?$/i.test(command)) return
+  const name = names.get(unescaped(script))
+  if (name === undefined) throw new Error(`an unknown script ran: ${script.slice(0, 80)}`)
+  running = { script: name, declared: rest.slice(0, Number(count)), commands: [] }
+  runs.push(running)
+})
+
+/** MONITOR shows line breaks, quotes and bytes beyond ASCII as escapes; the client takes back those of quotes. */
+function unescaped(text: string): string {
+  const bytes = text.replace(/\\(?:x([0-9a-f]{2})|([nrtab\\"]))/g, (_all, hex: string | undefined, short: string | undefined) =>
+    hex === undefined ? ({ n: '\n', r: '\r', t: '\t', a: '\u0007', b: '\b' }[short ?? ''] ?? short ?? '') : String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+  return Buffer.from(bytes, 'latin1').toString('utf8')
+}
+
+/** Resolves when MONITOR has shown everything that was sent so far. */
+async function watched(): Promise<void> {
+  const mark = `mark-${seen.size}`
+  await plain.echo(mark)
+  await until(() => seen.has(mark), { what: 'MONITOR has caught up' })
+}
+
+const ledger = await openLedger(redis, { leaseMs: LEASE_MS })
+const directory = createDirectory({ redis, openPeriod: (org, now) => ledger.openPeriod(org, now) })
+t.teardown(async () => {
+  ledger.close()
+  redis.disconnect()
+  plain.disconnect()
+  monitor.disconnect()
+  await server.stop()
+})
+
+async function settled(): Promise<void> {
+  if (!(await ledger.drained(5_000))) throw new Error('settles are stuck')
+}
+
+async function reserved(org: string, credits: number, rest: Partial<Reservation> = {}): Promise<Hold> {
+  return holdOf(await ledger.reserve(reservation(org, credits, rest)))
+}
+
+/** Arms two alerts of the organization, as a roll does. */
+async function arm(org: string): Promise<void> {
+  await redis.zadd(keys.armed(org, 1), 1e6, 'a1 1 absolute 1', 5e6, 'a2 1 absolute 5')
+  await redis.hset(keys.total(org, 1), 'next_mark', '1000000')
+}
+
+/** Makes a lease overdue, as that of a gateway that died. */
+async function abandon(org: string, hold: Hold): Promise<void> {
+  await redis.zadd(keys.leases(org), 1, keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
+  await redis.hset(keys.user(org, hold.periodNo, hold.user), 'sweep_at', '1')
+}
+
+// What follows drives every script through its branches; the tests at the end look at what MONITOR saw.
+
+void t.test('organizations are made, configured, and asked for twice', async (t) => {
+  const settings = { name: 'Acme', allowance: 10_000_000_000 as Hold['amount'], admission: 'straddle', autoEnroll: true, maxMembers: 5, billing: { every: 'month', anchor: 1, timezone: 'UTC' } } as const
+  t.equal(await directory.createOrg('made', settings), 'created')
+  t.equal(await directory.createOrg('made', settings), 'exists')
+  const org = await directory.getOrg('made')
+  t.match(await directory.changeOrg('made', { name: 'Other' }, org?.revision ?? null), { status: 'saved' })
+  t.match(await directory.changeOrg('made', { name: 'Again' }, org?.revision ?? null), { status: 'conflict' })
+  t.match(await directory.changeOrg('nobody', { name: 'Nobody' }, null), { status: 'no_org' })
+  t.equal((await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status, 'reserved')
+  await directory.removeMember('made', 'enrolled', { mayLeaveNoAdmin: true })
+  t.equal((await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status, 'unknown_user')
+  t.equal(await directory.deleteOrg('made'), true)
+})
+
+void t.test('calls of several users are held, charged with every crossing, freed, refused', async (t) => {
+  const members = ['ada', 'bob', 'eve']
+  await createOrg(redis, 'busy', { members, limit: 10, fields: { alert_on: '1', alert_mark: '2000000', alert_version: '1' } })
+  await redis.hset(keys.customLimits('busy'), 'eve', 'unlimited')
+  await arm('busy')
+  const holds = await Promise.all(members.map((user) => reserved('busy', 3, { user, source: user === 'eve' ? 'workflow' : 'chat' })))
+  for (const hold of holds) ledger.settle(hold, charge(3, `model-${hold.user}`))
+  const [first, second] = [await reserved('busy', 1), await reserved('busy', 1, { user: 'bob' })]
+  ledger.free(first)
+  ledger.free({ ...second, id: `${second.id}x` })
+  ledger.settle(second, charge(7))
+  await settled()
+  ledger.settle(second, charge(7))
+  ledger.free(first)
+  await settled()
+  t.equal((await ledger.reserve(reservation('busy', 1, { user: 'bob' }))).status, 'denied')
+  await redis.hset(keys.org('busy'), 'limit_default', '2000000')
+  t.equal((await ledger.reserve(reservation('busy', 1))).status, 'denied', 'the first refusal at a limit is recorded (L4)')
+  t.equal((await ledger.reserve(reservation('busy', 1, { user: 'mallory' }))).status, 'unknown_user')
+  t.match(await books(redis, 'busy', members), { used: 16e6, usersUsed: 16e6, days: 16e6, held: 0 })
+})
+
+void t.test('holds of dead gateways are expired, by a sweep and by a call in their way, and corrected after', async (t) => {
+  const odd = 'x:y|z@w+1'
+  await createOrg(redis, 'dead', { members: ['ada', odd], admission: 'strict', limit: 10 })
+  await arm('dead')
+  const [mine, other] = [await reserved('dead', 10), await reserved('dead', 5, { user: odd })]
+  await abandon('dead', mine)
+  t.equal((await ledger.reserve(reservation('dead', 9))).status, 'reserved')
+  await abandon('dead', other)
+  await ledger.sweep()
+  ledger.settle(mine, charge(4))
+  await settled()
+  t.match(await books(redis, 'dead', ['ada', odd]), { used: 4_500_000 })
+  await redis.zadd(keys.leases('dead'), 1, keys.lease(1, other.day, other.id, odd))
+  await ledger.sweep()
+  t.equal(await redis.zscore(keys.leases('dead'), keys.lease(1, other.day, other.id, odd)), null, 'what is left of one is removed')
+})
+
+void t.test('holds that the store lost are charged late, and those of a deleted organization not at all', async (t) => {
+  await createOrg(redis, 'lost')
+  const [lost, last] = [await reserved('lost', 1), await reserved('lost', 1)]
+  await redis.hdel(keys.user('lost', 1, 'ada'), `o:${lost.id}`)
+  ledger.settle(lost, charge(2))
+  await settled()
+  t.match(await books(redis, 'lost', ['ada']), { used: 2e6 })
+  await directory.deleteOrg('lost')
+  ledger.settle(last, charge(2))
+  await settled()
+  t.match(await books(redis, 'lost', ['ada']), { used: 0, usersUsed: 0 })
+})
+
+void t.test('leases of calls that run are renewed', async (t) => {
+  await createOrg(redis, 'long')
+  const hold = await reserved('long', 1)
+  const lease = keys.lease(1, hold.day, hold.id, 'ada')
+  const before = Number(await redis.zscore(keys.leases('long'), lease))
+  await until(async () => Number(await redis.zscore(keys.leases('long'), lease)) > before, { what: 'the lease is renewed' })
+  ledger.free(hold)
+  await settled()
+  t.pass()
+})
+
+void t.test('a period ends with alerts to arm, and a late settle of the last one', async (t) => {
+  await createOrg(redis, 'rolls')
+  await redis.hset(keys.alerts('rolls'), 'a1', '{"type":"percentage","threshold":75,"version":1}')
+  await redis.hset(keys.org('rolls'), 'billing_next', '{"every":"week","anchor":1,"timezone":"UTC"}')
+  const hold = await reserved('rolls', 1)
+  await redis.hset(keys.org('rolls'), 'period_end', String(Date.now() - 1))
+  await ledger.openPeriod('rolls', Date.now() as UnixMs)
+  const next = await reserved('rolls', 1)
+  ledger.settle(hold, charge(1))
+  ledger.free(next)
+  await settled()
+  t.equal(next.periodNo, 2)
+})
+
+// --- what MONITOR saw -----------------------------------------------------------------------------------------------
+
+/** Commands that touch no key. */
+const KEYLESS = new Set(['time'])
+
+/** The keys of a command, as Redis itself finds them. */
+async function keysOf(command: readonly string[]): Promise<string[]> {
+  if (KEYLESS.has((command[0] ?? '').toLowerCase())) return []
+  return (await plain.call('COMMAND', 'GETKEYS', ...command)) as string[]
+}
+
+async function undeclared(run: Run): Promise<string[]> {
+  const touched = (await Promise.all(run.commands.map(keysOf))).flat()
+  return touched.filter((key) => !run.declared.includes(key))
+}
+
+void t.test('this comparison would see nothing: a script that touches an undeclared key of its slot runs, and is found', async (t) => {
+  t.equal(await redis.eval(ROGUE, 1, '{rogue}:declared'), 'OK', 'Redis lets it pass')
+  await watched()
+  const run = runs.find(({ script }) => script === 'rogue')
+  t.same(run?.declared, ['{rogue}:declared'])
+  t.same(run === undefined ? [] : await undeclared(run), ['{rogue}:undeclared'])
+})
+
+/** How many single keys a script's head numbers, in front of the groups. */
+function fixedKeys(script: ScriptName): number {
+  const head = readFileSync(new URL(`../../lua/${script}.lua`, import.meta.url), 'utf8')
+  const [, include] = /^-- KEYS, ARGV +as in (include\/\S+\.lua)/m.exec(head) ?? []
+  const text = include === undefined ? head : readFileSync(new URL(`../../lua/${include}`, import.meta.url), 'utf8')
+  const [, section = ''] = /^-- KEYS +([^]*?)\n-- ARGV/m.exec(text) ?? []
+  return Math.max(...Array.from(section.matchAll(/(?:^|, |\n-- +)(\d+) /g), ([, number]) => Number(number)))
+}
+
+for (const script of SCRIPT_NAMES) {
+  void t.test(`${script} would touch a key that it does not declare, and fail when a cluster moves its slot`, async (t) => {
+    await watched()
+    const calls = runs.filter((run) => run.script === script)
+    t.ok(calls.length > 0, `${calls.length} calls were seen`)
+    t.ok(calls.some(({ commands }) => commands.length > 0))
+    const touchedPlaces = new Set<number>()
+    for (const run of calls) {
+      const extra = await undeclared(run)
+      if (extra.length > 0) t.fail(`undeclared: ${extra.join(', ')} of ${run.declared.join(', ')}`)
+      for (const key of (await Promise.all(run.commands.map(keysOf))).flat()) touchedPlaces.add(run.declared.indexOf(key) + 1)
+      const tags = new Set(run.declared.map((key) => /\{(.*?)\}/.exec(key)?.[1]))
+      t.equal(tags.size, 1, `one slot: ${run.declared.join(', ')}`)
+    }
+    // Every key of the head was touched by one of the calls: so the branches that touch it were driven.
+    const places = Array.from({ length: fixedKeys(script) }, (_, index) => index + 1)
+    t.ok(places.length > 0)
+    t.same(places.filter((place) => !touchedPlaces.has(place)), [], 'every declared key has its use, and was seen in it')
+  })
+}
