@@ -17,7 +17,9 @@ const NOT_OURS = new Set(['node_modules', 'dist', '.tap', '.git', 'data'])
 function filesBelow(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true })
     .filter(({ name }) => !NOT_OURS.has(name))
-    .flatMap((entry) => (entry.isDirectory() ? filesBelow(join(folder, entry.name)) : [join(folder, entry.name)]))
+    .flatMap((entry) =>
+      entry.isDirectory() ? filesBelow(join(folder, entry.name)) : [join(folder, entry.name)],
+    )
 }
 
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
@@ -30,7 +32,8 @@ interface Import {
   readonly isOurs: boolean
 }
 
-const IMPORT = /^(?:import|export)\s[^'"]*?\bfrom\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm
+const IMPORT =
+  /^(?:import|export)\s[^'"]*?\bfrom\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm
 
 function importsOf(file: string): Import[] {
   return Array.from(read(file).matchAll(IMPORT), ([, named, bare, dynamic]) => {
@@ -88,14 +91,16 @@ function partOf(file: string): string {
 }
 
 void t.test('a part would know what is built on it: imports point one way', (t) => {
-  for (const file of SRC) t.ok(partOf(file) in MAY_IMPORT, `${file}: decide in MAY_IMPORT what '${partOf(file)}' may import`)
+  for (const file of SRC)
+    t.ok(partOf(file) in MAY_IMPORT, `${file}: decide in MAY_IMPORT what '${partOf(file)}' may import`)
   for (const { from, to, isOurs } of IMPORTS) {
     if (!isOurs || !to.startsWith('src/')) continue
     const [part, other] = [partOf(from), partOf(to)]
     if (part !== other && MAY_IMPORT[part]?.includes(other) !== true) t.fail(`${from} imports ${to}`)
   }
   // The table itself has no circle: what a part may import must not be allowed to import it.
-  const reaches = (part: string, goal: string): boolean => (MAY_IMPORT[part] ?? []).some((next) => next === goal || reaches(next, goal))
+  const reaches = (part: string, goal: string): boolean =>
+    (MAY_IMPORT[part] ?? []).some((next) => next === goal || reaches(next, goal))
   for (const part of Object.keys(MAY_IMPORT)) t.notOk(reaches(part, part), `${part} stands in no circle`)
   t.end()
 })
@@ -110,8 +115,13 @@ void t.test('modules would need each other before they are there: no import stan
   // What is only a type is gone when the program runs.
   for (const file of SRC) {
     const text = read(file).replace(/^(?:import|export) type [^'"]*? from ['"][^'"]+['"]/gm, '')
-    const to = Array.from(text.matchAll(IMPORT), ([, named, bare]) => named ?? bare ?? '').filter((name) => name.startsWith('.'))
-    next.set(file, to.map((name) => relative(ROOT, join(ROOT, dirname(file), name))))
+    const to = Array.from(text.matchAll(IMPORT), ([, named, bare]) => named ?? bare ?? '').filter((name) =>
+      name.startsWith('.'),
+    )
+    next.set(
+      file,
+      to.map((name) => relative(ROOT, join(ROOT, dirname(file), name))),
+    )
   }
   const done = new Set<string>()
   const visit = (file: string, path: readonly string[]): void => {
@@ -123,14 +133,19 @@ void t.test('modules would need each other before they are there: no import stan
   t.end()
 })
 
-void t.test('core would not be pure: no package, no module of Node’s, no clock, no chance, no timer, no promise', (t) => {
-  for (const { from, to, isOurs } of IMPORTS) if (partOf(from) === 'core' && !isOurs) t.fail(`${from} imports ${to}`)
-  const IMPURE = /\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bMath\.random\b|\bprocess\b|\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bPromise\b|\bawait\b|\basync\b|\bfetch\(|\bconsole\b|\bglobalThis\b/
-  for (const file of SRC.filter((name) => partOf(name) === 'core')) {
-    t.notMatch(withoutComments(read(file)).match(IMPURE)?.[0] ?? '', /./, file)
-  }
-  t.end()
-})
+void t.test(
+  'core would not be pure: no package, no module of Node’s, no clock, no chance, no timer, no promise',
+  (t) => {
+    for (const { from, to, isOurs } of IMPORTS)
+      if (partOf(from) === 'core' && !isOurs) t.fail(`${from} imports ${to}`)
+    const IMPURE =
+      /\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bMath\.random\b|\bprocess\b|\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bPromise\b|\bawait\b|\basync\b|\bfetch\(|\bconsole\b|\bglobalThis\b/
+    for (const file of SRC.filter((name) => partOf(name) === 'core')) {
+      t.notMatch(withoutComments(read(file)).match(IMPURE)?.[0] ?? '', /./, file)
+    }
+    t.end()
+  },
+)
 
 /** Comments out, strings left alone as far as they hold no `//`. */
 function withoutComments(text: string): string {
@@ -138,26 +153,46 @@ function withoutComments(text: string): string {
 }
 
 /** The steps of a call, in their order; each is handed what it needs by pipeline.ts. */
-const STEPS = ['identify', 'price', 'reserve', 'forward', 'meter', 'settle'].map((step) => `src/request/${step}.ts`)
+const STEPS = ['identify', 'price', 'reserve', 'forward', 'meter', 'settle'].map(
+  (step) => `src/request/${step}.ts`,
+)
 
-void t.test('a step of the call would know another one, be it through a helper: only the pipeline knows their order', (t) => {
-  const within = new Map(SRC.map((file) => [file, importsOf(file).map(({ to }) => to).filter((to) => to.startsWith('src/request/'))]))
-  for (const step of STEPS) {
-    t.ok(SRC.includes(step), `${step} is there`)
-    const reached = new Set<string>()
-    const visit = (file: string): void => {
-      for (const to of within.get(file) ?? []) {
-        if (reached.has(to)) continue
-        reached.add(to)
-        visit(to)
+void t.test(
+  'a step of the call would know another one, be it through a helper: only the pipeline knows their order',
+  (t) => {
+    const within = new Map(
+      SRC.map((file) => [
+        file,
+        importsOf(file)
+          .map(({ to }) => to)
+          .filter((to) => to.startsWith('src/request/')),
+      ]),
+    )
+    for (const step of STEPS) {
+      t.ok(SRC.includes(step), `${step} is there`)
+      const reached = new Set<string>()
+      const visit = (file: string): void => {
+        for (const to of within.get(file) ?? []) {
+          if (reached.has(to)) continue
+          reached.add(to)
+          visit(to)
+        }
       }
+      visit(step)
+      t.same(
+        STEPS.filter((other) => other !== step && reached.has(other)),
+        [],
+        step,
+      )
     }
-    visit(step)
-    t.same(STEPS.filter((other) => other !== step && reached.has(other)), [], step)
-  }
-  t.same(STEPS.filter((step) => !(within.get('src/request/pipeline.ts') ?? []).includes(step)), [], 'the pipeline has them all')
-  t.end()
-})
+    t.same(
+      STEPS.filter((step) => !(within.get('src/request/pipeline.ts') ?? []).includes(step)),
+      [],
+      'the pipeline has them all',
+    )
+    t.end()
+  },
+)
 
 /** Packages that only one part may know, so that what they do stands in one place. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
@@ -171,22 +206,30 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   '@pydantic/genai-prices': ['prices'],
 }
 
-void t.test('a package would spread through the code: each is known where its job is, and every import is a declared dependency', (t) => {
-  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
-  const packageOf = (name: string): string => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/')
-  for (const { from, to, isOurs } of IMPORTS) {
-    if (isOurs || partOf(from) === 'web') continue
-    if (to.startsWith('node:')) {
-      t.ok(builtinModules.includes(to.slice('node:'.length)), `${from}: ${to}`)
-      continue
+void t.test(
+  'a package would spread through the code: each is known where its job is, and every import is a declared dependency',
+  (t) => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+    const packageOf = (name: string): string =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/')
+    for (const { from, to, isOurs } of IMPORTS) {
+      if (isOurs || partOf(from) === 'web') continue
+      if (to.startsWith('node:')) {
+        t.ok(builtinModules.includes(to.slice('node:'.length)), `${from}: ${to}`)
+        continue
+      }
+      const name = packageOf(to)
+      t.ok(name in dependencies, `${from}: ${name} is a dependency (a module of Node's is written node:…)`)
+      const parts = ONLY_IN[name]
+      if (parts !== undefined)
+        t.ok(parts.includes(partOf(from)), `${from} imports ${name}, which is for ${parts.join(', ')}`)
     }
-    const name = packageOf(to)
-    t.ok(name in dependencies, `${from}: ${name} is a dependency (a module of Node's is written node:…)`)
-    const parts = ONLY_IN[name]
-    if (parts !== undefined) t.ok(parts.includes(partOf(from)), `${from} imports ${name}, which is for ${parts.join(', ')}`)
-  }
-  t.end()
-})
+    t.end()
+  },
+)
 
 // --- keys of Redis --------------------------------------------------------------------------------------------------
 
@@ -206,9 +249,14 @@ void t.test('a key of Redis would be built where nobody looks: only src/ledger/k
 void t.test('docs/store.md would forget a key', (t) => {
   const documented = read('docs/store.md')
   for (const [, key = ''] of read(KEYS).matchAll(/`\$\{PREFIX\}:([^`]+)`/g)) {
-    const shown = key.replace('{${id}}', '{org}').replace(/\$\{periodNo\}/, '<n>').replace(/\$\{date\}/, '<day>').replace(/\$\{bucket\}/, '<bucket>')
+    const shown = key
+      .replace('{${id}}', '{org}')
+      .replace(/\$\{periodNo\}/, '<n>')
+      .replace(/\$\{date\}/, '<day>')
+      .replace(/\$\{bucket\}/, '<bucket>')
     const written = shown.replace(/\$\{userId\}/, '<user>').replace(/\$\{sha256\}/, '<sha256>')
-    const isThere = documented.includes(`tg:${written}`) || documented.includes(`:${written.split(':').at(-1) ?? ''}\``)
+    const isThere =
+      documented.includes(`tg:${written}`) || documented.includes(`:${written.split(':').at(-1) ?? ''}\``)
     t.ok(isThere || /channel/i.test(commentAbove(KEYS, key)), `tg:${written}`)
   }
   t.end()
@@ -231,17 +279,36 @@ interface Row {
 
 /** The rows of the table below a heading of docs/errors.md. */
 function rowsBelow(heading: string): Row[] {
-  const section = read('docs/errors.md').split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? ''
-  return Array.from(section.matchAll(/^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm), ([, code = '', status = '', when = '', whatToDo = '']) => ({ code, status, when, whatToDo }))
+  const section =
+    read('docs/errors.md')
+      .split(/^## /m)
+      .find((text) => text.startsWith(`${heading}\n`)) ?? ''
+  return Array.from(
+    section.matchAll(/^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm),
+    ([, code = '', status = '', when = '', whatToDo = '']) => ({ code, status, when, whatToDo }),
+  )
 }
 
-for (const [heading, catalogue] of [['Data plane', ERRORS], ['Admin plane', PROBLEMS]] as const) {
+for (const [heading, catalogue] of [
+  ['Data plane', ERRORS],
+  ['Admin plane', PROBLEMS],
+] as const) {
   void t.test(`docs/errors.md would leave a caller alone with a code: ${heading}`, (t) => {
     const rows = rowsBelow(heading)
-    t.same(rows.map(({ code }) => code), Object.keys(catalogue), 'one row a code, in the order of the catalogue')
+    t.same(
+      rows.map(({ code }) => code),
+      Object.keys(catalogue),
+      'one row a code, in the order of the catalogue',
+    )
     for (const { code, status, when, whatToDo } of rows) {
-      const kind: { status: number; retryAfter?: number } | undefined = (catalogue as Record<string, { status: number; retryAfter?: number }>)[code]
-      t.equal(status, kind?.retryAfter === undefined ? String(kind?.status) : `${kind.status} + \`retry-after\``, code)
+      const kind: { status: number; retryAfter?: number } | undefined = (
+        catalogue as Record<string, { status: number; retryAfter?: number }>
+      )[code]
+      t.equal(
+        status,
+        kind?.retryAfter === undefined ? String(kind?.status) : `${kind.status} + \`retry-after\``,
+        code,
+      )
       t.match(when, /\.$/, `${code}: when`)
       t.match(whatToDo, /\.$/, `${code}: what to do`)
     }
@@ -259,33 +326,65 @@ void t.test('a file would be too long to read in one sitting', (t) => {
   t.end()
 })
 
-void t.test('a script in Lua would not say what it does: shebang, purpose, KEYS, ARGV, Returns, Effects', (t) => {
-  const scripts = LUA.filter((file) => dirname(file) === 'lua')
-  t.same(scripts.map((file) => basename(file, '.lua')).sort(), [...SCRIPT_NAMES].sort(), 'the scripts are those that scripts.ts knows')
-  for (const file of scripts) {
-    const [shebang = '', ...lines] = read(file).split('\n')
-    t.match(shebang, /^#!lua(?: flags=allow-oom)?$/, file)
-    const head = lines.slice(0, lines.findIndex((line) => !line.startsWith('--') || line.startsWith('-- @include')))
-    t.equal(head[0]?.startsWith(`-- ${basename(file, '.lua')}: `), true, `${file}: purpose`)
-    t.match(head[1], /^--(?: .*)?$/)
-    const sections = head.map((line) => /^-- (KEYS, ARGV|KEYS|ARGV|Returns|Effects) +\S/.exec(line)?.[1]).filter((name) => name !== undefined)
-    t.same(sections.flatMap((name) => name.split(', ')), ['KEYS', 'ARGV', 'Returns', 'Effects'], `${file}: sections, in this order`)
-  }
-  for (const file of LUA.filter((name) => dirname(name) === 'lua/include')) {
-    t.match(read(file), /^(?:--|local function) /, `${file}: begins with what it is for, or with its one function`)
-    t.notMatch(read(file), /^#!/, `${file} is put into others`)
-  }
-  t.end()
-})
+void t.test(
+  'a script in Lua would not say what it does: shebang, purpose, KEYS, ARGV, Returns, Effects',
+  (t) => {
+    const scripts = LUA.filter((file) => dirname(file) === 'lua')
+    t.same(
+      scripts.map((file) => basename(file, '.lua')).sort(),
+      [...SCRIPT_NAMES].sort(),
+      'the scripts are those that scripts.ts knows',
+    )
+    for (const file of scripts) {
+      const [shebang = '', ...lines] = read(file).split('\n')
+      t.match(shebang, /^#!lua(?: flags=allow-oom)?$/, file)
+      const head = lines.slice(
+        0,
+        lines.findIndex((line) => !line.startsWith('--') || line.startsWith('-- @include')),
+      )
+      t.equal(head[0]?.startsWith(`-- ${basename(file, '.lua')}: `), true, `${file}: purpose`)
+      t.match(head[1], /^--(?: .*)?$/)
+      const sections = head
+        .map((line) => /^-- (KEYS, ARGV|KEYS|ARGV|Returns|Effects) +\S/.exec(line)?.[1])
+        .filter((name) => name !== undefined)
+      t.same(
+        sections.flatMap((name) => name.split(', ')),
+        ['KEYS', 'ARGV', 'Returns', 'Effects'],
+        `${file}: sections, in this order`,
+      )
+    }
+    for (const file of LUA.filter((name) => dirname(name) === 'lua/include')) {
+      t.match(
+        read(file),
+        /^(?:--|local function) /,
+        `${file}: begins with what it is for, or with its one function`,
+      )
+      t.notMatch(read(file), /^#!/, `${file} is put into others`)
+    }
+    t.end()
+  },
+)
 
-void t.test('scripts that resolve holds would be refused when memory is full, or others would write all the same', (t) => {
-  const atAnyMemory = LUA.filter((file) => read(file).startsWith('#!lua flags=allow-oom')).map((file) => basename(file, '.lua'))
-  t.same(atAnyMemory.sort(), ['expire', 'free', 'settle'])
-  t.end()
-})
+void t.test(
+  'scripts that resolve holds would be refused when memory is full, or others would write all the same',
+  (t) => {
+    const atAnyMemory = LUA.filter((file) => read(file).startsWith('#!lua flags=allow-oom')).map((file) =>
+      basename(file, '.lua'),
+    )
+    t.same(atAnyMemory.sort(), ['expire', 'free', 'settle'])
+    t.end()
+  },
+)
 
 void t.test('types or rules would be switched off: no any, no ts-ignore, no eslint-disable', (t) => {
-  const OFF = new RegExp(['@ts-(?:ignore|nocheck|expect-error)', 'eslint-' + 'disable', '(?::|<|\\bas|\\|) *any\\b', '\\bany\\[\\]'].join('|'))
+  const OFF = new RegExp(
+    [
+      '@ts-(?:ignore|nocheck|expect-error)',
+      'eslint-' + 'disable',
+      '(?::|<|\\bas|\\|) *any\\b',
+      '\\bany\\[\\]',
+    ].join('|'),
+  )
   for (const file of [...SRC, ...filesBelow('test').filter(isTypeScript), ...filesBelow('scripts')]) {
     if (file === 'test/architecture.test.ts') continue
     t.notMatch(withoutPlainComments(read(file)).match(OFF)?.[0] ?? '', /./, file)
@@ -302,36 +401,71 @@ function withoutPlainComments(text: string): string {
 
 // --- the repository -------------------------------------------------------------------------------------------------
 
-const TEXT = /\.(?:[cm]?[jt]sx?|json|ya?ml|md|lua|html|css|sh|toml|txt)$|(?:^|\/)(?:run|Dockerfile|\.[a-z]+(?:rc|config|ignore))$/
+const TEXT =
+  /\.(?:[cm]?[jt]sx?|json|ya?ml|md|lua|html|css|sh|toml|txt)$|(?:^|\/)(?:run|Dockerfile|\.[a-z]+(?:rc|config|ignore))$/
 
-void t.test('the repository would name a machine: no host of a package registry, no absolute path of somebody’s', (t) => {
-  // Put together here, so that this file does not hold what it looks for.
-  const hosts = ['registry\\.npm', 'npmjs\\.(?:org|com)/[^p]', 'registry\\.yarnpkg', 'npmmirror', 'artifactory', 'npm\\.pkg\\.github', 'verdaccio', 'pkgs\\.dev\\.azure']
-  const paths = ['/wo' + 'rk/', '/ro' + 'ot/', '/ho' + 'me/[a-z]', '/Us' + 'ers/[A-Za-z]', '/var/fol' + 'ders/', '[A-Z]:\\\\Us' + 'ers']
-  const NAMES = new RegExp([...hosts, ...paths].join('|'), 'i')
-  const texts = EVERYTHING.filter((file) => TEXT.test(file) && file !== 'test/architecture.test.ts')
-  t.ok(texts.length > 100, `${texts.length} files are looked at`)
-  for (const file of texts) {
-    const found = read(file).split('\n').find((line) => NAMES.test(line))
-    if (found !== undefined) t.fail(`${file}: ${found.trim().slice(0, 160)}`)
-  }
-  t.end()
-})
+void t.test(
+  'the repository would name a machine: no host of a package registry, no absolute path of somebody’s',
+  (t) => {
+    // Put together here, so that this file does not hold what it looks for.
+    const hosts = [
+      'registry\\.npm',
+      'npmjs\\.(?:org|com)/[^p]',
+      'registry\\.yarnpkg',
+      'npmmirror',
+      'artifactory',
+      'npm\\.pkg\\.github',
+      'verdaccio',
+      'pkgs\\.dev\\.azure',
+    ]
+    const paths = [
+      '/wo' + 'rk/',
+      '/ro' + 'ot/',
+      '/ho' + 'me/[a-z]',
+      '/Us' + 'ers/[A-Za-z]',
+      '/var/fol' + 'ders/',
+      '[A-Z]:\\\\Us' + 'ers',
+    ]
+    const NAMES = new RegExp([...hosts, ...paths].join('|'), 'i')
+    const texts = EVERYTHING.filter((file) => TEXT.test(file) && file !== 'test/architecture.test.ts')
+    t.ok(texts.length > 100, `${texts.length} files are looked at`)
+    for (const file of texts) {
+      const found = read(file)
+        .split('\n')
+        .find((line) => NAMES.test(line))
+      if (found !== undefined) t.fail(`${file}: ${found.trim().slice(0, 160)}`)
+    }
+    t.end()
+  },
+)
 
-void t.test('an install would fetch something else than was tested: versions are exact, and the lock file has no addresses', (t) => {
-  const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string> | undefined>
-  for (const group of ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies', 'overrides']) {
-    for (const [name, version] of Object.entries(manifest[group] ?? {})) t.match(version, /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/, name)
-  }
-  const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, Record<string, unknown>> }
-  const [, ...packages] = Object.entries(lock.packages)
-  t.ok(packages.length > 100, `${packages.length} packages are locked`)
-  for (const [path, entry] of packages) {
-    if (entry['resolved'] !== undefined) t.fail(`${path} has an address`)
-    if (entry['integrity'] === undefined && entry['link'] !== true && entry['inBundle'] !== true) t.fail(`${path} has no checksum`)
-  }
-  const locked = lock.packages[''] ?? {}
-  t.same(locked['dependencies'], manifest['dependencies'], 'the lock file is of this package.json')
-  t.same(locked['devDependencies'], manifest['devDependencies'])
-  t.end()
-})
+void t.test(
+  'an install would fetch something else than was tested: versions are exact, and the lock file has no addresses',
+  (t) => {
+    const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string> | undefined>
+    for (const group of [
+      'dependencies',
+      'devDependencies',
+      'optionalDependencies',
+      'peerDependencies',
+      'overrides',
+    ]) {
+      for (const [name, version] of Object.entries(manifest[group] ?? {}))
+        t.match(version, /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/, name)
+    }
+    const lock = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, Record<string, unknown>>
+    }
+    const [, ...packages] = Object.entries(lock.packages)
+    t.ok(packages.length > 100, `${packages.length} packages are locked`)
+    for (const [path, entry] of packages) {
+      if (entry['resolved'] !== undefined) t.fail(`${path} has an address`)
+      if (entry['integrity'] === undefined && entry['link'] !== true && entry['inBundle'] !== true)
+        t.fail(`${path} has no checksum`)
+    }
+    const locked = lock.packages[''] ?? {}
+    t.same(locked['dependencies'], manifest['dependencies'], 'the lock file is of this package.json')
+    t.same(locked['devDependencies'], manifest['devDependencies'])
+    t.end()
+  },
+)

@@ -7,6 +7,8 @@ const CR = 0x0d
 const COLON = 0x3a
 const SPACE = 0x20
 const DATA = [0x64, 0x61, 0x74, 0x61]
+/** One may stand in front of a stream, and is no part of it. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 export interface EventSink {
   /** A part of the event's data: `chunk[from, to)`. Parts of one event arrive in order. */
@@ -24,20 +26,21 @@ export class EventStream {
   #lineBytes = 0
   #hasData = false
   #skipLineFeed = false
+  #markBytes = 0
 
   constructor(sink: EventSink) {
     this.#sink = sink
   }
 
   push(chunk: Buffer): void {
-    let at = 0
+    let at = this.#markBytes < BYTE_ORDER_MARK.length ? this.#skipMark(chunk) : 0
     if (this.#skipLineFeed && chunk.length > 0) {
       if (chunk[0] === LF) at = 1
       this.#skipLineFeed = false
     }
     let nextCarriageReturn = chunk.indexOf(CR, at)
     while (at < chunk.length) {
-      let end = chunk.indexOf(LF, at)
+      let end = chunk[at] === LF ? at : chunk.indexOf(LF, at)
       if (nextCarriageReturn !== -1 && nextCarriageReturn < at) nextCarriageReturn = chunk.indexOf(CR, at)
       if (nextCarriageReturn !== -1 && (end === -1 || nextCarriageReturn < end)) end = nextCarriageReturn
       if (end === -1) {
@@ -57,6 +60,23 @@ export class EventStream {
   finish(): void {
     if (this.#lineBytes > 0) this.#endLine()
     this.#endEvent()
+  }
+
+  /** Where the stream begins, behind its byte order mark. */
+  #skipMark(chunk: Buffer): number {
+    let at = 0
+    while (at < chunk.length && this.#markBytes < BYTE_ORDER_MARK.length) {
+      if (chunk[at] !== BYTE_ORDER_MARK[this.#markBytes]) {
+        // What looked like one belongs to the first line, which is no data then.
+        if (this.#markBytes > 0) this.#state = 'other'
+        this.#lineBytes = this.#markBytes
+        this.#markBytes = BYTE_ORDER_MARK.length
+        return at
+      }
+      this.#markBytes += 1
+      at += 1
+    }
+    return at
   }
 
   #lineBytesOf(chunk: Buffer, from: number, to: number): void {

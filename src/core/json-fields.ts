@@ -47,7 +47,9 @@ const HEX_DIGITS = 4
 /** No key that matters is longer. */
 const MAX_KEY_BYTES = 40
 /** From so many bytes on, a search by `indexOf` has paid for its call. */
-const NEAR_BYTES = 64
+const NEAR_BYTES = 32
+/** Most strings are shorter, and then read at once. */
+const SHORT_BYTES = 64
 
 export interface JsonFieldsOptions {
   /** Dotted paths of the fields to pick, in plain ASCII; `*` stands for the elements of an array. None lies within another. */
@@ -191,7 +193,7 @@ export class JsonFields {
   #string(chunk: Buffer, from: number, to: number): number {
     const isKey = !this.#afterColon
     this.#afterColon = false
-    const end = endOfPlainString(chunk, from, Math.min(from + NEAR_BYTES, to))
+    const end = endOfPlainString(chunk, from, Math.min(from + SHORT_BYTES, to))
     if (isKey) {
       this.#keyFrom = from
       this.#keyTo = end
@@ -209,38 +211,52 @@ export class JsonFields {
 
   /** Reads on in a string; returns where it is over, past its closing quote, or `to`. */
   #readString(chunk: Buffer, from: number, to: number): number {
-    let at = this.#escape === NO_ESCAPE ? from : this.#readEscape(chunk, from, to)
-    let quote = -1
-    let backslash = -1
+    if (this.#role === KEY) return this.#readKey(chunk, from, to)
+    const specials = new Specials(chunk, to)
+    let text = 0
+    let at = this.#readEscape(chunk, from, to)
     while (at < to) {
-      const runFrom = at
-      const near = Math.min(at + NEAR_BYTES, to)
-      for (let byte = chunk[at]; at < near && byte !== QUOTE && byte !== BACKSLASH; byte = chunk[at]) at += 1
-      if (at === near && at < to) {
-        // Both are searched only where the last search ended, so that a string full of escapes is not searched through for each.
-        if (quote < at) quote = search(chunk, QUOTE, at, to)
-        if (backslash < at) backslash = search(chunk, BACKSLASH, at, to)
-        at = Math.min(quote, backslash)
-      }
-      if (this.#role === TEXT) this.textBytes += at - runFrom
-      if (at < to && chunk[at] === QUOTE) {
-        this.#endString(chunk, runFrom, at)
+      const special = specials.next(at)
+      text += special - at
+      at = special
+      if (at === to) break
+      if (chunk[at] === QUOTE) {
+        if (this.#role === TEXT) this.textBytes += text
+        this.#endString(chunk, at)
         return at + 1
       }
-      if (this.#role === KEY) this.#growKey(latin1(chunk, runFrom, at))
-      if (at === to) return to
+      if (at + 1 < to && chunk[at + 1] !== LOWER_U) {
+        text += 1
+        at += 2
+      } else {
+        this.#escape = AFTER_BACKSLASH
+        at = this.#readEscape(chunk, at + 1, to)
+      }
+    }
+    if (this.#role === TEXT) this.textBytes += text
+    return to
+  }
+
+  /** Reads on in a key that is long, split or has escapes. */
+  #readKey(chunk: Buffer, from: number, to: number): number {
+    const specials = new Specials(chunk, to)
+    let at = this.#readEscape(chunk, from, to)
+    while (at < to) {
+      const special = specials.next(at)
+      this.#growKey(latin1(chunk, at, special))
+      if (special === to) return to
+      if (chunk[special] === QUOTE) {
+        this.#endString(chunk, special)
+        return special + 1
+      }
       this.#escape = AFTER_BACKSLASH
-      at = this.#readEscape(chunk, at + 1, to)
+      at = this.#readEscape(chunk, special + 1, to)
     }
     return to
   }
 
-  #endString(chunk: Buffer, runFrom: number, at: number): void {
+  #endString(chunk: Buffer, at: number): void {
     this.#inString = false
-    if (this.#role === KEY) {
-      if (this.#keyText === null) this.#keyTo = at
-      else this.#growKey(latin1(chunk, runFrom, at))
-    }
     if (this.#field !== null && this.#depth === this.#fieldDepth) this.#finishField(this.#field, chunk, at + 1)
   }
 
@@ -300,10 +316,36 @@ function endOfPlainString(chunk: Buffer, from: number, to: number): number {
   return at < to && byte === QUOTE ? at : -1
 }
 
-/** Where the byte stands in `chunk[from, to)`; `to` where it does not. */
-function search(chunk: Buffer, byte: number, from: number, to: number): number {
-  const found = (to === chunk.length ? chunk : chunk.subarray(0, to)).indexOf(byte, from)
-  return found === -1 ? to : found
+/** Finds quotes and backslashes in `chunk[from, to)`, one after the other. */
+class Specials {
+  readonly #bytes: Buffer
+  readonly #to: number
+  #quote = -1
+  #backslash = -1
+
+  constructor(chunk: Buffer, to: number) {
+    this.#bytes = to === chunk.length ? chunk : chunk.subarray(0, to)
+    this.#to = to
+  }
+
+  /** Where the first one stands from `from` on; `to` where none does. */
+  next(from: number): number {
+    const bytes = this.#bytes
+    const near = Math.min(from + NEAR_BYTES, this.#to)
+    for (let at = from; at < near; at += 1) {
+      const byte = bytes[at]
+      if (byte === QUOTE || byte === BACKSLASH) return at
+    }
+    // Each is searched only from where the last search ended: a string full of escapes is not searched through for each.
+    if (this.#quote < near) this.#quote = this.#search(QUOTE, near)
+    if (this.#backslash < near) this.#backslash = this.#search(BACKSLASH, near)
+    return Math.min(this.#quote, this.#backslash)
+  }
+
+  #search(byte: number, from: number): number {
+    const found = this.#bytes.indexOf(byte, from)
+    return found === -1 ? this.#to : found
+  }
 }
 
 /** So much of the bytes as a key can have that matters. */

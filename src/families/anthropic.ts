@@ -4,9 +4,9 @@ import type { Usage } from '../core/tariff.ts'
 import { toCredits } from '../core/units.ts'
 import { ERRORS, type Refusal } from '../errors.ts'
 import { messageShape } from './anthropic-requests.ts'
-import { count, mergeCounts } from './counts.ts'
+import { count, mergeCounts, optionalCount, raiseCounts } from './counts.ts'
 import type { Family, RefusalBody } from './family.ts'
-import { isObject } from './request-body.ts'
+import { isObject, type JsonObject } from './request-body.ts'
 
 /** Anthropic's own `type` for errors of a status (docs: API errors). */
 const ERROR_TYPES: Readonly<Record<number, string>> = {
@@ -54,15 +54,16 @@ function readUsage(report: unknown): Usage | null {
   if (!isObject(report)) return null
   const input = count(report['input_tokens'])
   const output = count(report['output_tokens'])
-  if (input === null || output === null) return null
-  const written = count(report['cache_creation_input_tokens']) ?? 0
+  const cachedInput = optionalCount(report['cache_read_input_tokens'])
+  const written = optionalCount(report['cache_creation_input_tokens'])
+  if (input === null || output === null || cachedInput === null || written === null) return null
   const byLifetime = isObject(report['cache_creation']) ? report['cache_creation'] : {}
   const written1h = count(byLifetime['ephemeral_1h_input_tokens']) ?? 0
   const written5m = count(byLifetime['ephemeral_5m_input_tokens']) ?? 0
   const tools = isObject(report['server_tool_use']) ? report['server_tool_use'] : {}
   return {
     input,
-    cachedInput: count(report['cache_read_input_tokens']) ?? 0,
+    cachedInput,
     // What the lifetimes leave over was written for the default one.
     cacheWrite: Math.max(written5m, written - written1h),
     cacheWrite1h: written1h,
@@ -71,6 +72,14 @@ function readUsage(report: unknown): Usage | null {
     audioOutput: 0,
     webSearches: count(tools['web_search_requests']) ?? 0,
   }
+}
+
+/**
+ * message_delta is cumulative: its figures replace those of message_start, and what it leaves out stays. A second
+ * message_start, as of an answer that somebody has spliced into this one, takes nothing back.
+ */
+function mergeReports(earlier: JsonObject | null, later: unknown, path: string): JsonObject | null {
+  return path === 'message.usage' ? raiseCounts(earlier, later) : mergeCounts(earlier, later)
 }
 
 /**
@@ -135,8 +144,8 @@ export const anthropic: Family = {
   usagePaths: ['usage', 'message.usage'],
   modelPaths: ['model', 'message.model'],
   openingPaths: ['message.usage'],
-  // message_delta is cumulative: its figures replace those of message_start, and what it leaves out stays.
-  mergeReports: mergeCounts,
+  outputFigures: ['output_tokens'],
+  mergeReports,
   readUsage,
   isUsageEvent: () => false,
 }

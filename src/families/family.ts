@@ -78,8 +78,10 @@ export interface Family {
   readonly modelPaths: readonly string[]
   /** Those of the usage paths whose report opens a stream, and does not know its output yet. */
   readonly openingPaths: readonly string[]
-  /** The report so far with another of the same answer on top. */
-  readonly mergeReports: (earlier: JsonObject | null, later: unknown) => JsonObject | null
+  /** Figures that count what was generated: a report without any of them knows nothing of the text that came before it. */
+  readonly outputFigures: readonly string[]
+  /** The report so far with another of the same answer on top, which stood at `path`; the very same where that cannot be believed. */
+  readonly mergeReports: (earlier: JsonObject | null, later: unknown, path: string) => JsonObject | null
   /** Usage in counts that do not overlap; null where the report cannot be believed. */
   readonly readUsage: (report: unknown) => Usage | null
   /** Whether an event of a stream holds nothing but usage. */

@@ -3,7 +3,7 @@ import type { Usage } from '../core/tariff.ts'
 import { rfc3339 } from '../core/text.ts'
 import { formatCredits } from '../core/units.ts'
 import { ERRORS, type Refusal } from '../errors.ts'
-import { count, mergeCounts } from './counts.ts'
+import { count, mergeCounts, optionalCount } from './counts.ts'
 import type { Family, MeteredRoute, RefusalBody } from './family.ts'
 import { generateShape } from './gemini-requests.ts'
 import { isObject } from './request-body.ts'
@@ -72,20 +72,23 @@ function ofModality(details: unknown, modality: string): number {
 function readUsage(report: unknown): Usage | null {
   if (!isObject(report)) return null
   const prompt = count(report['promptTokenCount'])
-  if (prompt === null) return null
+  const candidates = optionalCount(report['candidatesTokenCount'])
+  const thoughts = optionalCount(report['thoughtsTokenCount'])
+  const toolPrompts = optionalCount(report['toolUsePromptTokenCount'])
+  if (prompt === null || candidates === null || thoughts === null || toolPrompts === null) return null
   const audioInput = Math.min(ofModality(report['promptTokensDetails'], 'AUDIO'), prompt)
   const cachedAudio = ofModality(report['cacheTokensDetails'], 'AUDIO')
   const cached = count(report['cachedContentTokenCount']) ?? 0
   const cachedInput = Math.min(Math.max(0, cached - cachedAudio), prompt - audioInput)
-  const candidates = count(report['candidatesTokenCount']) ?? 0
+  const toolAudio = Math.min(ofModality(report['toolUsePromptTokensDetails'], 'AUDIO'), toolPrompts)
   const audioOutput = Math.min(ofModality(report['candidatesTokensDetails'], 'AUDIO'), candidates)
   return {
-    input: prompt - audioInput - cachedInput + (count(report['toolUsePromptTokenCount']) ?? 0),
+    input: prompt - audioInput - cachedInput + toolPrompts - toolAudio,
     cachedInput,
     cacheWrite: 0,
     cacheWrite1h: 0,
-    audioInput,
-    output: candidates - audioOutput + (count(report['thoughtsTokenCount']) ?? 0),
+    audioInput: audioInput + toolAudio,
+    output: candidates - audioOutput + thoughts,
     audioOutput,
     webSearches: 0,
   }
@@ -127,6 +130,7 @@ export const gemini: Family = {
   usagePaths: ['usageMetadata', '*.usageMetadata'],
   modelPaths: ['modelVersion', '*.modelVersion'],
   openingPaths: [],
+  outputFigures: ['candidatesTokenCount', 'thoughtsTokenCount'],
   mergeReports: mergeCounts,
   readUsage,
   isUsageEvent: () => false,

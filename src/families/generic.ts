@@ -54,6 +54,7 @@ export function generic(routes: readonly FlatRoute[]): Family {
     usagePaths: [],
     modelPaths: [],
     openingPaths: [],
+    outputFigures: [],
     mergeReports: (earlier) => earlier,
     readUsage: () => null,
     isUsageEvent: () => false,

@@ -57,12 +57,17 @@ function detail(report: JsonObject, names: readonly string[], field: string): nu
 }
 
 /**
- * Output with reasoning. Some compatible providers (xAI) count reasoning outside of the completion: then, and only then,
+ * Output with reasoning; null where its figure is none. A report without that figure (embeddings) may tell by its total.
+ * Some compatible providers (xAI) count reasoning outside of the completion: then, and only then,
  * the total is the sum of all three.
  */
-function outputOf(report: JsonObject, input: number, reasoning: number): number {
-  const output = count(report['completion_tokens']) ?? count(report['output_tokens']) ?? 0
-  const outside = reasoning > 0 && count(report['total_tokens']) === input + output + reasoning
+function outputOf(report: JsonObject, input: number, reasoning: number): number | null {
+  const reported = report['completion_tokens'] ?? report['output_tokens'] ?? null
+  const total = count(report['total_tokens'])
+  if (reported === null) return Math.max(0, (total ?? 0) - input)
+  const output = count(reported)
+  if (output === null) return null
+  const outside = reasoning > 0 && total === input + output + reasoning
   return outside ? output + reasoning : output
 }
 
@@ -77,6 +82,7 @@ export function readUsage(report: unknown): Usage | null {
   const inputDetails = ['prompt_tokens_details', 'input_tokens_details']
   const outputDetails = ['completion_tokens_details', 'output_tokens_details']
   const output = outputOf(report, input, detail(report, outputDetails, 'reasoning_tokens'))
+  if (output === null) return null
   const audioInput = Math.min(detail(report, inputDetails, 'audio_tokens'), input)
   const cachedInput = Math.min(detail(report, inputDetails, 'cached_tokens'), input - audioInput)
   const cacheWrite = Math.min(
@@ -157,6 +163,7 @@ export function openai(provider: string | null): Family {
     usagePaths: ['usage', 'x_groq.usage', 'response.usage'],
     modelPaths: ['model', 'response.model'],
     openingPaths: [],
+    outputFigures: ['completion_tokens', 'output_tokens', 'total_tokens'],
     mergeReports: (earlier, later) => (isObject(later) && readUsage(later) !== null ? later : earlier),
     readUsage,
     isUsageEvent,

@@ -19,7 +19,7 @@ import { identify, type LookUp } from './identify.ts'
 import { readMe } from './me.ts'
 import { pathOf, registerPassThrough, routeNotAllowed } from './pass-through.ts'
 import type { Call, Pipeline } from './pipeline.ts'
-import { writeRefusal } from './refusal.ts'
+import { outcomeOf, outcomeOfStatus, writeRefusal } from './refusal.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -189,7 +189,11 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
       identify: (headers, url) => identify(lookUp, headers, url).catch(storeDown),
       isMember: (caller) => ledger.isMember(caller.org, caller.user).catch(storeDown),
       requestIdOf: (request) => request.id,
-      refuse: (request, reply, refusal) => refuseWith(upstream.target.family, request, reply, refusal),
+      refuse: (request, reply, refusal) => {
+        pipeline.count(upstream.target, outcomeOf(refusal.code))
+        refuseWith(upstream.target.family, request, reply, refusal)
+      },
+      onAnswered: (status) => pipeline.count(upstream.target, outcomeOfStatus(status)),
     })
   }
   return app

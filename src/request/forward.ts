@@ -8,7 +8,6 @@ import { EventFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
 import type { CallShape, MeteredRoute } from '../families/family.ts'
 import type { Meter, Outcome, UpstreamTarget } from './call.ts'
-import { createDecoder, type Decoder } from './decode.ts'
 import type { Drains } from './drain.ts'
 import { clientHeaders } from './headers.ts'
 
@@ -23,7 +22,7 @@ export interface ForwardOptions {
   readonly ownHeaders: readonly string[]
   readonly response: ServerResponse
   readonly drains: Drains
-  readonly createMeter: (contentType: string) => Meter
+  readonly createMeter: (contentType: string, contentEncoding: string) => Meter
   /** The upstream's first byte has come. */
   readonly onFirstByte: () => void
 }
@@ -45,7 +44,6 @@ class Exchange implements Dispatcher.DispatchHandler {
   #sent = false
   #status: number | null = null
   #meter: Meter | null = null
-  #decoder: Decoder | null = null
   #filter: EventFilter | null = null
   #clientGone = false
   #drainTimer: NodeJS.Timeout | null = null
@@ -96,11 +94,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     const isStream = contentType.includes('text/event-stream')
     // A header that came twice is a list.
     const encoding = [headers['content-encoding'] ?? 'identity'].flat().join(',').toLowerCase()
-    const meter = this.#options.createMeter(contentType)
-    this.#meter = meter
-    if (encoding !== 'identity') {
-      this.#decoder = createDecoder(encoding, (chunk) => meter.push(chunk))
-    } else if (this.#options.shape.hidesUsageEvent && isStream) {
+    this.#meter = this.#options.createMeter(contentType, encoding)
+    if (encoding === 'identity' && this.#options.shape.hidesUsageEvent && isStream) {
       const { family } = this.#options.target
       this.#filter = new EventFilter('"usage"', (data) => family.isUsageEvent(parseJson(data)))
     }
@@ -119,8 +114,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#decoder === null) this.#meter?.push(chunk)
-    else this.#decoder.push(chunk)
+    this.#meter?.push(chunk)
     if (this.#clientGone) {
       this.#drainedBytes += chunk.length
       if (this.#drainedBytes > this.#options.drains.limits.bytes) controller.abort(DRAINED_ENOUGH)
@@ -171,17 +165,9 @@ class Exchange implements Dispatcher.DispatchHandler {
       clearTimeout(this.#drainTimer)
       this.#options.drains.leave()
     }
-    const resolve = (): void =>
-      this.#resolve({
-        sent: this.#sent,
-        status: this.#status,
-        complete,
-        reading: this.#meter?.end() ?? null,
-        clientGone: this.#clientGone,
-        failure,
-      })
-    if (this.#decoder === null) resolve()
-    else void this.#decoder.end().then(resolve)
+    const outcome = { sent: this.#sent, status: this.#status, complete, clientGone: this.#clientGone, failure }
+    if (this.#meter === null) this.#resolve({ ...outcome, reading: null })
+    else void this.#meter.end().then((reading) => this.#resolve({ ...outcome, reading }))
   }
 }
 

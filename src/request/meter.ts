@@ -1,61 +1,115 @@
 /** Reads usage off an answer as it goes by (C2, C5): one pass, nothing held back. */
 import { EventStream } from '../core/event-stream.ts'
 import { JsonFields } from '../core/json-fields.ts'
-import { tokensOfText, type Usage } from '../core/tariff.ts'
+import { tokensOfText } from '../core/tariff.ts'
 import { parseJson } from '../core/text.ts'
-import type { Family, MeteredRoute } from '../families/family.ts'
-import type { JsonObject } from '../families/request-body.ts'
+import type { Family, MeteredRoute, Reading } from '../families/family.ts'
+import { isObject, type JsonObject } from '../families/request-body.ts'
+import { count } from '../families/counts.ts'
 import type { Meter } from './call.ts'
+import { createDecoder } from './decode.ts'
 
-/** A report that was made before the output: the text that came is the better figure, where it is more. */
-function withText(usage: Usage, textBytes: number): Usage {
-  return { ...usage, output: Math.max(usage.output, tokensOfText(textBytes)) }
-}
-
-/** A meter for an answer of this content type. Never throws: what cannot be read counts as missing. */
-export function createMeter(family: Family, route: MeteredRoute, contentType: string): Meter {
-  const isStream = contentType.includes('text/event-stream')
+/**
+ * A meter for an answer of this content type and encoding. Never throws: what cannot be read counts as missing, and so
+ * does all that stands in a body that cannot be unpacked to its end.
+ */
+export function createMeter(
+  family: Family,
+  route: MeteredRoute,
+  contentType: string,
+  contentEncoding: string,
+): Meter {
+  const isStream = contentType.toLowerCase().includes('text/event-stream')
+  const reports = createReports(family)
   const fields = new JsonFields({
     paths: [...family.usagePaths, ...family.modelPaths],
     textKeys: isStream ? route.textKeys.stream : route.textKeys.whole,
+    onDocument: endDocument,
   })
-  let report: JsonObject | null = null
-  let hasOutput = false
-  let model: string | null = null
 
-  function take(): void {
+  function endDocument(): void {
     if (fields.captured.size === 0) return
-    for (const path of family.usagePaths) {
-      const found = fields.captured.get(path)
-      if (found === undefined) continue
-      report = family.mergeReports(report, parseJson(found))
-      hasOutput ||= !family.openingPaths.includes(path)
-    }
-    for (const path of family.modelPaths) {
-      const name = parseJson(fields.captured.get(path) ?? 'null')
-      if (typeof name === 'string') model = name
-    }
+    reports.take(fields.captured, fields.textBytes)
+    fields.captured.clear()
   }
 
   const events = new EventStream({
     data: (chunk, from, to) => fields.push(chunk, from, to),
     end: () => {
-      take()
+      endDocument()
       fields.reset()
     },
   })
+  const decoder = createDecoder(contentEncoding, (chunk) => {
+    if (isStream) events.push(chunk)
+    else fields.push(chunk, 0, chunk.length)
+  })
 
   return {
-    push: (chunk) => {
-      if (isStream) events.push(chunk)
-      else fields.push(chunk, 0, chunk.length)
-    },
-    end: () => {
+    push: (chunk) => decoder.push(chunk),
+    end: async () => {
+      const isWhole = await decoder.end()
       if (isStream) events.finish()
-      else take()
-      const { textBytes } = fields
+      else endDocument()
+      const reading = reports.read(fields.textBytes)
+      return isWhole ? reading : { ...reading, usage: null }
+    },
+  }
+}
+
+interface Reports {
+  /** Takes the fields of one document, at whose end so much text had come. */
+  take(captured: ReadonlyMap<string, string>, textBytes: number): void
+  read(textBytes: number): Reading
+}
+
+/** What an answer's documents report, one on top of the other. */
+function createReports(family: Family): Reports {
+  let report: JsonObject | null = null
+  let model: string | null = null
+  let modelText = ''
+  /** Text that had come when the last report was made that counts it, and what that one counted. */
+  let countedBytes = 0
+  let countedOutput = 0
+
+  function takeReport(path: string, text: string, textBytes: number): void {
+    const later = parseJson(text)
+    const merged = family.mergeReports(report, later, path)
+    if (merged === report) return
+    report = merged
+    if (family.openingPaths.includes(path) || !isObject(later)) return
+    if (!family.outputFigures.some((name) => count(later[name]) !== null)) return
+    countedBytes = textBytes
+    countedOutput = outputOf(report)
+  }
+
+  function takeModel(text: string): void {
+    const name = parseJson(text)
+    if (typeof name !== 'string') return
+    model = name
+    modelText = text
+  }
+
+  function outputOf(merged: JsonObject | null): number {
+    const usage = family.readUsage(merged)
+    return usage === null ? 0 : usage.output
+  }
+
+  return {
+    take: (captured, textBytes) => {
+      for (const [path, text] of captured) {
+        // What every event of a stream repeats.
+        if (text === 'null' || text === modelText) continue
+        if (family.modelPaths.includes(path)) takeModel(text)
+        else takeReport(path, text, textBytes)
+      }
+    },
+    read: (textBytes) => {
       const usage = family.readUsage(report)
-      return { usage: usage === null || hasOutput ? usage : withText(usage, textBytes), model, textBytes }
+      if (usage === null) return { usage, model, textBytes }
+      // No report counts the text that came after it: an answer that broke off is charged for that, too.
+      const output = Math.max(usage.output, countedOutput + tokensOfText(textBytes - countedBytes))
+      return { usage: { ...usage, output }, model, textBytes }
     },
   }
 }

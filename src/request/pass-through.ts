@@ -3,7 +3,7 @@
  * nothing is decoded, so nothing can mean one thing here and another at the provider.
  */
 import type { IncomingHttpHeaders } from 'node:http'
-import httpProxy from '@fastify/http-proxy'
+import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
@@ -23,6 +23,8 @@ export interface PassThroughOptions {
   readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
   readonly requestIdOf: (request: FastifyRequest) => string
   readonly refuse: (request: FastifyRequest, reply: FastifyReply, refusal: Refusal) => void
+  /** Counts a call that was passed on, by the status of its answer. */
+  readonly onAnswered: (status: number) => void
 }
 
 /** The path of a request target, as it stands on the wire. */
@@ -33,7 +35,7 @@ export function pathOf(url: string): string {
 
 /** Answers every path below the prefix that is not metered: passes the free ones on, refuses all others. */
 export async function registerPassThrough(app: FastifyInstance, options: PassThroughOptions): Promise<void> {
-  const { target, prefix, url } = options
+  const { target, prefix } = options
 
   async function admit(request: FastifyRequest): Promise<Refusal | null> {
     const path = pathOf(request.raw.url ?? '').slice(prefix.length)
@@ -50,7 +52,20 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
     return member ? null : refuse('unknown_user', `The organization has no member '${caller.user}'.`)
   }
 
-  await app.register(httpProxy, {
+  await app.register(async (scope) => {
+    scope.addHook('onResponse', (_request, reply, done) => {
+      options.onAnswered(reply.statusCode)
+      done()
+    })
+    await scope.register(httpProxy, proxyOptions(options, admit))
+  })
+}
+
+type Admit = (request: FastifyRequest) => Promise<Refusal | null>
+
+function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpProxyOptions {
+  const { target, prefix, url } = options
+  return {
     upstream: url,
     prefix,
     rewritePrefix: target.basePath,
@@ -85,7 +100,7 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
         options.refuse(reply.request as FastifyRequest, reply as FastifyReply, refusal)
       },
     },
-  })
+  }
 }
 
 /** http-proxy passes bodies on as they come, past every limit of Fastify's: so their length must be known beforehand. */

@@ -17,7 +17,7 @@ import { standingHeaders, upstreamHeaders } from './headers.ts'
 import { identify, type LookUp } from './identify.ts'
 import { createMeter } from './meter.ts'
 import { price } from './price.ts'
-import { outcomeOf, writeRefusal } from './refusal.ts'
+import { outcomeOf, outcomeOfStatus, writeRefusal } from './refusal.ts'
 import { reserve, type Admission } from './reserve.ts'
 import { settle } from './settle.ts'
 
@@ -56,8 +56,8 @@ function ownHeaders(call: Call, stopping: boolean): string[] {
 
 function outcomeOfExchange(outcome: Outcome): RequestOutcome {
   if (outcome.clientGone) return 'client_gone'
-  if (outcome.failure !== null || (outcome.status ?? 500) >= 500) return 'upstream_error'
-  return 'ok'
+  if (outcome.failure !== null) return 'upstream_error'
+  return outcomeOfStatus(outcome.status ?? 500)
 }
 
 export class Pipeline {
@@ -120,6 +120,11 @@ export class Pipeline {
     }
   }
 
+  /** Counts a call that takes another way than `handle`. */
+  count(target: UpstreamTarget, outcome: RequestOutcome): void {
+    this.#options.metrics.request(target.name, target.family.name, outcome)
+  }
+
   /** Answers a call with a refusal, and counts it. */
   refuse(call: Call, refusal: Refusal): void {
     const { metrics, stopping } = this.#options
@@ -169,7 +174,7 @@ export class Pipeline {
       ownHeaders: [...ownHeaders(call, stopping()), ...standingHeaders(admission.decision)],
       response,
       drains,
-      createMeter: (contentType) => createMeter(target.family, route, contentType),
+      createMeter: (type, encoding) => createMeter(target.family, route, type, encoding),
       onFirstByte: () => metrics.overhead((sentMs - call.startedMs) / 1_000),
     })
     if (shape.stream) this.#openStreams -= 1

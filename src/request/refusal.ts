@@ -30,6 +30,11 @@ export function writeRefusal(
   response.end(body)
 }
 
+/** How a call is counted that the provider answered. */
+export function outcomeOfStatus(status: number): RequestOutcome {
+  return status >= 500 ? 'upstream_error' : 'ok'
+}
+
 /** How a refused call is counted. */
 export function outcomeOf(code: ErrorCode): RequestOutcome {
   switch (code) {

@@ -77,7 +77,7 @@ function answer(response: ServerResponse, model: string, tokens: Tokens, stream:
     },
     { type: 'message_stop' },
   ]
-  sendEvents(response, events, 'named')
+  sendEvents(response, events)
 }
 
 for (const stream of [false, true]) {

@@ -21,7 +21,7 @@ const LEASE_MS = 900
 const server = await startRedis({ cluster: true })
 const redis = await openClient({ cluster: [`127.0.0.1:${server.port}`] })
 const plain = new Redis(server.url)
-const monitor = await new Redis(server.url).monitor()
+const monitor = await plain.monitor()
 
 /** One call of a script, as it went over the wire, and what it did. */
 interface Run {
@@ -59,8 +59,12 @@ monitor.on('monitor', (_time: string, args: string[], source: string) => {
 
 /** MONITOR shows line breaks, quotes and bytes beyond ASCII as escapes; the client takes back those of quotes. */
 function unescaped(text: string): string {
-  const bytes = text.replace(/\\(?:x([0-9a-f]{2})|([nrtab\\"]))/g, (_all, hex: string | undefined, short: string | undefined) =>
-    hex === undefined ? ({ n: '\n', r: '\r', t: '\t', a: '\u0007', b: '\b' }[short ?? ''] ?? short ?? '') : String.fromCharCode(Number.parseInt(hex, 16)),
+  const bytes = text.replace(
+    /\\(?:x([0-9a-f]{2})|([nrtab\\"]))/g,
+    (_all, hex: string | undefined, short: string | undefined) =>
+      hex === undefined
+        ? ({ n: '\n', r: '\r', t: '\t', a: '\u0007', b: '\b' }[short ?? ''] ?? short ?? '')
+        : String.fromCharCode(Number.parseInt(hex, 16)),
   )
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }
@@ -105,25 +109,44 @@ async function abandon(org: string, hold: Hold): Promise<void> {
 // What follows drives every script through its branches; the tests at the end look at what MONITOR saw.
 
 void t.test('organizations are made, configured, and asked for twice', async (t) => {
-  const settings = { name: 'Acme', allowance: 10_000_000_000 as Hold['amount'], admission: 'straddle', autoEnroll: true, maxMembers: 5, billing: { every: 'month', anchor: 1, timezone: 'UTC' } } as const
+  const settings = {
+    name: 'Acme',
+    allowance: 10_000_000_000 as Hold['amount'],
+    admission: 'straddle',
+    autoEnroll: true,
+    maxMembers: 5,
+    billing: { every: 'month', anchor: 1, timezone: 'UTC' },
+  } as const
   t.equal(await directory.createOrg('made', settings), 'created')
   t.equal(await directory.createOrg('made', settings), 'exists')
   const org = await directory.getOrg('made')
   t.match(await directory.changeOrg('made', { name: 'Other' }, org?.revision ?? null), { status: 'saved' })
   t.match(await directory.changeOrg('made', { name: 'Again' }, org?.revision ?? null), { status: 'conflict' })
   t.match(await directory.changeOrg('nobody', { name: 'Nobody' }, null), { status: 'no_org' })
-  t.equal((await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status, 'reserved')
+  t.equal(
+    (await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status,
+    'reserved',
+  )
   await directory.removeMember('made', 'enrolled', { mayLeaveNoAdmin: true })
-  t.equal((await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status, 'unknown_user')
+  t.equal(
+    (await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status,
+    'unknown_user',
+  )
   t.equal(await directory.deleteOrg('made'), true)
 })
 
 void t.test('calls of several users are held, charged with every crossing, freed, refused', async (t) => {
   const members = ['ada', 'bob', 'eve']
-  await createOrg(redis, 'busy', { members, limit: 10, fields: { alert_on: '1', alert_mark: '2000000', alert_version: '1' } })
+  await createOrg(redis, 'busy', {
+    members,
+    limit: 10,
+    fields: { alert_on: '1', alert_mark: '2000000', alert_version: '1' },
+  })
   await redis.hset(keys.customLimits('busy'), 'eve', 'unlimited')
   await arm('busy')
-  const holds = await Promise.all(members.map((user) => reserved('busy', 3, { user, source: user === 'eve' ? 'workflow' : 'chat' })))
+  const holds = await Promise.all(
+    members.map((user) => reserved('busy', 3, { user, source: user === 'eve' ? 'workflow' : 'chat' })),
+  )
   for (const hold of holds) ledger.settle(hold, charge(3, `model-${hold.user}`))
   const [first, second] = [await reserved('busy', 1), await reserved('busy', 1, { user: 'bob' })]
   ledger.free(first)
@@ -135,47 +158,63 @@ void t.test('calls of several users are held, charged with every crossing, freed
   await settled()
   t.equal((await ledger.reserve(reservation('busy', 1, { user: 'bob' }))).status, 'denied')
   await redis.hset(keys.org('busy'), 'limit_default', '2000000')
-  t.equal((await ledger.reserve(reservation('busy', 1))).status, 'denied', 'the first refusal at a limit is recorded (L4)')
+  t.equal(
+    (await ledger.reserve(reservation('busy', 1))).status,
+    'denied',
+    'the first refusal at a limit is recorded (L4)',
+  )
   t.equal((await ledger.reserve(reservation('busy', 1, { user: 'mallory' }))).status, 'unknown_user')
   t.match(await books(redis, 'busy', members), { used: 16e6, usersUsed: 16e6, days: 16e6, held: 0 })
 })
 
-void t.test('holds of dead gateways are expired, by a sweep and by a call in their way, and corrected after', async (t) => {
-  const odd = 'x:y|z@w+1'
-  await createOrg(redis, 'dead', { members: ['ada', odd], admission: 'strict', limit: 10 })
-  await arm('dead')
-  const [mine, other] = [await reserved('dead', 10), await reserved('dead', 5, { user: odd })]
-  await abandon('dead', mine)
-  t.equal((await ledger.reserve(reservation('dead', 9))).status, 'reserved')
-  await abandon('dead', other)
-  await ledger.sweep()
-  ledger.settle(mine, charge(4))
-  await settled()
-  t.match(await books(redis, 'dead', ['ada', odd]), { used: 4_500_000 })
-  await redis.zadd(keys.leases('dead'), 1, keys.lease(1, other.day, other.id, odd))
-  await ledger.sweep()
-  t.equal(await redis.zscore(keys.leases('dead'), keys.lease(1, other.day, other.id, odd)), null, 'what is left of one is removed')
-})
+void t.test(
+  'holds of dead gateways are expired, by a sweep and by a call in their way, and corrected after',
+  async (t) => {
+    const odd = 'x:y|z@w+1'
+    await createOrg(redis, 'dead', { members: ['ada', odd], admission: 'strict', limit: 10 })
+    await arm('dead')
+    const [mine, other] = [await reserved('dead', 10), await reserved('dead', 5, { user: odd })]
+    await abandon('dead', mine)
+    t.equal((await ledger.reserve(reservation('dead', 9))).status, 'reserved')
+    await abandon('dead', other)
+    await ledger.sweep()
+    ledger.settle(mine, charge(4))
+    await settled()
+    t.match(await books(redis, 'dead', ['ada', odd]), { used: 4_500_000 })
+    await redis.zadd(keys.leases('dead'), 1, keys.lease(1, other.day, other.id, odd))
+    await ledger.sweep()
+    t.equal(
+      await redis.zscore(keys.leases('dead'), keys.lease(1, other.day, other.id, odd)),
+      null,
+      'what is left of one is removed',
+    )
+  },
+)
 
-void t.test('holds that the store lost are charged late, and those of a deleted organization not at all', async (t) => {
-  await createOrg(redis, 'lost')
-  const [lost, last] = [await reserved('lost', 1), await reserved('lost', 1)]
-  await redis.hdel(keys.user('lost', 1, 'ada'), `o:${lost.id}`)
-  ledger.settle(lost, charge(2))
-  await settled()
-  t.match(await books(redis, 'lost', ['ada']), { used: 2e6 })
-  await directory.deleteOrg('lost')
-  ledger.settle(last, charge(2))
-  await settled()
-  t.match(await books(redis, 'lost', ['ada']), { used: 0, usersUsed: 0 })
-})
+void t.test(
+  'holds that the store lost are charged late, and those of a deleted organization not at all',
+  async (t) => {
+    await createOrg(redis, 'lost')
+    const [lost, last] = [await reserved('lost', 1), await reserved('lost', 1)]
+    await redis.hdel(keys.user('lost', 1, 'ada'), `o:${lost.id}`)
+    ledger.settle(lost, charge(2))
+    await settled()
+    t.match(await books(redis, 'lost', ['ada']), { used: 2e6 })
+    await directory.deleteOrg('lost')
+    ledger.settle(last, charge(2))
+    await settled()
+    t.match(await books(redis, 'lost', ['ada']), { used: 0, usersUsed: 0 })
+  },
+)
 
 void t.test('leases of calls that run are renewed', async (t) => {
   await createOrg(redis, 'long')
   const hold = await reserved('long', 1)
   const lease = keys.lease(1, hold.day, hold.id, 'ada')
   const before = Number(await redis.zscore(keys.leases('long'), lease))
-  await until(async () => Number(await redis.zscore(keys.leases('long'), lease)) > before, { what: 'the lease is renewed' })
+  await until(async () => Number(await redis.zscore(keys.leases('long'), lease)) > before, {
+    what: 'the lease is renewed',
+  })
   ledger.free(hold)
   await settled()
   t.pass()
@@ -211,40 +250,52 @@ async function undeclared(run: Run): Promise<string[]> {
   return touched.filter((key) => !run.declared.includes(key))
 }
 
-void t.test('this comparison would see nothing: a script that touches an undeclared key of its slot runs, and is found', async (t) => {
-  t.equal(await redis.eval(ROGUE, 1, '{rogue}:declared'), 'OK', 'Redis lets it pass')
-  await watched()
-  const run = runs.find(({ script }) => script === 'rogue')
-  t.same(run?.declared, ['{rogue}:declared'])
-  t.same(run === undefined ? [] : await undeclared(run), ['{rogue}:undeclared'])
-})
+void t.test(
+  'this comparison would see nothing: a script that touches an undeclared key of its slot runs, and is found',
+  async (t) => {
+    t.equal(await redis.eval(ROGUE, 1, '{rogue}:declared'), 'OK', 'Redis lets it pass')
+    await watched()
+    const run = runs.find(({ script }) => script === 'rogue')
+    t.same(run?.declared, ['{rogue}:declared'])
+    t.same(run === undefined ? [] : await undeclared(run), ['{rogue}:undeclared'])
+  },
+)
 
 /** How many single keys a script's head numbers, in front of the groups. */
 function fixedKeys(script: ScriptName): number {
   const head = readFileSync(new URL(`../../lua/${script}.lua`, import.meta.url), 'utf8')
   const [, include] = /^-- KEYS, ARGV +as in (include\/\S+\.lua)/m.exec(head) ?? []
-  const text = include === undefined ? head : readFileSync(new URL(`../../lua/${include}`, import.meta.url), 'utf8')
+  const text =
+    include === undefined ? head : readFileSync(new URL(`../../lua/${include}`, import.meta.url), 'utf8')
   const [, section = ''] = /^-- KEYS +([^]*?)\n-- ARGV/m.exec(text) ?? []
   return Math.max(...Array.from(section.matchAll(/(?:^|, |\n-- +)(\d+) /g), ([, number]) => Number(number)))
 }
 
 for (const script of SCRIPT_NAMES) {
-  void t.test(`${script} would touch a key that it does not declare, and fail when a cluster moves its slot`, async (t) => {
-    await watched()
-    const calls = runs.filter((run) => run.script === script)
-    t.ok(calls.length > 0, `${calls.length} calls were seen`)
-    t.ok(calls.some(({ commands }) => commands.length > 0))
-    const touchedPlaces = new Set<number>()
-    for (const run of calls) {
-      const extra = await undeclared(run)
-      if (extra.length > 0) t.fail(`undeclared: ${extra.join(', ')} of ${run.declared.join(', ')}`)
-      for (const key of (await Promise.all(run.commands.map(keysOf))).flat()) touchedPlaces.add(run.declared.indexOf(key) + 1)
-      const tags = new Set(run.declared.map((key) => /\{(.*?)\}/.exec(key)?.[1]))
-      t.equal(tags.size, 1, `one slot: ${run.declared.join(', ')}`)
-    }
-    // Every key of the head was touched by one of the calls: so the branches that touch it were driven.
-    const places = Array.from({ length: fixedKeys(script) }, (_, index) => index + 1)
-    t.ok(places.length > 0)
-    t.same(places.filter((place) => !touchedPlaces.has(place)), [], 'every declared key has its use, and was seen in it')
-  })
+  void t.test(
+    `${script} would touch a key that it does not declare, and fail when a cluster moves its slot`,
+    async (t) => {
+      await watched()
+      const calls = runs.filter((run) => run.script === script)
+      t.ok(calls.length > 0, `${calls.length} calls were seen`)
+      t.ok(calls.some(({ commands }) => commands.length > 0))
+      const touchedPlaces = new Set<number>()
+      for (const run of calls) {
+        const extra = await undeclared(run)
+        if (extra.length > 0) t.fail(`undeclared: ${extra.join(', ')} of ${run.declared.join(', ')}`)
+        for (const key of (await Promise.all(run.commands.map(keysOf))).flat())
+          touchedPlaces.add(run.declared.indexOf(key) + 1)
+        const tags = new Set(run.declared.map((key) => /\{(.*?)\}/.exec(key)?.[1]))
+        t.equal(tags.size, 1, `one slot: ${run.declared.join(', ')}`)
+      }
+      // Every key of the head was touched by one of the calls: so the branches that touch it were driven.
+      const places = Array.from({ length: fixedKeys(script) }, (_, index) => index + 1)
+      t.ok(places.length > 0)
+      t.same(
+        places.filter((place) => !touchedPlaces.has(place)),
+        [],
+        'every declared key has its use, and was seen in it',
+      )
+    },
+  )
 }

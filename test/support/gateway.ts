@@ -19,6 +19,8 @@ export interface GatewayOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** More of the upstream's configuration. */
   readonly upstream?: Readonly<Record<string, unknown>>
+  /** More of the command line, such as `['--workers', '2']`. */
+  readonly args?: readonly string[]
 }
 
 export interface TestGateway {
@@ -64,9 +66,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const dir = mkdtempSync(join(tmpdir(), 'tg-gateway-'))
   const file = join(dir, 'tollgate.yaml')
   writeFileSync(file, stringify(configOf(options)))
-  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, 'serve', '--config', file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--enable-source-maps', MAIN, 'serve', '--config', file, ...(options.args ?? [])],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
   const killAtExit = (): void => void child.kill('SIGKILL')
   process.once('exit', killAtExit)
   const log: string[] = []

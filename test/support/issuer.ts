@@ -63,6 +63,7 @@ export async function startIssuer(name: string): Promise<Issuer> {
         .setProtectedHeader({ alg: key.alg, kid: key.kid, ...header })
         .sign(key.privateKey),
     async stop() {
+      if (!server.listening) return
       server.close()
       server.closeAllConnections()
       await once(server, 'close')

@@ -19,13 +19,47 @@ export interface JsonNodeOptions {
 /** Any text that is well-formed Unicode, with what JSON has to escape, and what looks like JSON itself, more often than chance has it. */
 export const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 12 }),
-  fc.string({ unit: fc.constantFrom('"', '\\', '/', '\n', '\t', '\u0000', 'u', '{', '}', '[', ']', ':', ',', 'é', '😀', '\u2028'), maxLength: 12 }),
+  fc.string({
+    unit: fc.constantFrom(
+      '"',
+      '\\',
+      '/',
+      '\n',
+      '\t',
+      '\u0000',
+      'u',
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      'é',
+      '😀',
+      '\u2028',
+    ),
+    maxLength: 12,
+  }),
 )
 
-const SCALARS = ['null', 'true', 'false', '0', '-0', '1', '12345678901234567890', '1.50', '-1e-7', '2E+3', '0.1e1']
+const SCALARS = [
+  'null',
+  'true',
+  'false',
+  '0',
+  '-0',
+  '1',
+  '12345678901234567890',
+  '1.50',
+  '-1e-7',
+  '2E+3',
+  '0.1e1',
+]
 
 /** Objects at the top; `nested` of any kind below. */
-export function jsonObjects(options: JsonNodeOptions = {}): fc.Arbitrary<Extract<JsonNode, { kind: 'object' }>> {
+export function jsonObjects(
+  options: JsonNodeOptions = {},
+): fc.Arbitrary<Extract<JsonNode, { kind: 'object' }>> {
   const { key = anyText, string = anyText, duplicates = false } = options
   const { object } = fc.letrec<{ node: JsonNode; object: Extract<JsonNode, { kind: 'object' }> }>((tie) => {
     const entry = fc.tuple(key, tie('node'))
@@ -37,7 +71,9 @@ export function jsonObjects(options: JsonNodeOptions = {}): fc.Arbitrary<Extract
         { maxDepth: 4, depthIdentifier: 'json' },
         string.map((value): JsonNode => ({ kind: 'string', value })),
         fc.constantFrom(...SCALARS).map((text): JsonNode => ({ kind: 'scalar', text })),
-        fc.array(tie('node'), { maxLength: 4, depthIdentifier: 'json' }).map((items): JsonNode => ({ kind: 'array', items })),
+        fc
+          .array(tie('node'), { maxLength: 4, depthIdentifier: 'json' })
+          .map((items): JsonNode => ({ kind: 'array', items })),
         tie('object'),
       ),
       object: entries.map((list) => ({ kind: 'object' as const, entries: list })),
@@ -49,7 +85,16 @@ export function jsonObjects(options: JsonNodeOptions = {}): fc.Arbitrary<Extract
 export const writingSeed: fc.Arbitrary<number> = fc.nat({ max: 0x7fffffff })
 
 const SPACES = ['', '', '', ' ', '\n', '\t', '\r\n', ' \n\t ']
-const SHORT: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '/': '\\/', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+const SHORT: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '/': '\\/',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+}
 
 /** Writes a document; `seed` decides on white space, escapes and the case of hex digits. */
 export function writeJson(node: JsonNode, seed: number): string {

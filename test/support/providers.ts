@@ -206,15 +206,11 @@ export function sendJson(response: ServerResponse, body: unknown): void {
   response.end(JSON.stringify(body))
 }
 
-/** A stream of server-sent events; `named` as Anthropic sends them, with an `event:` line of each event's type. */
-export function sendEvents(
-  response: ServerResponse,
-  events: readonly { readonly type?: string }[],
-  how: 'named' | 'data',
-): void {
+/** A stream of server-sent events; those that have a `type` are named by it, as Anthropic's are. */
+export function sendEvents(response: ServerResponse, events: readonly object[]): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   for (const event of events) {
-    const name = how === 'named' ? `event: ${event.type ?? ''}\n` : ''
+    const name = 'type' in event ? `event: ${String(event.type)}\n` : ''
     response.write(`${name}data: ${JSON.stringify(event)}\n\n`)
   }
   response.end()
