@@ -18,7 +18,7 @@ redis.call('HSET', KEYS[1], 'revision', digits(now), 'created_at', digits(now), 
   'period_end', ARGV[2], unpack(ARGV, 4))
 -- Nothing of an organization that had the same id before may be taken for this one's.
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'used', '0', 'held', '0', 'start', ARGV[1], 'end', ARGV[2], 'expire_at', ARGV[3],
+redis.call('HSET', KEYS[2], 'used', '0', 'held', '0', 'start', ARGV[1], 'end', ARGV[2],
   'next_mark', '')
 redis.call('PEXPIREAT', KEYS[2], ARGV[3])
 return 'created'

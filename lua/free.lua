@@ -29,7 +29,8 @@ for i, hold in ipairs(holds) do
       local amount, _, source, day = hold.open:match('^(%d+) (%d+) (%S+) (%d+)')
       total_held = total_held + tonumber(amount)
       redis.call('HDEL', hold.user_key, 'o:' .. hold.id)
-      redis.call('HINCRBY', hold.user_key, 'held:' .. source, '-' .. amount)
+      -- '-0' is no integer to HINCRBY, and would end the script between two writes.
+      if amount ~= '0' then redis.call('HINCRBY', hold.user_key, 'held:' .. source, '-' .. amount) end
       redis.call('ZREM', KEYS[2], table.concat({ ARGV[1], day, hold.id, hold.user }, ' '))
     end
     redis.call('HSET', hold.bucket_key, hold.id, 'freed')

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- renew: keeps the leases of calls that still run (C6).
 --
 -- KEYS    1 leases

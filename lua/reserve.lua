@@ -6,7 +6,7 @@
 -- ARGV    1 period number, 2 day start (ms), 3 day end (ms), 4 day, 5 lease (ms), 6 end of the user hashes' life (ms),
 --         7 count of users, 8 count of resolved hashes, then the user ids, then nine per call: hold id, user index,
 --         resolved index, source, worst case (microcredits), strict worst case or '', prompt price, model, may enroll
--- Returns { head, one entry per call }. head: 'ok now revision crossings' | 'stale now no start end revision' | 'no_org'.
+-- Returns { head, one entry per call }. head: 'ok now revision crossings' | 'stale now' | 'no_org'.
 --         entry: 'reserved|denied|too_large|busy|unbounded used counted held limit|- amount', 'unknown_user', 'gone'
 --         (the id was released before), or { 'overdue', lease, … }: expire these leases of a dead gateway, then ask again
 -- Effects user hashes, total.held, leases; members (enrolled); outbox (first refusal, L4)
@@ -20,8 +20,9 @@ local o = redis.call('HMGET', KEYS[1], 'period_no', 'period_start', 'period_end'
 if not o[1] then return { 'no_org' } end
 local period = { no = o[1], start = o[2], finish = o[3] }
 if period.no ~= ARGV[1] or now >= tonumber(o[3]) or now < tonumber(ARGV[2]) or now >= tonumber(ARGV[3]) then
-  return { table.concat({ 'stale', digits(now), o[1], o[2], o[3], o[4] }, ' ') }
+  return { 'stale ' .. digits(now) }
 end
+local MOST = 9000000000000000
 local strict = o[5] == 'strict'
 local policy = new_policy(o[6], o[7], o[8], o[9])
 local user_count, bucket_count = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -91,7 +92,8 @@ local function overdue_of(u)
   return #late > 1 and late or nil
 end
 
-local replies, events, leases, enrolled, total_held = { '' }, {}, {}, {}, 0
+local replies, events, leases, enrolled = { '' }, {}, {}, {}
+local total_held = tonumber(redis.call('HGET', KEYS[4], 'held') or 0)
 local member_count
 local function enroll(call, u)
   if not (call.may_enroll and o[10] == '1') then return false end
@@ -114,6 +116,8 @@ for i, call in ipairs(calls) do
     reply = 'unknown_user'
   else
     local status = open and 'reserved' or decide(u, call, amount)
+    -- No sum of holds may pass 2^53, whoever sends calls of the largest size; the users' are parts of the total.
+    if status == 'reserved' and not open and total_held + amount > MOST then status = 'busy' end
     if status == 'busy' and (u.sweep_at or 0) <= now then reply = overdue_of(u) end
     if open then
       amount = tonumber(open:match('^%d+'))
@@ -151,7 +155,7 @@ for _, u in ipairs(users) do
 end
 if #leases > 0 then
   redis.call('ZADD', KEYS[5], unpack(leases))
-  redis.call('HINCRBY', KEYS[4], 'held', digits(total_held))
+  redis.call('HSET', KEYS[4], 'held', digits(total_held))
 end
 for _, event in ipairs(events) do record(KEYS[6], 'user.limit.reached', period, now, event) end
 return replies

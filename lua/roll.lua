@@ -27,7 +27,7 @@ end
 
 redis.call('HSET', KEYS[1], 'period_no', ARGV[2], 'period_start', ARGV[3], 'period_end', ARGV[4])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'billing', ARGV[6], 'billing_next', '') end
-redis.call('HSET', KEYS[2], 'used', '0', 'held', '0', 'start', ARGV[3], 'end', ARGV[4], 'expire_at', ARGV[5],
+redis.call('HSET', KEYS[2], 'used', '0', 'held', '0', 'start', ARGV[3], 'end', ARGV[4],
   'next_mark', lowest and digits(lowest) or '')
 redis.call('PEXPIREAT', KEYS[2], ARGV[5])
 if #arm > 0 then

@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
 -- settle: charges what up to 64 calls cost and takes their holds off the books, each exactly once (C3, C4, C6).
 --
--- KEYS, ARGV  as in include/accounts.lua; eleven per call: hold id, indexes of user, day, user's day and resolved hash,
---             bucket (number of five minutes since 1970), source, model, cost (microcredits), input and output tokens
+-- KEYS, ARGV  as in include/accounts.lua; twelve per call: hold id, indexes of user, day, user's day and resolved hash,
+--             bucket (number of five minutes since 1970), source, model, cost (microcredits), input and output tokens, and when the
+--             organization was created (ms) that admitted the call
 -- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per call: 'charged', 'late' (the hold was lost, and is young enough to
 --             know that it was not charged), 'corrected cost' (it had expired: what was missing), 'already', 'too_old' };
---             the head alone where the organization does not exist any more
+--             'other_org' (made anew under the same id since); the head alone where the organization does not exist any more
 -- Effects     counters, usage by model and day, top, leases, resolved, and every crossing to the outbox
 -- @include clock
 -- @include text
@@ -15,10 +16,11 @@
 -- @include accounts
 if not org_exists then return { head() } end
 local calls = {}
-for at = FIRST_CALL, #ARGV, 11 do
+for at = FIRST_CALL, #ARGV, 12 do
   local call = { id = ARGV[at], user = users[tonumber(ARGV[at + 1])], day = days[tonumber(ARGV[at + 2])],
     user_day = user_days[tonumber(ARGV[at + 3])], bucket = buckets[tonumber(ARGV[at + 4])], number = tonumber(ARGV[at + 5]),
-    source = ARGV[at + 6], model = ARGV[at + 7], cost = tonumber(ARGV[at + 8]), input = tonumber(ARGV[at + 9]), output = tonumber(ARGV[at + 10]) }
+    source = ARGV[at + 6], model = ARGV[at + 7], cost = tonumber(ARGV[at + 8]), input = tonumber(ARGV[at + 9]), output = tonumber(ARGV[at + 10]),
+    org_created_at = ARGV[at + 11] }
   want(call.user, 'o:' .. call.id)
   want(call.user, 'm:' .. call.source .. '|' .. call.model)
   want(call.day, call.source .. '|' .. call.model)
@@ -29,6 +31,7 @@ end
 read_all()
 
 local function settle(call)
+  if call.org_created_at ~= o[10] then return 'other_org' end
   local u = call.user
   local open, done = u.value['o:' .. call.id], call.bucket.value[call.id]
   if open then

@@ -7,7 +7,7 @@ local USAGE = '^(%d+) (%d+) (%d+) (%d+)$'
 local MOST = 9000000000000000 -- No counter may pass 2^53; a cost that would carry the total past this is cut there.
 local now = server_time()
 local o = redis.call('HMGET', KEYS[1], 'limit_on', 'limit_default', 'exclude_workflow', 'exclude_agent_deployment',
-  'alert_on', 'alert_mark', 'alert_version', 'allowance', 'period_no')
+  'alert_on', 'alert_mark', 'alert_version', 'allowance', 'period_no', 'created_at')
 -- An organization that was deleted gets no counters any more, which one that is made anew would inherit.
 local org_exists = o[9] and true or false
 local policy = new_policy(o[1], o[2], o[3], o[4])
@@ -66,7 +66,8 @@ end
 -- Every alert whose mark the organization's usage has reached, once (O4-O6).
 local function fire_alerts()
   while total.next_mark and total.used >= total.next_mark do
-    local due = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', digits(total.used), 'WITHSCORES')
+    -- From the next mark on: what fired in this batch already is still in the set until the end of the script.
+    local due = redis.call('ZRANGEBYSCORE', KEYS[4], digits(total.next_mark), digits(total.used), 'WITHSCORES')
     for i = 1, #due, 2 do
       local id, version, kind, threshold = due[i]:match('^(%S+) (%S+) (%S+) (%S+)$')
       events[#events + 1] = { type = 'org.alert.crossed', armed = due[i], id = id, fired = version .. ' ' .. digits(now) .. ' ' .. digits(total.used),

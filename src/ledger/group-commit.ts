@@ -4,8 +4,8 @@
  */
 export interface GroupCommit<T> {
   add(item: T): void
-  /** Items that wait or are under way. */
-  readonly size: () => number
+  /** Takes back what waits for a batch of its own. */
+  takeWaiting(): T[]
 }
 
 export interface GroupCommitOptions<T> {
@@ -19,24 +19,24 @@ export interface GroupCommitOptions<T> {
 export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
   const { maxBatch, collect, run } = options
   let waiting: T[] = []
-  let running = 0
+  let running = false
   let scheduled = false
 
   function flush(): void {
     scheduled = false
-    if (running > 0 || waiting.length === 0) return
+    if (running || waiting.length === 0) return
     const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch)
     waiting = waiting.length <= maxBatch ? [] : waiting.slice(maxBatch)
-    running = batch.length
+    running = true
     void run(batch).finally(() => {
-      running = 0
+      running = false
       if (waiting.length >= maxBatch) flush()
       else if (waiting.length > 0) schedule()
     })
   }
 
   function schedule(): void {
-    if (scheduled || running > 0) return
+    if (scheduled || running) return
     scheduled = true
     if (collect === 'turn') setImmediate(flush)
     else setTimeout(flush, collect)
@@ -47,6 +47,10 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
       waiting.push(item)
       schedule()
     },
-    size: () => waiting.length + running,
+    takeWaiting() {
+      const taken = waiting
+      waiting = []
+      return taken
+    },
   }
 }

@@ -8,13 +8,15 @@ import type { StoreClock } from './store-clock.ts'
 
 const RENEW_BATCH = 500
 const SWEEP_BATCH = 256
+const SWEEP_ORGS = 100
 
 export interface LeasesOptions {
   readonly redis: RedisClient
   readonly clock: StoreClock
   readonly leaseMs: number
   readonly logger: Logger
-  readonly expire: (org: string, leases: readonly string[]) => Promise<void>
+  /** Answers how many were over. */
+  readonly expire: (org: string, leases: readonly string[]) => Promise<number>
 }
 
 export interface Leases {
@@ -26,10 +28,25 @@ export interface Leases {
   stop(): void
 }
 
-/** Starts renewing every third of a lease and sweeping once a lease, until `stop`. */
+/** Starts renewing every third of a lease and sweeping every half, until `stop`. */
 export function createLeases(options: LeasesOptions): Leases {
   const { redis, clock, leaseMs, logger } = options
   const open = new Map<string, Hold>()
+
+  /** One organization's trouble (a shard that is down, a broken key) is no reason to let another's calls expire. */
+  async function apart(org: string, what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      logger.warn({ err: error, org }, `${what} failed, and is tried again`)
+    }
+  }
+
+  async function renewOrg(org: string, due: readonly string[]): Promise<void> {
+    for (let at = 0; at < due.length; at += RENEW_BATCH) {
+      await runScript(redis, 'renew', [keys.leases(org)], [leaseMs, ...due.slice(at, at + RENEW_BATCH)])
+    }
+  }
 
   async function renew(): Promise<void> {
     const byOrg = new Map<string, string[]>()
@@ -39,45 +56,35 @@ export function createLeases(options: LeasesOptions): Leases {
       if (leases === undefined) byOrg.set(hold.org, [lease])
       else leases.push(lease)
     }
-    for (const [org, leases] of byOrg) {
-      for (let at = 0; at < leases.length; at += RENEW_BATCH) {
-        await runScript(redis, 'renew', [keys.leases(org)], [leaseMs, ...leases.slice(at, at + RENEW_BATCH)])
-      }
-    }
+    await Promise.all(
+      Array.from(byOrg, ([org, due]) => apart(org, 'renewing leases', () => renewOrg(org, due))),
+    )
   }
 
   async function sweepOrg(org: string): Promise<void> {
     for (;;) {
       const due = await redis.zrangebyscore(keys.leases(org), '-inf', clock.now(), 'LIMIT', 0, SWEEP_BATCH)
       if (due.length === 0) return
-      await options.expire(org, due)
-      if (due.length < SWEEP_BATCH) return
+      // The script judges by the store's clock: where it lets all of them live, ours is ahead.
+      if ((await options.expire(org, due)) === 0 || due.length < SWEEP_BATCH) return
     }
   }
 
   async function sweep(): Promise<void> {
     let cursor = '0'
     do {
-      const [next, orgs] = await redis.sscan(keys.ORGS, cursor, 'COUNT', 100)
-      for (const org of orgs) await sweepOrg(org)
+      const [next, orgs] = await redis.sscan(keys.ORGS, cursor, 'COUNT', SWEEP_ORGS)
+      await Promise.all(orgs.map((org) => apart(org, 'sweeping leases', () => sweepOrg(org))))
       cursor = next
     } while (cursor !== '0')
   }
 
-  function every(ms: number, what: string, work: () => Promise<void>): NodeJS.Timeout {
-    let busy = false
-    return setInterval(() => {
-      if (busy) return
-      busy = true
-      work()
-        .catch((error: unknown) => logger.warn({ error }, `${what} failed, and is tried again`))
-        .finally(() => {
-          busy = false
-        })
-    }, ms).unref()
-  }
-
-  const timers = [every(leaseMs / 3, 'renewing leases', renew), every(leaseMs / 2, 'sweeping leases', sweep)]
+  const failed = (what: string) => (error: unknown) =>
+    logger.warn({ err: error }, `${what} failed, and is tried again`)
+  const timers = [
+    every(leaseMs / 3, renew, failed('renewing leases')),
+    every(leaseMs / 2, sweep, failed('sweeping leases')),
+  ]
 
   return {
     opened: (hold) => open.set(hold.id, hold),
@@ -88,4 +95,18 @@ export function createLeases(options: LeasesOptions): Leases {
       for (const timer of timers) clearInterval(timer)
     },
   }
+}
+
+/** Works at an interval, never twice at once. */
+function every(ms: number, work: () => Promise<void>, onError: (error: unknown) => void): NodeJS.Timeout {
+  let busy = false
+  return setInterval(() => {
+    if (busy) return
+    busy = true
+    work()
+      .catch(onError)
+      .finally(() => {
+        busy = false
+      })
+  }, ms).unref()
 }

@@ -34,6 +34,8 @@ export interface Hold {
   readonly periodNo: number
   readonly day: Day
   readonly amount: Microcredits
+  /** When the organization was created (Unix ms), since one may be made anew under the same id. */
+  readonly orgCreatedAt: UnixMs
 }
 
 /** What the store said at admission or refusal; `amounts` as they stood with this call's own hold. */
@@ -41,6 +43,8 @@ export interface Decision {
   readonly now: UnixMs
   readonly period: BillingPeriod
   readonly standing: Standing
+  /** What the organization's mode of admission requires for the call. */
+  readonly required: Microcredits
   /** The organization's settings that a refusal is worded with, of the revision that this was decided under. */
   readonly timezone: string
   readonly explanation: Explanation

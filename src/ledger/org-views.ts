@@ -15,6 +15,7 @@ export const PERIOD_LIFE_MS = 396 * 86_400_000
 export interface OrgView {
   readonly org: string
   readonly revision: number
+  readonly createdAt: UnixMs
   readonly period: BillingPeriod
   readonly billing: BillingSchedule
   /** As stored, '' for none: the roll compares it. */
@@ -29,6 +30,7 @@ export interface OrgViews {
   forget(org: string): void
 }
 
+const MAX_ROLLS = 5
 const NO_EXPLANATION: Explanation = { text: null, contact: null, hideAmounts: false }
 
 function parseView(org: string, fields: Record<string, string>, now: UnixMs): OrgView | null {
@@ -38,6 +40,7 @@ function parseView(org: string, fields: Record<string, string>, now: UnixMs): Or
   return {
     org,
     revision: Number(fields['revision']),
+    createdAt: Number(fields['created_at']) as UnixMs,
     period: {
       no: Number(fields['period_no']),
       start: Number(fields['period_start']) as UnixMs,
@@ -54,7 +57,7 @@ function parseView(org: string, fields: Record<string, string>, now: UnixMs): Or
 }
 
 /** The period that follows `view`'s at `now`, under the schedule that is to take over, if one is (P4). */
-export function nextPeriod(view: OrgView, now: UnixMs): BillingPeriod {
+function nextPeriod(view: OrgView, now: UnixMs): BillingPeriod {
   const next = view.billingNext === '' ? null : (JSON.parse(view.billingNext) as BillingSchedule)
   const bounds = next === null ? periodAt(view.billing, now) : periodAfter(next, view.period.end, now)
   // A schedule that changed once may have left a first period that began off its grid: never before the last one's end.
@@ -66,16 +69,20 @@ export function createOrgViews(redis: RedisClient): OrgViews {
   const views = new Map<string, Promise<OrgView | null>>()
 
   async function load(org: string, now: UnixMs): Promise<OrgView | null> {
-    for (let attempt = 0; attempt < 5; attempt += 1) {
+    let refused = -1
+    for (let attempt = 0; attempt < MAX_ROLLS; attempt += 1) {
       const view = parseView(org, await redis.hgetall(keys.org(org)), now)
       if (view === null || now < view.period.end) return view
+      // The store says that the period has not ended: its clock is the one that counts, and reserve will tell us.
+      if (view.period.no === refused) return view
       const next = nextPeriod(view, now)
-      await runScript(
+      const rolled = await runScript(
         redis,
         'roll',
         [keys.org(org), keys.total(org, next.no), keys.armed(org, next.no), keys.alerts(org)],
         [view.period.no, next.no, next.start, next.end, next.end + PERIOD_LIFE_MS, view.billingNext],
       )
+      if (rolled === 'already') refused = view.period.no
     }
     throw new Error(`the billing period of ${org} could not be opened`)
   }

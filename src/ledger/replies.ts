@@ -16,11 +16,6 @@ export type ReserveEntry =
   | { readonly status: 'unknown_user' | 'gone' }
   | { readonly status: 'overdue'; readonly leases: readonly string[] }
 
-export interface ResolveHead {
-  readonly now: UnixMs
-  readonly crossings: Readonly<Record<CrossingType, number>>
-}
-
 export const CROSSING_TYPES = ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'] as const
 export type CrossingType = (typeof CROSSING_TYPES)[number]
 
@@ -94,15 +89,18 @@ export function readReserveEntry(entry: unknown): ReserveEntry {
   }
 }
 
-export function readResolveHead(head: unknown): ResolveHead {
-  const [, now, orgAlerts, userAlerts, limits] = words(head)
+/** The store's time, which every script's reply begins with. */
+export function readTime(head: unknown): UnixMs {
+  return Number(words(head)[1]) as UnixMs
+}
+
+/** How many crossings of each kind a settle or an expiry put into the outbox. */
+export function readCrossings(head: unknown): Readonly<Record<CrossingType, number>> {
+  const [, , orgAlerts, userAlerts, limits] = words(head)
   return {
-    now: Number(now) as UnixMs,
-    crossings: {
-      'org.alert.crossed': Number(orgAlerts),
-      'user.alert.crossed': Number(userAlerts),
-      'user.limit.reached': Number(limits),
-    },
+    'org.alert.crossed': Number(orgAlerts),
+    'user.alert.crossed': Number(userAlerts),
+    'user.limit.reached': Number(limits),
   }
 }
 

@@ -17,11 +17,15 @@ const MAX_BATCH = 64
 /** A batch is asked again this often when the belief it was built on was stale, or its outcome is unknown. */
 const MAX_STALE = 4
 const ASK_AGAIN_AFTER_MS = 120
+/** Each round expires up to 500 holds of the user; a dead gateway may leave more than one round's. */
+const MAX_OVERDUE_ROUNDS = 20
+/** The longest that a call waits for the user's settles: under steady traffic there are always some. */
+const SETTLES_WAIT_MS = 50
 
 interface Pending {
   readonly reservation: Reservation
   readonly id: string
-  overdueExpired: boolean
+  overdueRounds: number
   settlesAwaited: boolean
   readonly resolve: (result: ReserveResult) => void
   readonly reject: (error: StoreUnavailable) => void
@@ -34,7 +38,7 @@ export interface ReservingOptions {
   readonly leaseMs: number
   readonly metrics: LedgerMetrics
   /** Resolves leases of dead gateways that stand in a caller's way. */
-  readonly expire: (org: string, leases: readonly string[]) => Promise<void>
+  readonly expire: (org: string, leases: readonly string[]) => Promise<unknown>
   /** Settles of the user that are under way from here, if any. */
   readonly underWay: (org: string, user: string) => Promise<void> | null
   /** Called for an id whose fate is unknown: it is to be freed, whether it exists or not. */
@@ -51,7 +55,18 @@ interface Decided {
 
 function holdOf(view: OrgView, pending: Pending, amount: Microcredits): Hold {
   const { org, user, source, model } = pending.reservation
-  return { id: pending.id, org, user, source, model, periodNo: view.period.no, day: view.day.day, amount }
+  const { period, day, createdAt } = view
+  return {
+    id: pending.id,
+    org,
+    user,
+    source,
+    model,
+    periodNo: period.no,
+    day: day.day,
+    amount,
+    orgCreatedAt: createdAt,
+  }
 }
 
 function scriptArguments(
@@ -110,6 +125,8 @@ export class Reserving {
   readonly #options: ReservingOptions
   readonly #ids = createHoldIds()
   readonly #queues = new Map<string, GroupCommit<Pending>>()
+  /** The last batch failed, asked twice. */
+  #isDown = false
 
   constructor(options: ReservingOptions) {
     this.#options = options
@@ -118,7 +135,7 @@ export class Reserving {
   reserve(reservation: Reservation): Promise<ReserveResult> {
     return new Promise((resolve, reject) => {
       const id = this.#ids.mint(this.#options.clock.now())
-      this.#enqueue({ reservation, id, overdueExpired: false, settlesAwaited: false, resolve, reject })
+      this.#enqueue({ reservation, id, overdueRounds: 0, settlesAwaited: false, resolve, reject })
     })
   }
 
@@ -135,26 +152,32 @@ export class Reserving {
 
   /**
    * An outcome that is not known is asked for once more with the same ids. What may still have taken effect after that,
-   * or under a period that ended meanwhile, is released.
+   * or under a period that ended meanwhile, is released. Who waits behind a store that is gone is told at once.
    */
   async #run(org: string, batch: Pending[]): Promise<void> {
-    const asked = new Map<number, OrgView>()
+    const unknown = new Map<number, OrgView>()
     try {
-      await this.#commit(org, batch, asked).catch(async () => {
+      if (this.#isDown && this.#options.redis.status !== 'ready')
+        throw new Error('the store is not connected')
+      await this.#commit(org, batch, unknown).catch(async () => {
         await pause(ASK_AGAIN_AFTER_MS)
-        await this.#commit(org, batch, asked)
+        await this.#commit(org, batch, unknown)
       })
+      this.#isDown = false
     } catch (error) {
+      this.#isDown = true
       const reason = error instanceof Error ? error.message : String(error)
-      for (const pending of batch) pending.reject(new StoreUnavailable(reason, { cause: error }))
+      const waiting = this.#queues.get(org)?.takeWaiting() ?? []
+      for (const pending of [...batch, ...waiting])
+        pending.reject(new StoreUnavailable(reason, { cause: error }))
     }
-    for (const view of asked.values()) {
+    for (const view of unknown.values()) {
       for (const pending of batch) this.#options.release(holdOf(view, pending, NOTHING))
     }
   }
 
-  async #commit(org: string, batch: readonly Pending[], asked: Map<number, OrgView>): Promise<void> {
-    const decided = await this.#decide(org, batch, asked)
+  async #commit(org: string, batch: readonly Pending[], unknown: Map<number, OrgView>): Promise<void> {
+    const decided = await this.#decide(org, batch, unknown)
     if (decided === null) {
       for (const pending of batch) pending.resolve({ status: 'unknown_org' })
       return
@@ -171,16 +194,17 @@ export class Reserving {
   async #decide(
     org: string,
     batch: readonly Pending[],
-    asked: Map<number, OrgView>,
+    unknown: Map<number, OrgView>,
   ): Promise<Decided | null> {
     const { views, clock } = this.#options
     for (let attempt = 0; attempt < MAX_STALE; attempt += 1) {
       const view = await views.current(org, clock.now())
       if (view === null) return null
-      const { head, items } = entries(await this.#ask(view, batch, asked))
+      const { head, items } = entries(await this.#ask(view, batch, unknown))
       const read = readReserveHead(head)
-      asked.delete(view.period.no)
       if (read.status === 'ok') {
+        // Decided under this period: whatever an earlier ask under it did is what this one answered.
+        unknown.delete(view.period.no)
         clock.learn(read.now)
         return { view: await this.#withWordsOf(read.revision, view, read.now), head: read, items }
       }
@@ -191,22 +215,28 @@ export class Reserving {
     throw new Error(`the period of ${org} keeps changing`)
   }
 
-  /** Sends a batch once. `asked` remembers under which period it may have taken effect. */
-  async #ask(view: OrgView, batch: readonly Pending[], asked: Map<number, OrgView>): Promise<unknown> {
+  /** Sends a batch once. `unknown` remembers under which period it may have taken effect without an answer. */
+  async #ask(view: OrgView, batch: readonly Pending[], unknown: Map<number, OrgView>): Promise<unknown> {
     const { redis, metrics, leaseMs } = this.#options
     const { keyList, args } = scriptArguments(view, batch, leaseMs)
     const started = performance.now()
-    if (redis.status === 'ready') asked.set(view.period.no, view)
-    const reply = await runScript(redis, 'reserve', keyList, args)
-    metrics.script('reserve', (performance.now() - started) / 1_000, batch.length)
-    return reply
+    const wasSent = redis.status === 'ready'
+    try {
+      return await runScript(redis, 'reserve', keyList, args)
+    } catch (error) {
+      if (wasSent) unknown.set(view.period.no, view)
+      throw error
+    } finally {
+      metrics.script('reserve', (performance.now() - started) / 1_000, batch.length)
+    }
   }
 
   /** The settings may have been saved since the view was read: refusals are worded with those that decided (L8). */
   async #withWordsOf(revision: number, view: OrgView, now: UnixMs): Promise<OrgView> {
     if (revision === view.revision) return view
     this.#options.views.forget(view.org)
-    const fresh = await this.#options.views.current(view.org, now)
+    // What was decided stands, also when its words cannot be had any more.
+    const fresh = await this.#options.views.current(view.org, now).catch(() => null)
     return fresh === null ? view : { ...fresh, period: view.period, day: view.day }
   }
 
@@ -231,6 +261,7 @@ export class Reserving {
           now,
           period,
           standing: entry.standing,
+          required: entry.amount,
           timezone: billing.timezone,
           explanation,
         }
@@ -250,11 +281,11 @@ export class Reserving {
   }
 
   #expireThenAskAgain(pending: Pending, leases: readonly string[]): void {
-    if (pending.overdueExpired) {
+    pending.overdueRounds += 1
+    if (pending.overdueRounds > MAX_OVERDUE_ROUNDS) {
       pending.reject(new StoreUnavailable('a lease that is over could not be expired'))
       return
     }
-    pending.overdueExpired = true
     this.#options.expire(pending.reservation.org, leases).then(
       () => this.#enqueue(pending),
       (error: unknown) => pending.reject(new StoreUnavailable(String(error), { cause: error })),
@@ -271,7 +302,7 @@ export class Reserving {
     const settles = this.#options.underWay(org, user)
     if (settles === null) return false
     pending.settlesAwaited = true
-    void settles.then(() => this.#enqueue(pending))
+    void Promise.race([settles, pause(SETTLES_WAIT_MS)]).then(() => this.#enqueue(pending))
     return true
   }
 }

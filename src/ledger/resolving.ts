@@ -1,25 +1,24 @@
 /**
  * Settle, free and expire: the three ways in which a hold is resolved. Nothing here rejects towards the path of a call:
- * what the store did not confirm is tried again with the same id until it does, or until the id's horizon is over.
+ * what the store did not confirm is tried again with the same id until it does. That is safe for ever, since the script
+ * never charges an id that it cannot know any more, and bounded by the calls that can be in flight.
  */
 import type { Logger } from 'pino'
 import { AccountKeys } from './account-keys.ts'
 import { KeyGroup } from './batch.ts'
 import type { RedisClient } from './connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
-import { BUCKET_MS, bucketOf } from './hold-ids.ts'
+import { bucketOf } from './hold-ids.ts'
 import * as keys from './keys.ts'
 import type { Charge, Hold } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
-import { CROSSING_TYPES, entries, readLease, readResolveHead, type Lease } from './replies.ts'
+import { CROSSING_TYPES, entries, readCrossings, readLease, readTime, type Lease } from './replies.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 
 const MAX_BATCH = 64
 const SETTLES_COLLECT_MS = 3
-/** The script keeps ids a little longer than this; past it, nobody can say any more whether an id was charged. */
-const GIVE_UP_AFTER_MS = 30 * 60_000
 const SLOWEST_RETRY_MS = 5_000
 
 type Verb = 'settle' | 'free'
@@ -83,13 +82,15 @@ export class Resolving {
     this.#submit('free', { hold, charge: null, attempts: 0 })
   }
 
-  /** Expires leases that are over; rejects when the store does. */
-  async expire(org: string, leases: readonly string[]): Promise<void> {
+  /** Expires those of the leases that are over, and answers how many were; rejects when the store does. */
+  async expire(org: string, leases: readonly string[]): Promise<number> {
+    let expired = 0
     for (const [periodNo, group] of byPeriod(leases.map(readLease), (lease) => lease.periodNo)) {
       for (let at = 0; at < group.length; at += MAX_BATCH) {
-        await this.#expireBatch(org, periodNo, group.slice(at, at + MAX_BATCH))
+        expired += await this.#expireBatch(org, periodNo, group.slice(at, at + MAX_BATCH))
       }
     }
+    return expired
   }
 
   /** Resolves when what was on its way for this user has been tried; null when nothing is. */
@@ -125,7 +126,7 @@ export class Resolving {
                 'resolving is tried again',
               )
             }
-            for (const item of group) this.#tryAgain(queue, item, error)
+            for (const item of group) this.#tryAgain(queue, item)
           }
         }
       },
@@ -148,6 +149,7 @@ export class Resolving {
         charge.cost,
         charge.inputTokens,
         charge.outputTokens,
+        hold.orgCreatedAt,
       )
     }
     const expireAt = await this.#endOfLife(org)
@@ -179,7 +181,7 @@ export class Resolving {
     })
   }
 
-  async #expireBatch(org: string, periodNo: number, leases: readonly Lease[]): Promise<void> {
+  async #expireBatch(org: string, periodNo: number, leases: readonly Lease[]): Promise<number> {
     const account = new AccountKeys(org, periodNo, this.#options.userDayLifeMs)
     const holds = leases.flatMap((lease) => [
       lease.holdId,
@@ -192,18 +194,24 @@ export class Resolving {
       ...holds,
     ])
     this.#noticeCrossings(org, reply.head)
+    let expired = 0
     for (const item of reply.items) {
       const [status, cost, freed] = String(item).split(' ')
+      // A lease whose hold is gone counts too: it was taken away.
+      if (status === 'already') expired += 1
       if (status !== 'expired') continue
+      expired += 1
       this.#options.metrics.credits('expired', Number(cost))
       this.#options.metrics.credits('freed', Number(freed))
     }
+    return expired
   }
 
   async #timed(name: Verb | 'expire', size: number, keyList: string[], args: (string | number)[]) {
     const started = performance.now()
     const reply = entries(await runScript(this.#options.redis, name, keyList, args))
     this.#options.metrics.script(name, (performance.now() - started) / 1_000, size)
+    this.#options.clock.learn(readTime(reply.head))
     return reply
   }
 
@@ -215,7 +223,7 @@ export class Resolving {
   }
 
   #noticeCrossings(org: string, head: unknown): void {
-    const { crossings } = readResolveHead(head)
+    const crossings = readCrossings(head)
     let any = false
     for (const type of CROSSING_TYPES) {
       if (crossings[type] === 0) continue
@@ -256,19 +264,10 @@ export class Resolving {
     for (const goOn of known.waiting) goOn()
   }
 
-  #tryAgain(queue: GroupCommit<Item>, item: Item, error: unknown): void {
+  #tryAgain(queue: GroupCommit<Item>, item: Item): void {
     if (item.attempts === 0) this.#tried(item)
     item.attempts += 1
-    const { clock, logger } = this.#options
-    if (clock.now() - bucketOf(item.hold.id) * BUCKET_MS > GIVE_UP_AFTER_MS && item.attempts > 10) {
-      logger.error(
-        { err: error, hold: item.hold, charge: item.charge },
-        'a hold could not be resolved in time',
-      )
-      this.#done(item)
-      return
-    }
-    const wait = Math.min(100 * 2 ** (item.attempts - 1), SLOWEST_RETRY_MS)
+    const wait = Math.min(100 * 2 ** Math.min(item.attempts - 1, 10), SLOWEST_RETRY_MS)
     setTimeout(() => queue.add(item), wait).unref()
   }
 }

@@ -72,8 +72,6 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
     // Without an Agent of our own, the upstream's certificate would not be verified.
     undici: options.dispatcher,
     disableRequestLogging: true,
-    // A tunnel would be unmetered.
-    websocket: false,
     httpMethods: ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'],
     // By default one GET that gets 503 reaches the upstream eleven times.
     retryMethods: [],

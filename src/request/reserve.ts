@@ -33,11 +33,11 @@ export async function reserve(
     case 'reserved':
       return result
     case 'denied':
-      return creditRefusal({ code: 'user_credit_limit_reached' }, call, result.decision)
+      return creditRefusal({ code: 'user_credit_limit_reached' }, result.decision)
     case 'too_large':
-      return creditRefusal(tooLarge(call, result.decision), call, result.decision)
+      return creditRefusal(tooLarge(call, result.decision), result.decision)
     case 'busy':
-      return creditRefusal({ code: 'credits_in_flight' }, call, result.decision)
+      return creditRefusal({ code: 'credits_in_flight' }, result.decision)
     case 'unbounded':
       return unbounded(call)
     case 'unknown_user':
@@ -47,13 +47,8 @@ export async function reserve(
   }
 }
 
-function creditRefusal(refusal: CreditRefusal, call: PricedCall, decision: Decision): Refusal {
-  const { standing, period, timezone, explanation } = decision
-  // The larger of the two is what a strict organization asks for, which is the only one where `required` refuses.
-  const required =
-    refusal.code === 'request_exceeds_credit_limit'
-      ? (call.strictWorstCase ?? call.worstCase)
-      : call.worstCase
+function creditRefusal(refusal: CreditRefusal, decision: Decision): Refusal {
+  const { standing, required, period, timezone, explanation } = decision
   const message = explain(refusal, { standing, required, resetsAt: period.end, timezone, explanation })
   return refuse(refusal.code, message, {
     resetsAt: period.end,

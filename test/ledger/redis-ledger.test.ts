@@ -404,3 +404,65 @@ void t.test('renew keeps a lease, and never brings back one that was resolved', 
   t.ok(Number(await redis.zscore(keys.leases('renew'), lease)) > Date.now())
   t.equal(await redis.zcard(keys.leases('renew')), 1)
 })
+
+void t.test('invariant 1: freeing a hold of nothing beside others leaves every sum right', async (t) => {
+  await createOrg(redis, 'zero')
+  const five = holdOf(await ledger.reserve(reservation('zero', 5)))
+  const none = holdOf(await ledger.reserve(reservation('zero', 0)))
+  ledger.free(five)
+  ledger.free(none)
+  await settled()
+  t.match(await books(redis, 'zero', ['ada']), { used: 0, held: 0, usersHeld: 0, openHolds: 0, leases: 0 })
+})
+
+void t.test('O5: two charges of one batch that pass one mark each fire each alert once', async (t) => {
+  await createOrg(redis, 'once', { limit: null })
+  await redis.zadd(keys.armed('once', 1), 1e6, 'a1 1 absolute 1', 2e6, 'a2 1 absolute 2')
+  await redis.hset(keys.total('once', 1), 'next_mark', '1000000')
+  const holds = await Promise.all([
+    ledger.reserve(reservation('once', 1)),
+    ledger.reserve(reservation('once', 1)),
+  ])
+  for (const hold of holds) ledger.settle(holdOf(hold), charge(1))
+  await settled()
+  const fired = (await redis.xrange(keys.outbox('once'), '-', '+')).map(([, fields]) => fields[11])
+  t.same(fired, ['a1', 'a2'])
+})
+
+void t.test('C6: one organization’s broken key keeps nobody else’s leases from being swept', async (t) => {
+  await createOrg(redis, 'poisoned')
+  await redis.set(keys.leases('poisoned'), 'no zset')
+  await createOrg(redis, 'healthy')
+  const hold = holdOf(await ledger.reserve(reservation('healthy', 10)))
+  await redis.zadd(keys.leases('healthy'), 1, keys.lease(1, hold.day, hold.id, 'ada'))
+  await ledger.sweep()
+  t.match(await books(redis, 'healthy', ['ada']), { used: 1e6, held: 0, leases: 0 })
+  await redis.del(keys.leases('poisoned'))
+})
+
+void t.test(
+  'a settle for an organization that was made anew under the same id charges the new one nothing',
+  async (t) => {
+    await createOrg(redis, 'anew')
+    const hold = holdOf(await ledger.reserve(reservation('anew', 5)))
+    await redis.del(keys.org('anew'), keys.total('anew', 1), keys.user('anew', 1, 'ada'), keys.leases('anew'))
+    await createOrg(redis, 'anew')
+    ledger.settle(hold, charge(3))
+    await settled()
+    t.match(await books(redis, 'anew', ['ada']), { used: 0, usersUsed: 0 })
+  },
+)
+
+void t.test('C1: the holds of an unlimited user never sum up past 2^53: more are busy', async (t) => {
+  await createOrg(redis, 'most', { limit: null })
+  const largest = 999_999_999
+  const results = await Promise.all(
+    Array.from({ length: 11 }, () => ledger.reserve(reservation('most', largest))),
+  )
+  const admitted = results.filter(({ status }) => status === 'reserved')
+  t.equal(admitted.length, 9)
+  t.equal(results.filter(({ status }) => status === 'busy').length, 2)
+  for (const result of admitted) ledger.free(holdOf(result))
+  await settled()
+  t.match(await books(redis, 'most', ['ada']), { held: 0, usersHeld: 0, openHolds: 0 })
+})
