@@ -17,6 +17,7 @@ import { createRedisLedger, type RedisLedger } from './ledger/redis-ledger.ts'
 import { openStore, type Store } from './ledger/store.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createPriceBook } from './prices/price-book.ts'
+import { onConnectionClosed } from './request/connection.ts'
 import { createDataPlane } from './request/data-plane.ts'
 import { createDrains } from './request/drain.ts'
 import { createLookUp, type LookUp } from './request/identify.ts'
@@ -221,9 +222,15 @@ async function listen(
 /** How many requests are not yet answered to their last byte; a call is settled before a slow client has read its answer. */
 function countOpenAnswers(server: FastifyInstance['server']): () => number {
   let open = 0
-  server.on('request', (_request, response) => {
+  server.on('request', ({ socket }, response) => {
     open += 1
-    response.once('close', () => (open -= 1))
+    const closed = (): void => {
+      stopWatching()
+      response.off('close', closed)
+      open -= 1
+    }
+    const stopWatching = onConnectionClosed(socket, closed)
+    response.once('close', closed)
   })
   return () => open
 }

@@ -30,6 +30,7 @@ export const ERRORS = {
   identity_unavailable: { status: 503, retryAfter: 1 },
   overloaded: { status: 503, retryAfter: 1 },
   shutting_down: { status: 503, retryAfter: 1 },
+  internal_error: { status: 500 },
   upstream_unreachable: { status: 502 },
   upstream_timeout: { status: 504 },
 } as const satisfies Record<string, ErrorKind>

@@ -51,7 +51,7 @@ const TimeoutOverrides = mapping(
 const Route = mapping({
   method: oneOf(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { default: 'POST' }),
   path: text('Exact path at the provider.', {
-    pattern: '^/[^\\s?#%]*$',
+    pattern: '^/[^\\s?#%*]*$',
     expects: 'a path such as /v1/search',
   }),
   creditsPerCall: Type.Number({

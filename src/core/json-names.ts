@@ -1,7 +1,6 @@
 /** Keys and paths to look for in JSON text, laid out so that a scanner finds them by their bytes, step by step. */
 import { PickedField } from './picked-field.ts'
 
-
 /** A key that matters. */
 export interface KeyName {
   readonly text: string

@@ -1,8 +1,8 @@
 /** What a request of Anthropic's Messages API tells about its price. */
 import { refuse, type Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
-import { addInline, addRemote, noMedia, type Media } from './media.ts'
-import { isObject, readRequestBody, type JsonObject } from './request-body.ts'
+import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media } from './media.ts'
+import { hasKeyTwice, isObject, readRequestBody, type JsonObject, type RequestBody } from './request-body.ts'
 import { malformed, optionalCount, shapeOf, unpriced } from './shapes.ts'
 
 const PRICED_KEYS: ReadonlySet<string> = new Set([
@@ -38,11 +38,13 @@ interface Tools {
   unbounded: boolean
 }
 
-function readTools(json: JsonObject): Tools | Refusal {
+function readTools(bytes: Buffer, { json, places }: RequestBody): Tools | Refusal {
   const found: Tools = { searches: 0, unbounded: (json['mcp_servers'] ?? null) !== null }
   const { tools } = json
   if (tools === undefined || tools === null) return found
-  if (!Array.isArray(tools)) return malformed('tools', 'a list')
+  const place = places.get('tools')
+  if (!Array.isArray(tools) || place === undefined) return malformed('tools', 'a list')
+  if (hasKeyTwice(bytes, place.from, 'type')) return malformed('tools', 'a list of tools with one type each')
   for (const tool of tools) {
     if (!isObject(tool)) return malformed('tools', 'a list of tools')
     const type = tool['type'] ?? 'custom'
@@ -62,9 +64,13 @@ function readTools(json: JsonObject): Tools | Refusal {
 }
 
 /** Adds up media, and finds the longest lifetime of anything that is to be cached. */
-function look(value: unknown, media: Media, caching: { writes: CallShape['cacheWrites'] }): void {
+function look(value: unknown, media: Media, caching: { writes: CallShape['cacheWrites'] }, depth = 0): void {
+  if (depth > MAX_MEDIA_DEPTH) {
+    media.bound = null
+    return
+  }
   if (Array.isArray(value)) {
-    for (const item of value) look(item, media, caching)
+    for (const item of value) look(item, media, caching, depth + 1)
     return
   }
   if (!isObject(value)) return
@@ -75,7 +81,7 @@ function look(value: unknown, media: Media, caching: { writes: CallShape['cacheW
   }
   const source = value['source']
   if (isObject(source)) addSource(String(value['type']), source, media)
-  look(value['content'], media, caching)
+  look(value['content'], media, caching, depth + 1)
 }
 
 function addSource(kind: string, source: JsonObject, media: Media): void {
@@ -121,7 +127,7 @@ export function messageShape(bytes: Buffer): CallShape | Refusal {
   if (typeof maxOutput === 'object') return maxOutput
   const option = unpricedOption(json)
   if (option !== null) return option
-  const tools = readTools(json)
+  const tools = readTools(bytes, body)
   if ('refused' in tools) return tools
   const media = noMedia()
   const caching: { writes: CallShape['cacheWrites'] } = { writes: 'none' }

@@ -134,7 +134,7 @@ export const anthropic: Family = {
     },
   ],
   free: [
-    { method: 'GET', path: /^\/v1\/models(?:\/[A-Za-z0-9._:@-]{1,200})?$/ },
+    { method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200})?$/ },
     { method: 'POST', path: /^\/v1\/messages\/count_tokens$/ },
   ],
   credential: (apiKey) => ['x-api-key', apiKey],

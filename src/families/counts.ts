@@ -39,7 +39,8 @@ function merge(earlier: JsonObject | null, later: unknown, choose: Choose, depth
     const before = merged.get(name)
     const figure = count(value)
     if (figure !== null) merged.set(name, choose(before, figure))
-    else if (isObject(value)) merged.set(name, merge(isObject(before) ? before : null, value, choose, depth + 1))
+    else if (isObject(value))
+      merged.set(name, merge(isObject(before) ? before : null, value, choose, depth + 1))
     else if (Array.isArray(value) || (before ?? null) === null) merged.set(name, value)
   }
   return Object.fromEntries(merged)

@@ -14,10 +14,16 @@ export interface MeteredRoute {
   readonly url: string
   /** Whether its bodies are JSON that is read, or anything, which is passed on unread. */
   readonly takes: 'json' | 'anything'
-  /** Reads a request; a refusal where it is malformed or cannot be priced. `path` is that at the provider. */
-  readonly inspect: (request: { readonly body: Buffer; readonly path: string }) => CallShape | Refusal
+  /** Reads a request; a refusal where it is malformed or cannot be priced. `path` is that at the provider; `query` is '' or begins with a question mark. */
+  readonly inspect: (request: RequestSeen) => CallShape | Refusal
   /** Keys under which an answer has generated text: of a stream's events, of a whole answer. */
   readonly textKeys: { readonly stream: readonly string[]; readonly whole: readonly string[] }
+}
+
+export interface RequestSeen {
+  readonly body: Buffer
+  readonly path: string
+  readonly query: string
 }
 
 /** A route that is passed through and costs nothing: of the paths that match, as they stand on the wire. */

@@ -1,7 +1,7 @@
 /** What a request of the Gemini API tells about its price. Google takes every name in camelCase and in snake_case. */
 import type { Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
-import { addInline, addRemote, noMedia, type Media, type MediaTokens } from './media.ts'
+import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media, type MediaTokens } from './media.ts'
 import { isObject, placesOfKeys, readRequestBody, type JsonObject } from './request-body.ts'
 import { malformed, optionalCount, shapeOf, unpriced } from './shapes.ts'
 
@@ -58,16 +58,20 @@ function addBlob(blob: JsonObject, media: Media): void {
   } else addInline(media, data.length, { estimate: perToken(FILE_CHARACTERS_PER_TOKEN), bound: null })
 }
 
-function look(value: unknown, media: Media): void {
+function look(value: unknown, media: Media, depth = 0): void {
+  if (depth > MAX_MEDIA_DEPTH) {
+    media.bound = null
+    return
+  }
   if (Array.isArray(value)) {
-    for (const item of value) look(item, media)
+    for (const item of value) look(item, media, depth + 1)
     return
   }
   if (!isObject(value)) return
   const inline = field(value, 'inlineData')
   if (isObject(inline)) addBlob(inline, media)
   if (isObject(field(value, 'fileData'))) addRemote(media, IMAGE_TOKENS.estimate)
-  look(value['parts'], media)
+  look(value['parts'], media, depth + 1)
 }
 
 function toolsRefusal(tools: unknown, media: Media): Refusal | null {

@@ -6,6 +6,7 @@ import { ERRORS, type Refusal } from '../errors.ts'
 import { count, mergeCounts, optionalCount } from './counts.ts'
 import type { Family, MeteredRoute, RefusalBody } from './family.ts'
 import { generateShape } from './gemini-requests.ts'
+import { unpriced } from './shapes.ts'
 import { isObject } from './request-body.ts'
 
 /** google.rpc.Code by HTTP status (google/rpc/code.proto). */
@@ -94,6 +95,15 @@ function readUsage(report: unknown): Usage | null {
   }
 }
 
+/** Google's system parameters choose fields and formats: only these leave the usage report where it is. */
+const HARMLESS_PARAMETERS = /^(?:\$?alt=(?:sse|json)|\$?prettyPrint=(?:true|false))$/
+
+function unknownParameter(query: string): string | null {
+  const pairs = query.slice(1).split('&')
+  const unknown = pairs.find((pair) => pair !== '' && !HARMLESS_PARAMETERS.test(pair))
+  return unknown === undefined ? null : (unknown.split('=', 1)[0] ?? '').slice(0, 64)
+}
+
 const VERSIONS = ['v1', 'v1beta', 'v1alpha']
 const TEXT_KEYS = { stream: ['text'], whole: ['text'] }
 
@@ -103,7 +113,9 @@ function route(version: string, method: 'generateContent' | 'streamGenerateConte
     method: 'POST',
     url: `/${version}/models/:model(^[A-Za-z0-9._-]{1,200})::${method}`,
     takes: 'json',
-    inspect: ({ body, path }) => {
+    inspect: ({ body, path, query }) => {
+      const parameter = unknownParameter(query)
+      if (parameter !== null) return unpriced(parameter, 'it may take the usage report out of the answer')
       const model = path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf(':'))
       return generateShape(body, model, method === 'streamGenerateContent')
     },
@@ -123,7 +135,8 @@ export const gemini: Family = {
     { method: 'POST', path: /^\/v1(?:beta|alpha)?\/models\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}:countTokens$/ },
   ],
   credential: (apiKey) => ['x-goog-api-key', apiKey],
-  removedHeaders: ['x-goog-user-project'],
+  // The field mask could take the usage report out of the answer.
+  removedHeaders: ['x-goog-user-project', 'x-goog-fieldmask'],
   rewrittenHeaders: {},
   refusalBody,
   // A stream without `alt=sse` is one JSON array, whose elements are what the events would be.

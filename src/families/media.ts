@@ -15,6 +15,9 @@ export interface MediaTokens {
   readonly bound: number | null
 }
 
+/** No API nests its media deeper; what does is not looked at, and has no bound. */
+export const MAX_MEDIA_DEPTH = 16
+
 export const noMedia = (): Media => ({ bytes: 0, tokens: 0, bound: 0, audioTokens: 0 })
 
 /** Media whose bytes stand in the body. */

@@ -1,9 +1,10 @@
 /** What OpenAI's requests tell about their price: one function a route. */
 import type { Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
-import { addInline, addRemote, noMedia, type Media } from './media.ts'
+import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media } from './media.ts'
 import {
   foldCase,
+  hasKeyTwice,
   isObject,
   placesOfKeys,
   readRequestBody,
@@ -57,12 +58,9 @@ const AUDIO_CHARACTERS_PER_TOKEN = 100
 /** A page of a PDF is read as text and image; nothing bounds it from outside. */
 const FILE_CHARACTERS_PER_TOKEN = 20
 
-/** Deeper than any API nests the parts of a message. */
-const MAX_DEPTH = 16
-
 /** Adds up the media of the content parts below `value`: chat messages, or the items of a response's input. */
 function mediaOf(value: unknown, media: Media, depth = 0): Media {
-  if (depth > MAX_DEPTH) {
+  if (depth > MAX_MEDIA_DEPTH) {
     media.bound = null
     return media
   }
@@ -127,10 +125,12 @@ function common(bytes: Buffer): { body: RequestBody; model: string; stream: bool
   return { body, model, stream: stream === true }
 }
 
-function toolsRefusal(json: JsonObject): Refusal | null {
+function toolsRefusal(bytes: Buffer, { json, places }: RequestBody): Refusal | null {
   const { tools } = json
   if (tools === undefined || tools === null) return null
-  if (!Array.isArray(tools)) return malformed('tools', 'a list')
+  const place = places.get('tools')
+  if (!Array.isArray(tools) || place === undefined) return malformed('tools', 'a list')
+  if (hasKeyTwice(bytes, place.from, 'type')) return malformed('tools', 'a list of tools with one type each')
   for (const tool of tools) {
     const type: unknown = isObject(tool) ? tool['type'] : undefined
     if (typeof type !== 'string' || !CALLERS_TOOLS.has(type)) {
@@ -156,7 +156,7 @@ export function chatShape(bytes: Buffer, dialect: Dialect = OPENAI): CallShape |
   if (json['web_search_options'] !== undefined && json['web_search_options'] !== null) {
     return unpriced('web_search_options', 'web searches have no price here')
   }
-  const tools = toolsRefusal(json)
+  const tools = toolsRefusal(bytes, read.body)
   if (tools !== null) return tools
   const maxOutput = largestCount(json, ['max_completion_tokens', 'max_tokens'], 0)
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
@@ -212,16 +212,15 @@ export function responseShape(bytes: Buffer): CallShape | Refusal {
   const read = common(bytes)
   if ('refused' in read) return read
   const { json } = read.body
+  if (isObject(json['prompt'])) return unpriced('prompt', 'a stored prompt may bring tools of its own')
   if (json['background'] === true) return unpriced('background', 'its answer does not come through this call')
-  const tools = toolsRefusal(json)
+  const tools = toolsRefusal(bytes, read.body)
   if (tools !== null) return tools
   const maxOutput = optionalCount(json, 'max_output_tokens', 0)
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const media = mediaOf(json['input'], noMedia())
   // What the provider has stored becomes part of the prompt, in a size that nobody knows here.
-  const stored = ['previous_response_id', 'conversation', 'prompt'].some(
-    (field) => (json[field] ?? null) !== null,
-  )
+  const stored = ['previous_response_id', 'conversation'].some((field) => (json[field] ?? null) !== null)
   if (stored) media.bound = null
   return shapeOf(bytes, read, media, { maxOutput, maxOutputField: 'max_output_tokens', generates: true })
 }

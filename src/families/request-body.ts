@@ -36,6 +36,12 @@ export function readRequestBody(
   }
   if (!isObject(json)) return refuse('invalid_request', 'The request body must be a JSON object.')
   const places = placesOfKeys(bytes, bytes.indexOf(0x7b))
+  if (places.length > MAX_KEYS) {
+    return refuse(
+      'invalid_request',
+      `The request body has more than ${MAX_KEYS} keys in its outermost object.`,
+    )
+  }
   const seen = new Set<string>()
   for (const { key } of places) {
     const folded = fold === undefined ? foldCase(key) : fold(key)
@@ -65,13 +71,16 @@ export function isObject(value: unknown): value is JsonObject {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** The keys of the object that opens at `open`, in order, duplicates included. The text must be valid JSON. */
+/** No API has as many; a body made of keys would keep every other call waiting. */
+const MAX_KEYS = 1_000
+
+/** The keys of the object that opens at `open`, in order, duplicates included; at most one more than MAX_KEYS. */
 export function placesOfKeys(bytes: Buffer, open: number): (Place & { readonly key: string })[] {
   const found: (Place & { readonly key: string })[] = []
   let at = open + 1
   for (;;) {
     at = skipSpace(bytes, at)
-    if (bytes[at] !== QUOTE) return found
+    if (bytes[at] !== QUOTE || found.length > MAX_KEYS) return found
     const keyEnd = endOfString(bytes, at)
     const key = JSON.parse(bytes.toString('utf8', at, keyEnd)) as string
     const from = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1)
@@ -81,6 +90,22 @@ export function placesOfKeys(bytes: Buffer, open: number): (Place & { readonly k
     if (bytes[at] !== 0x2c) return found
     at += 1
   }
+}
+
+/**
+ * Whether an object in the list that opens at `open` has this key twice, in whatever case: then nobody can tell
+ * which of the two the provider takes.
+ */
+export function hasKeyTwice(bytes: Buffer, open: number, name: string): boolean {
+  for (let at = skipSpace(bytes, open + 1); at < bytes.length && bytes[at] !== 0x5d;) {
+    if (bytes[at] === 0x7b) {
+      const same = placesOfKeys(bytes, at).filter(({ key }) => foldCase(key) === name)
+      if (same.length > 1 || same.some(({ key }) => key !== name)) return true
+    }
+    at = skipSpace(bytes, endOfValue(bytes, at))
+    if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1)
+  }
+  return false
 }
 
 function skipSpace(bytes: Buffer, from: number): number {

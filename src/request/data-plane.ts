@@ -67,17 +67,25 @@ function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return refuse('body_too_large', `The request body is larger than ${bodyBytes} bytes.`)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return refuse('invalid_request', 'The content-type must be application/json.', {
-        param: 'content-type',
-      })
+      return refuse('invalid_request', 'The content-type is not a media type.', { param: 'content-type' })
     default:
-      return refuse('invalid_request', `The request cannot be read: ${error.message}`)
+      return (error.statusCode ?? 500) < 500
+        ? refuse('invalid_request', `The request cannot be read: ${error.message}`)
+        : refuse(
+            'internal_error',
+            'The gateway failed on this request. Its log has the reason, by the request id.',
+          )
   }
 }
 
+/** No escapes, no dot segments, nothing that one reader takes for the end of a path and another does not. */
+const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]*)+$/
+
 /** What can be told from the headers: a path or a body that two readers could understand differently. */
 function unreadable(request: FastifyRequest, { route, path }: Call): Refusal | null {
-  if (path.includes('%')) return routeNotAllowed(request.method, path)
+  if (!PLAIN_PATH.test(path) || !(request.raw.url ?? '').startsWith('/')) {
+    return routeNotAllowed(request.method, path)
+  }
   if (route.takes === 'anything') return null
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
@@ -223,6 +231,8 @@ function registerMetered(
           requestId: request.id,
           startedMs: performance.now(),
           caller: null,
+          isCounted: false,
+          stopWatching: () => undefined,
         }
         request.call = call
         const refusal = unreadable(request, call)

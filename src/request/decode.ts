@@ -120,7 +120,7 @@ function inflate(to: Unpacked): Unpacker {
 function streaming(stream: Transform, to: Unpacked): Unpacker {
   let isOver = false
   const closed = new Promise<void>((resolve) => stream.once('close', resolve))
-  stream.on('data', to.data)
+  stream.on('data', (chunk: Buffer) => to.data(chunk))
   stream.on('error', () => to.fail())
   // What stands behind the end of the packed data is nobody's.
   stream.once('end', () => (isOver = true))

@@ -3,11 +3,13 @@
  * meter reads along. Ends in exactly one Outcome, whatever breaks on either side.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { EventFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
 import type { CallShape, MeteredRoute } from '../families/family.ts'
 import type { Meter, Outcome, UpstreamTarget } from './call.ts'
+import { onConnectionClosed } from './connection.ts'
 import type { Drains } from './drain.ts'
 import { clientHeaders } from './headers.ts'
 
@@ -21,6 +23,8 @@ export interface ForwardOptions {
   /** Headers of our own on the answer, as a flat list. */
   readonly ownHeaders: readonly string[]
   readonly response: ServerResponse
+  /** The client's connection. */
+  readonly socket: Socket
   readonly drains: Drains
   readonly createMeter: (contentType: string, contentEncoding: string) => Meter
   /** The upstream's first byte has come. */
@@ -48,6 +52,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #clientGone = false
   #drainTimer: NodeJS.Timeout | null = null
   #drainedBytes = 0
+  #stopWatching: () => void = () => undefined
   #done = false
 
   constructor(options: ForwardOptions, resolve: (outcome: Outcome) => void) {
@@ -58,7 +63,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   start(): void {
     const { target, method, path, headers, shape } = this.#options
-    this.#response.on('close', this.#onClientClose)
+    this.#stopWatching = onConnectionClosed(this.#options.socket, this.#onClientClose)
     this.#response.on('drain', this.#onClientDrain)
     target.dispatcher.dispatch(
       {
@@ -144,7 +149,6 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   readonly #onClientClose = (): void => {
-    if (this.#done || this.#response.writableFinished) return
     this.#clientGone = true
     if (!this.#sent) return
     const { drains } = this.#options
@@ -159,15 +163,22 @@ class Exchange implements Dispatcher.DispatchHandler {
   #finish(complete: boolean, failure: Outcome['failure']): void {
     if (this.#done) return
     this.#done = true
-    this.#response.off('close', this.#onClientClose)
+    this.#stopWatching()
     this.#response.off('drain', this.#onClientDrain)
     if (this.#drainTimer !== null) {
       clearTimeout(this.#drainTimer)
       this.#options.drains.leave()
     }
-    const outcome = { sent: this.#sent, status: this.#status, complete, clientGone: this.#clientGone, failure }
-    if (this.#meter === null) this.#resolve({ ...outcome, reading: null })
-    else void this.#meter.end().then((reading) => this.#resolve({ ...outcome, reading }))
+    const outcome = {
+      sent: this.#sent,
+      status: this.#status,
+      complete,
+      clientGone: this.#clientGone,
+      failure,
+    }
+    // A reading that fails is one that told nothing: the call ends all the same, and its hold is settled.
+    const reading = this.#meter === null ? Promise.resolve(null) : this.#meter.end().catch(() => null)
+    void reading.then((read) => this.#resolve({ ...outcome, reading: read }))
   }
 }
 

@@ -12,6 +12,7 @@ import type { PriceBook } from '../prices/price-book.ts'
 import type { Caller, Outcome, PricedCall, UpstreamTarget } from './call.ts'
 import { forwardableQuery } from './credentials.ts'
 import type { Drains } from './drain.ts'
+import { onConnectionClosed } from './connection.ts'
 import { forward } from './forward.ts'
 import { standingHeaders, upstreamHeaders } from './headers.ts'
 import { identify, type LookUp } from './identify.ts'
@@ -47,6 +48,20 @@ export interface Call {
   /** When the call arrived (`performance.now()`). */
   readonly startedMs: number
   caller: Caller | null
+  /** Whether it counts as in flight. */
+  isCounted: boolean
+  /** Ends the watch over the client's connection while the body comes. */
+  stopWatching: () => void
+}
+
+/** An exchange of which nothing is known. */
+const LOST: Outcome = {
+  sent: true,
+  status: null,
+  complete: false,
+  reading: null,
+  clientGone: false,
+  failure: 'broken',
 }
 
 /** The connection is closed after the answer once the process is stopping, so that clients move on. */
@@ -91,6 +106,7 @@ export class Pipeline {
       this.refuse(call, refuse('overloaded', 'Too many calls are in flight here. Try again in a moment.'))
       return false
     }
+    this.#enter(call)
     const { request } = call
     const caller = await this.#withStore(() => identify(lookUp, request.headers, request.url ?? ''))
     if (isRefusal(caller)) {
@@ -105,19 +121,39 @@ export class Pipeline {
   async handle(call: Call, body: Buffer): Promise<void> {
     const { caller } = call
     if (caller === null) throw new Error('a call is identified before it is handled')
-    this.#inFlight += 1
+    call.stopWatching()
     try {
       const refusal = await this.#run(call, caller, body)
       if (refusal !== null) this.refuse(call, refusal)
     } catch (error) {
-      this.#options.logger.error(
-        { err: error, requestId: call.requestId },
-        'a call failed inside the gateway',
-      )
-      call.response.destroy()
+      this.#fault(call, error)
+      if (call.response.headersSent) call.response.destroy()
+      else
+        this.refuse(
+          call,
+          refuse('internal_error', 'The gateway failed on this call: its log has the reason.'),
+        )
     } finally {
-      this.#inFlight -= 1
+      this.#leave(call)
     }
+  }
+
+  #fault({ requestId }: Call, error: unknown): void {
+    this.#options.logger.error({ err: error, requestId }, 'a call failed inside the gateway')
+  }
+
+  /** From here on the call counts as in flight: also while its body comes, and until its hold is settled. */
+  #enter(call: Call): void {
+    this.#inFlight += 1
+    call.isCounted = true
+    call.stopWatching = onConnectionClosed(call.request.socket, () => this.#leave(call))
+  }
+
+  #leave(call: Call): void {
+    if (!call.isCounted) return
+    call.isCounted = false
+    call.stopWatching()
+    this.#inFlight -= 1
   }
 
   /** Counts a call that takes another way than `handle`. */
@@ -129,6 +165,7 @@ export class Pipeline {
   refuse(call: Call, refusal: Refusal): void {
     const { metrics, stopping } = this.#options
     const { target, requestId, response } = call
+    this.#leave(call)
     const outcome = outcomeOf(refusal.code)
     metrics.request(target.name, target.family.name, outcome)
     if (outcome === 'denied' || refusal.code === 'credits_in_flight') metrics.denial(refusal.code)
@@ -141,18 +178,22 @@ export class Pipeline {
     const { target, route } = call
     const { name, family, priceProvider } = target
 
-    const shape = route.inspect({ body, path: call.path })
+    const shape = route.inspect({ body, path: call.path, query: forwardableQuery(call.request.url ?? '') })
     if (isRefusal(shape)) return shape
     const priced = price(book, priceProvider, shape)
     if (isRefusal(priced)) return priced
     const admission = await this.#withStore(() => reserve(ledger, caller, priced))
     if (isRefusal(admission)) return admission
-    if (call.response.destroyed) {
+    if (call.request.socket.destroyed) {
       ledger.free(admission.hold)
       metrics.request(name, family.name, 'client_gone')
       return null
     }
-    const outcome = await this.#exchange(call, priced, admission)
+    const outcome = await this.#exchange(call, priced, admission).catch((error: unknown) => {
+      // The provider may have served the call all the same, and its hold must not stay open.
+      this.#fault(call, error)
+      return LOST
+    })
     settle(ledger, book, priceProvider, admission.hold, priced, outcome)
     this.#answerFailure(call, outcome)
     metrics.request(name, family.name, outcomeOfExchange(outcome))
@@ -173,6 +214,7 @@ export class Pipeline {
       headers: upstreamHeaders(request.headers, target),
       ownHeaders: [...ownHeaders(call, stopping()), ...standingHeaders(admission.decision)],
       response,
+      socket: request.socket,
       drains,
       createMeter: (type, encoding) => createMeter(target.family, route, type, encoding),
       onFirstByte: () => metrics.overhead((sentMs - call.startedMs) / 1_000),

@@ -65,6 +65,7 @@ export function outcomeOf(code: ErrorCode): RequestOutcome {
     case 'body_too_large':
     case 'unsupported_encoding':
     case 'route_not_allowed':
+    case 'internal_error':
       return 'rejected'
   }
 }

@@ -94,7 +94,7 @@ class Frames {
   #windowsBytes = 0
 
   look(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       if (this.#skip > 0) {
         const skipped = Math.min(this.#skip, bytes.length - at)
         this.#skip -= skipped
@@ -135,7 +135,8 @@ class Frames {
       case 'header': {
         const window = windowBytes(this.#descriptor, header)
         this.#windowsBytes += window
-        if (window > MAX_WINDOW_BYTES || this.#windowsBytes > MAX_WINDOWS_BYTES) throw new RangeError('window')
+        if (window > MAX_WINDOW_BYTES || this.#windowsBytes > MAX_WINDOWS_BYTES)
+          throw new RangeError('window')
         this.#next('block', 3)
         return
       }

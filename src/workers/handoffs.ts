@@ -2,9 +2,9 @@
  * Connections that were given to a worker which died before it took them.
  *
  * Node's primary accepts every connection and hands it to a worker, one at a time per listener, keeping its own copy
- * until the worker says that it has it. When the worker dies before that, Node forgets the copy but leaves it open: the
- * client would wait on it until it gives up. Here the primary takes the missing answer to be "not accepted", for which
- * it has a way: the next worker gets the connection.
+ * until the worker says that it has it. When the worker dies before that, Node forgets the copy without closing it, and
+ * does not notice that the channel has ended: the client would wait until it gives up. Here the end is noticed, and
+ * the missing answer taken to be "not accepted", for which Node has a way: the next worker gets the connection.
  */
 import type { Worker } from 'node:cluster'
 
@@ -39,8 +39,13 @@ export function returnHandoffs(worker: Worker, othersServe: () => boolean): void
   channel.on('internalMessage', ({ ack }: ClusterMessage) => {
     if (ack !== undefined) open.delete(ack)
   })
-  // Everything that the worker still said has been read by then.
-  worker.once('disconnect', () => {
+  let isDisconnected = false
+  channel.once('disconnect', () => {
+    isDisconnected = true
+  })
+  channel.once('close', () => {
+    // Takes the worker out of the turn. Without it, what is given back could come here again.
+    if (!isDisconnected) channel.emit('disconnect')
     for (const [seq, handle] of open) {
       if (othersServe()) channel.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack: seq, accepted: false })
       else handle.close()

@@ -43,7 +43,7 @@ export async function startWorkers(
     const worker = forkWorker({
       start: { kind: 'start', config, storeSocket: embedded?.socketPath ?? null },
       onReport,
-      othersServe: () => !fleet.isStopping() && fleet.serving.size > 0,
+      othersServe: (id) => !fleet.isStopping() && [...fleet.serving].some((other) => other.id !== id),
     })
     void worker.ended.then(() => scrapes.gone(worker.id))
     return worker

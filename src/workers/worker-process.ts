@@ -28,14 +28,14 @@ export type Report = Extract<ToPrimary, { kind: 'scrape' | 'report' }>
 export interface WorkerProcessOptions {
   readonly start: Extract<ToWorker, { kind: 'start' }>
   readonly onReport: (worker: WorkerProcess, message: Report) => void
-  /** Whether there is another worker to take the connections of one that is gone. */
-  readonly othersServe: () => boolean
+  /** Whether there is a worker other than this one to take its connections when it is gone. */
+  readonly othersServe: (id: number) => boolean
 }
 
 /** Starts a worker. */
 export function forkWorker({ start, onReport, othersServe }: WorkerProcessOptions): WorkerProcess {
   const worker = cluster.fork({ [WORKER_ENV]: '1' })
-  returnHandoffs(worker, othersServe)
+  returnHandoffs(worker, () => othersServe(worker.id))
   let failure: StartupError | null = null
   let isStarted: (outcome: Addresses | StartupError) => void
   const started = new Promise<Addresses | StartupError>((resolve) => (isStarted = resolve))
@@ -72,13 +72,11 @@ export function forkWorker({ start, onReport, othersServe }: WorkerProcessOption
   return self
 }
 
-/** Waits for the process to exit and for its channel to be read to the end, in whichever order. */
 function endOf(worker: Worker): Promise<WorkerEnd> {
-  const closed = new Promise<void>((resolve) => worker.once('disconnect', resolve))
   return new Promise((resolve) => {
-    worker.once('exit', (code: number | null, signal: NodeJS.Signals | null) => {
-      const end = { how: signal ?? `exit code ${String(code)}`, isGraceful: code === 0 }
-      void closed.then(() => resolve(end))
+    // Unlike `exit`, it comes when the channel was read to its end.
+    worker.process.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
+      resolve({ how: signal ?? `exit code ${String(code)}`, isGraceful: code === 0 })
     })
     // Of a process that never came to be there is nothing else to hear; other errors are of messages that were not sent.
     worker.on('error', (error: unknown) => {

@@ -68,8 +68,8 @@ export async function runWorker(): Promise<void> {
     logger.error('the primary is gone: this worker stops')
     stop()
   })
-  await send({ kind: 'serving', dataUrl: gateway.dataUrl, adminUrl: gateway.adminUrl })
   logger.info('a worker serves')
+  await send({ kind: 'serving', dataUrl: gateway.dataUrl, adminUrl: gateway.adminUrl })
 }
 
 async function finish(gateway: Gateway, metrics: Metrics): Promise<void> {

@@ -223,6 +223,28 @@ const CASES: readonly Case[] = [
     says: /web_search/,
   },
   {
+    name: 'a tool with two types, of which only one is the caller’s (C7)',
+    body: '{"model":"test-model","messages":[],"tools":[{"type":"web_search","type":"function"}]}',
+    status: 400,
+    code: 'invalid_request',
+    says: /tools/,
+  },
+  {
+    name: 'a stored prompt, which may bring tools of its own (C7)',
+    path: '/openai/v1/responses',
+    body: '{"model":"test-model","input":"x","prompt":{"id":"pmpt_1"}}',
+    status: 400,
+    code: 'unsupported_option',
+    says: /prompt/,
+  },
+  {
+    name: 'a body made of keys, which would keep every other call waiting',
+    body: `{"model":"test-model","messages":[]${',"a":1'.repeat(1_500)}}`,
+    status: 400,
+    code: 'invalid_request',
+    says: /1000 keys/,
+  },
+  {
     name: 'background work (C7)',
     path: '/openai/v1/responses',
     body: '{"model":"test-model","input":"x","background":true}',
@@ -291,20 +313,34 @@ void t.test('the calls above charged nothing and hold nothing', async (t) => {
 
 /** A path as it stands on the wire: fetch would clean it up. */
 function rawGet(path: string): Promise<{ status: number; body: string }> {
+  return rawSend('GET', path, '')
+}
+
+function rawSend(method: string, path: string, sent: string): Promise<{ status: number; body: string }> {
   const { hostname, port } = new URL(gateway.dataUrl)
   return new Promise((resolve, reject) => {
-    const sent = httpRequest(
-      { hostname, port, path, headers: { authorization: `Bearer ${org.key}` } },
-      (response) => {
-        let body = ''
-        response.on('data', (chunk: Buffer) => (body += chunk.toString()))
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-      },
-    )
-    sent.on('error', reject)
-    sent.end()
+    const headers = { authorization: `Bearer ${org.key}`, 'content-type': 'application/json' }
+    const request = httpRequest({ hostname, port, method, path, headers }, (response) => {
+      let body = ''
+      response.on('data', (chunk: Buffer) => (body += chunk.toString()))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+    })
+    request.on('error', reject)
+    request.end(sent)
   })
 }
+
+void t.test('a metered path ends where the provider’s does: # smuggles nothing behind it', async (t) => {
+  const before = origin.received.length
+  const { status, body } = await rawSend(
+    'POST',
+    '/openai/v1/chat/completions#/../../../v1/images/generations',
+    chatBody(),
+  )
+  t.equal(status, 404, body)
+  t.match(body, /route_not_allowed/)
+  t.equal(origin.received.length, before)
+})
 
 for (const path of [
   '/openai//evil.example/v1/models',
@@ -315,6 +351,7 @@ for (const path of [
   '/openai/V1/models',
   '//openai/v1/models',
   '/openai/v1/models/a%00b',
+  '/openai/v1/models#/../files',
   '/openai',
   '/',
 ]) {

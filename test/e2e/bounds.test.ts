@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import t from 'tap'
 import { createOrg, startGateway } from '../support/gateway.ts'
-import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
+import { chatAnswer, chatBody, chunkEvent, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -94,3 +96,80 @@ void t.test('D2: a call that ends while the store is down is charged when it is 
   await until(async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok)
   t.equal(await org.usedWhenIdle(), 0.12)
 })
+
+/** A connection to the gateway, for what no HTTP client would send. */
+async function open(url: string): Promise<ReturnType<typeof connect>> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  return socket
+}
+
+function wire(key: string, body: string, length = Buffer.byteLength(body)): string {
+  return [
+    'POST /openai/v1/chat/completions HTTP/1.1',
+    'host: gateway',
+    `authorization: Bearer ${key}`,
+    'content-type: application/json',
+    `content-length: ${length}`,
+    '',
+    body,
+  ].join('\r\n')
+}
+
+void t.test(
+  'C5: a client that pipelined its calls goes away: each of them is ended and settled',
+  async (t) => {
+    const gateway = await startGateway({
+      redisUrl: redis.url,
+      upstreamUrl: origin.url,
+      config: { limits: { drainSeconds: 1 } },
+    })
+    t.teardown(() => gateway.stop())
+    const org = await createOrg(gateway)
+    let streaming = 0
+    origin.answer = (_request, response) => {
+      streaming += 1
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const feeding = setInterval(() => response.write(chunkEvent('x'.repeat(20_000))), 5)
+      response.on('close', () => clearInterval(feeding))
+    }
+    const socket = await open(gateway.dataUrl)
+    const one = wire(org.key, chatBody({ stream: true, max_tokens: 10 }))
+    socket.write(one + one + one)
+    await until(() => streaming === 3)
+    socket.destroy()
+    await until(async () => (await gateway.metric('tollgate_holds_open')) === 0)
+    t.equal(await gateway.metric('tollgate_streams_open'), 0)
+    t.ok((await org.usedWhenIdle()) > 0)
+  },
+)
+
+void t.test(
+  'limits.concurrent counts calls whose body still comes, and forgets those that never finish',
+  async (t) => {
+    const gateway = await startGateway({
+      redisUrl: redis.url,
+      upstreamUrl: origin.url,
+      config: { limits: { concurrent: 1 } },
+    })
+    t.teardown(() => gateway.stop())
+    origin.answer = (_request, response) => chatAnswer(response)
+    const org = await createOrg(gateway)
+    const slow = await open(gateway.dataUrl)
+    slow.write(wire(org.key, chatBody().slice(0, 20), Buffer.byteLength(chatBody())))
+    await until(async () => {
+      const response = await postChat(gateway.dataUrl, org.key)
+      await response.arrayBuffer()
+      return response.status === 503
+    })
+    slow.destroy()
+    await until(async () => {
+      const response = await postChat(gateway.dataUrl, org.key)
+      await response.arrayBuffer()
+      return response.status === 200
+    })
+    t.ok(await org.usedWhenIdle())
+  },
+)

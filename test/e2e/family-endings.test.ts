@@ -134,7 +134,8 @@ const STORIES: readonly Story[] = [
       ),
     ],
     cost: 0.12,
-    brokenAfter: [credits(prompt(GEMINI_BODY)), 0.02, 0.06],
+    // The first report has no candidates yet: their text stands in for them.
+    brokenAfter: [credits(prompt(GEMINI_BODY)), credits(20_000 + text('Grüße')), 0.06],
   },
   {
     name: 'gemini, a JSON array',
@@ -147,7 +148,8 @@ const STORIES: readonly Story[] = [
       `${JSON.stringify(gemini('!', { promptTokenCount: 20, candidatesTokenCount: 7, thoughtsTokenCount: 3 }))}\n]`,
     ],
     cost: 0.12,
-    brokenAfter: [credits(prompt(GEMINI_BODY)), 0.02, 0.06],
+    // The first report has no candidates yet: their text stands in for them.
+    brokenAfter: [credits(prompt(GEMINI_BODY)), credits(20_000 + text('Grüße')), 0.06],
   },
   {
     name: 'generic',
@@ -291,3 +293,35 @@ for (const story of STORIES) {
     },
   )
 }
+
+void t.test('C2: Gemini’s system parameters cannot take the usage report out of the answer', async (t) => {
+  const org = await createOrg(gateway)
+  const before = origin.received.length
+  for (const query of ['fields=candidates', '$fields=candidates', 'alt=proto', '$alt=media']) {
+    const response = await fetch(
+      `${gateway.dataUrl}/gemini/v1beta/models/test-model:generateContent?${query}`,
+      {
+        method: 'POST',
+        headers: { 'x-goog-api-key': org.key, 'content-type': 'application/json' },
+        body: GEMINI_BODY,
+      },
+    )
+    t.equal(response.status, 400, query)
+    t.match(await response.text(), /UNSUPPORTED_OPTION/)
+  }
+  t.equal(origin.received.length, before)
+  origin.answer = (request, response) => {
+    t.equal(request.headers['x-goog-fieldmask'], undefined)
+    response.end(JSON.stringify(gemini('hi', { promptTokenCount: 20, candidatesTokenCount: 10 })))
+  }
+  await fetch(`${gateway.dataUrl}/gemini/v1beta/models/test-model:generateContent?$alt=json`, {
+    method: 'POST',
+    headers: {
+      'x-goog-api-key': org.key,
+      'x-goog-fieldmask': 'candidates',
+      'content-type': 'application/json',
+    },
+    body: GEMINI_BODY,
+  })
+  t.equal(await org.usedWhenIdle(), 0.12)
+})

@@ -54,7 +54,8 @@ function answer(response: ServerResponse, model: string, tokens: Tokens, stream:
     service_tier: 'standard',
     inference_geo: 'global',
   }
-  const served = searches === 0 ? {} : { server_tool_use: { web_search_requests: searches, web_fetch_requests: 0 } }
+  const served =
+    searches === 0 ? {} : { server_tool_use: { web_search_requests: searches, web_fetch_requests: 0 } }
   const message = { id: 'msg_1', type: 'message', role: 'assistant', model, stop_sequence: null }
   const content = [{ type: 'text', text: 'Found it.' }]
   if (!stream) {
@@ -154,43 +155,55 @@ for (const stream of [false, true]) {
     await charged(t, org, [{ model: MODEL, tokens }])
   })
 
-  void t.test(`C2: cache reads, writes by lifetime and web searches have prices of their own (${how})`, async (t) => {
-    const org = await createOrg(gateway)
-    const tokens = { input: 1_001, cached: 20_003, write5m: 3_005, write1h: 407, output: 509, searches: 2 }
-    // Answers name the dated version of a model, which is priced as the model.
-    origin.answer = (_request, response) => answer(response, 'claude-haiku-4-5-20251001', tokens, stream)
-    const system = [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral', ttl: '1h' } }] as const
-    const asked: Anthropic.MessageCreateParamsNonStreaming = {
-      model: MODEL,
-      max_tokens: 600,
-      system: [...system],
-      messages: ask('anthropic, search'),
-      tools: [{ type: 'web_search_20250305', name: 'web_search', max_uses: 3 }],
-    }
-    const { messages } = client(org, 'scripted/anthropic')
-    const message = stream ? await messages.stream(asked).finalMessage() : await messages.create(asked)
-    t.equal(textOf(message), 'Found it.')
-    t.match(message.usage, { cache_read_input_tokens: 20_003, output_tokens: 509 })
-    await charged(t, org, [{ model: MODEL, tokens }])
-  })
+  void t.test(
+    `C2: cache reads, writes by lifetime and web searches have prices of their own (${how})`,
+    async (t) => {
+      const org = await createOrg(gateway)
+      const tokens = { input: 1_001, cached: 20_003, write5m: 3_005, write1h: 407, output: 509, searches: 2 }
+      // Answers name the dated version of a model, which is priced as the model.
+      origin.answer = (_request, response) => answer(response, 'claude-haiku-4-5-20251001', tokens, stream)
+      const system = [
+        { type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral', ttl: '1h' } },
+      ] as const
+      const asked: Anthropic.MessageCreateParamsNonStreaming = {
+        model: MODEL,
+        max_tokens: 600,
+        system: [...system],
+        messages: ask('anthropic, search'),
+        tools: [{ type: 'web_search_20250305', name: 'web_search', max_uses: 3 }],
+      }
+      const { messages } = client(org, 'scripted/anthropic')
+      const message = stream ? await messages.stream(asked).finalMessage() : await messages.create(asked)
+      t.equal(textOf(message), 'Found it.')
+      t.match(message.usage, { cache_read_input_tokens: 20_003, output_tokens: 509 })
+      await charged(t, org, [{ model: MODEL, tokens }])
+    },
+  )
 
-  void t.test(`C2: a context above 200,000 tokens, caches included, has the price of its tier (${how})`, async (t) => {
-    const org = await createOrg(gateway)
-    // The SDK warns that the model, the last one with tiers, will go.
-    t.capture(console, 'warn')
-    const { messages } = client(org, 'scripted/anthropic')
-    const below = { input: 100_000, cached: 99_000, write5m: 1_000, output: 100 }
-    const above = { ...below, input: 100_001 }
-    for (const tokens of [below, above]) {
-      origin.answer = (_request, response) => answer(response, 'claude-sonnet-4-5-20250929', tokens, stream)
-      const asked = { model: 'claude-sonnet-4-5', max_tokens: 600, messages: ask('anthropic, a long context') }
-      await (stream ? messages.stream(asked).finalMessage() : messages.create(asked))
-    }
-    await charged(t, org, [
-      { model: 'claude-sonnet-4-5', tokens: below },
-      { model: 'claude-sonnet-4-5 >200000', tokens: above },
-    ])
-  })
+  void t.test(
+    `C2: a context above 200,000 tokens, caches included, has the price of its tier (${how})`,
+    async (t) => {
+      const org = await createOrg(gateway)
+      // The SDK warns that the model, the last one with tiers, will go.
+      t.capture(console, 'warn')
+      const { messages } = client(org, 'scripted/anthropic')
+      const below = { input: 100_000, cached: 99_000, write5m: 1_000, output: 100 }
+      const above = { ...below, input: 100_001 }
+      for (const tokens of [below, above]) {
+        origin.answer = (_request, response) => answer(response, 'claude-sonnet-4-5-20250929', tokens, stream)
+        const asked = {
+          model: 'claude-sonnet-4-5',
+          max_tokens: 600,
+          messages: ask('anthropic, a long context'),
+        }
+        await (stream ? messages.stream(asked).finalMessage() : messages.create(asked))
+      }
+      await charged(t, org, [
+        { model: 'claude-sonnet-4-5', tokens: below },
+        { model: 'claude-sonnet-4-5 >200000', tokens: above },
+      ])
+    },
+  )
 }
 
 void t.test('C2: a stream read event by event is charged what its last report says', async (t) => {
@@ -247,7 +260,9 @@ void t.test('the key may come as a bearer token as well; the provider gets its o
   t.notOk(request?.headers.authorization)
   t.match(request?.headers['anthropic-version'], /^\d{4}-\d\d-\d\d$/, 'other headers go on')
   t.same(
-    Object.keys(request?.headers ?? {}).filter((name) => /^(?:x-tollgate-|anthropic-(?:workspace|user-profile))/.test(name)),
+    Object.keys(request?.headers ?? {}).filter((name) =>
+      /^(?:x-tollgate-|anthropic-(?:workspace|user-profile))/.test(name),
+    ),
     [],
     'nothing of ours goes on, and nothing that picks another account',
   )
@@ -278,32 +293,40 @@ for (const [betas, passed] of [
   })
 }
 
-void t.test('C7: what changes the price of every token is refused, with the field that is at fault', async (t) => {
-  const org = await createOrg(gateway)
-  const { messages } = client(org).beta
-  const asked = { model: MODEL, max_tokens: 10, messages: ask('anthropic, options') }
-  const served = providers.requestsServed()
-  for (const [param, more] of Object.entries({
-    speed: { speed: 'fast' as const },
-    inference_geo: { inference_geo: 'us' },
-    container: { container: 'container_1' },
-    tools: { tools: [{ type: 'code_execution_20250825' as const, name: 'code_execution' as const }] },
-  })) {
-    t.match(await refusalOf(messages.create({ ...asked, ...more })), {
-      status: 400,
-      type: 'invalid_request_error',
-      errorCode: 'unsupported_option',
-      details: { param },
-    })
-  }
-  t.equal(providers.requestsServed(), served, 'nothing reached the provider')
-  await charged(t, org, [])
-})
+void t.test(
+  'C7: what changes the price of every token is refused, with the field that is at fault',
+  async (t) => {
+    const org = await createOrg(gateway)
+    const { messages } = client(org).beta
+    const asked = { model: MODEL, max_tokens: 10, messages: ask('anthropic, options') }
+    const served = providers.requestsServed()
+    for (const [param, more] of Object.entries({
+      speed: { speed: 'fast' as const },
+      inference_geo: { inference_geo: 'us' },
+      container: { container: 'container_1' },
+      tools: { tools: [{ type: 'code_execution_20250825' as const, name: 'code_execution' as const }] },
+    })) {
+      t.match(await refusalOf(messages.create({ ...asked, ...more })), {
+        status: 400,
+        type: 'invalid_request_error',
+        errorCode: 'unsupported_option',
+        details: { param },
+      })
+    }
+    t.equal(providers.requestsServed(), served, 'nothing reached the provider')
+    await charged(t, org, [])
+  },
+)
 
 void t.test('L3: model lists and token counting are free, also for a user whose limit is 0', async (t) => {
   const org = await createOrg(gateway, { limit: 0 })
   const sdk = client(org, 'scripted/anthropic')
-  const info = { type: 'model', id: MODEL, display_name: 'Claude Haiku 4.5', created_at: '2025-10-01T00:00:00Z' }
+  const info = {
+    type: 'model',
+    id: MODEL,
+    display_name: 'Claude Haiku 4.5',
+    created_at: '2025-10-01T00:00:00Z',
+  }
   origin.received.length = 0
   origin.answer = ({ url }, response) => {
     if (url.startsWith('/v1/messages/count_tokens')) sendJson(response, { input_tokens: 14 })
@@ -321,7 +344,12 @@ void t.test('L3: model lists and token counting are free, also for a user whose 
   const beta = { model: MODEL, messages: ask('And this?'), tools, betas: ['made-up-2099-01-01'] }
   t.equal((await sdk.beta.messages.countTokens(beta)).input_tokens, 14)
   t.same(
-    origin.received.map(({ method, url, headers }) => [method, url, headers['x-api-key'], headers['anthropic-beta'] ?? '']),
+    origin.received.map(({ method, url, headers }) => [
+      method,
+      url,
+      headers['x-api-key'],
+      headers['anthropic-beta'] ?? '',
+    ]),
     [
       ['GET', '/v1/models?limit=5', PROVIDERS_KEY, ''],
       ['GET', `/v1/models/${MODEL}`, PROVIDERS_KEY, ''],
@@ -331,7 +359,9 @@ void t.test('L3: model lists and token counting are free, also for a user whose 
   )
   t.match(JSON.parse(origin.received[2]?.body ?? ''), { messages: ask('How long is this?') })
   await charged(t, org, [])
-  const refusal = await refusalOf(sdk.messages.create({ model: MODEL, max_tokens: 5, messages: ask('For real') }))
+  const refusal = await refusalOf(
+    sdk.messages.create({ model: MODEL, max_tokens: 5, messages: ask('For real') }),
+  )
   t.match(refusal, {
     status: 402,
     type: 'billing_error',

@@ -1,5 +1,12 @@
 /** Google's own SDK in front of the gateway: everything that the Gemini API can be asked for and bill. */
-import { ApiError, GoogleGenAI, Type, type CallableTool, type GenerateContentParameters, type GenerateContentResponse } from '@google/genai'
+import {
+  ApiError,
+  GoogleGenAI,
+  Type,
+  type CallableTool,
+  type GenerateContentParameters,
+  type GenerateContentResponse,
+} from '@google/genai'
 import type { ServerResponse } from 'node:http'
 import t from 'tap'
 import { createOrg, type TestOrg } from '../support/gateway.ts'
@@ -47,7 +54,14 @@ function usage({ input, output }: Tokens): { promptTokenCount: number; candidate
 }
 
 /** An answer with any usage, whole or as a stream whose every chunk has a report of what there was until then. */
-function answer(response: ServerResponse, model: string, usageMetadata: object, stream: boolean, finish = 'STOP', more: object = {}): void {
+function answer(
+  response: ServerResponse,
+  model: string,
+  usageMetadata: object,
+  stream: boolean,
+  finish = 'STOP',
+  more: object = {},
+): void {
   const part = (text: string, rest: object): object => ({
     candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] }, ...rest }],
     modelVersion: model,
@@ -57,7 +71,10 @@ function answer(response: ServerResponse, model: string, usageMetadata: object, 
   if (!stream) sendJson(response, { ...part('Found it.', end), usageMetadata })
   else {
     const soFar = { ...usageMetadata, candidatesTokenCount: 1 }
-    sendEvents(response, [{ ...part('Found', {}), usageMetadata: soFar }, { ...part(' it.', end), usageMetadata }])
+    sendEvents(response, [
+      { ...part('Found', {}), usageMetadata: soFar },
+      { ...part(' it.', end), usageMetadata },
+    ])
   }
 }
 
@@ -92,7 +109,11 @@ for (const stream of [false, true]) {
         return Promise.resolve(calls.map(() => ({ functionResponse: result })))
       },
     }
-    const { text } = await generate(client(org), { model: MODEL, contents: question, config: { tools: [weather] } }, stream)
+    const { text } = await generate(
+      client(org),
+      { model: MODEL, contents: question, config: { tools: [weather] } },
+      stream,
+    )
     t.equal(text, 'Rain.')
     t.same(cities, ['Köln'], 'the tool ran once, here')
     await charged(t, org, [
@@ -136,81 +157,112 @@ for (const stream of [false, true]) {
       t.equal(text, says)
     }
     t.match(mock.getLastRequest()?.body, {
-      messages: [{ role: 'system' }, { role: 'user' }, { role: 'assistant', content: 'Hello.' }, { role: 'user' }],
-    })
-    await charged(t, org, turns.map(({ tokens }) => ({ model: MODEL, tokens })))
-  })
-
-  void t.test(`C2: cached input, audio, thoughts and the prompts of tools have their prices (${how})`, async (t) => {
-    const org = await createOrg(gateway)
-    const report = {
-      promptTokenCount: 5_000,
-      cachedContentTokenCount: 3_001,
-      toolUsePromptTokenCount: 207,
-      candidatesTokenCount: 77,
-      thoughtsTokenCount: 1_003,
-      totalTokenCount: 6_287,
-      promptTokensDetails: [
-        { modality: 'TEXT', tokenCount: 4_400 },
-        { modality: 'AUDIO', tokenCount: 600 },
+      messages: [
+        { role: 'system' },
+        { role: 'user' },
+        { role: 'assistant', content: 'Hello.' },
+        { role: 'user' },
       ],
-      cacheTokensDetails: [{ modality: 'TEXT', tokenCount: 3_001 }],
-    }
-    origin.answer = (_request, response) => answer(response, MODEL, report, stream)
-    const { text, last } = await generate(client(org, 'scripted/gemini'), { model: MODEL, contents: 'What is said?' }, stream)
-    t.equal(text, 'Found it.')
-    t.match(last?.usageMetadata, report)
-    const tokens = { input: 5_000 - 3_001 - 600 + 207, cached: 3_001, audio: 600, output: 77 + 1_003 }
-    await charged(t, org, [{ model: MODEL, tokens }])
+    })
+    await charged(
+      t,
+      org,
+      turns.map(({ tokens }) => ({ model: MODEL, tokens })),
+    )
   })
 
-  void t.test(`C2: a context above 200,000 tokens, cached ones included, has the price of its tier (${how})`, async (t) => {
-    const org = await createOrg(gateway)
-    const sdk = client(org, 'scripted/gemini')
-    for (const promptTokenCount of [200_000, 200_001]) {
-      const report = { promptTokenCount, cachedContentTokenCount: 150_000, candidatesTokenCount: 100 }
-      origin.answer = (_request, response) => answer(response, 'gemini-2.5-pro', report, stream)
-      await generate(sdk, { model: 'gemini-2.5-pro', contents: 'A long context' }, stream)
-    }
-    await charged(t, org, [
-      { model: 'gemini-2.5-pro', tokens: { input: 50_000, cached: 150_000, output: 100 } },
-      { model: 'gemini-2.5-pro >200000', tokens: { input: 50_001, cached: 150_000, output: 100 } },
-    ])
-  })
+  void t.test(
+    `C2: cached input, audio, thoughts and the prompts of tools have their prices (${how})`,
+    async (t) => {
+      const org = await createOrg(gateway)
+      const report = {
+        promptTokenCount: 5_000,
+        cachedContentTokenCount: 3_001,
+        toolUsePromptTokenCount: 207,
+        candidatesTokenCount: 77,
+        thoughtsTokenCount: 1_003,
+        totalTokenCount: 6_287,
+        promptTokensDetails: [
+          { modality: 'TEXT', tokenCount: 4_400 },
+          { modality: 'AUDIO', tokenCount: 600 },
+        ],
+        cacheTokensDetails: [{ modality: 'TEXT', tokenCount: 3_001 }],
+      }
+      origin.answer = (_request, response) => answer(response, MODEL, report, stream)
+      const { text, last } = await generate(
+        client(org, 'scripted/gemini'),
+        { model: MODEL, contents: 'What is said?' },
+        stream,
+      )
+      t.equal(text, 'Found it.')
+      t.match(last?.usageMetadata, report)
+      const tokens = { input: 5_000 - 3_001 - 600 + 207, cached: 3_001, audio: 600, output: 77 + 1_003 }
+      await charged(t, org, [{ model: MODEL, tokens }])
+    },
+  )
 
-  void t.test(`C2: an answer that the SDK continues by itself is several calls, each charged (${how})`, async (t) => {
-    const org = await createOrg(gateway)
-    const reports = [
-      { promptTokenCount: 40, candidatesTokenCount: 8_000 },
-      { promptTokenCount: 8_040, candidatesTokenCount: 900 },
-    ]
-    origin.received.length = 0
-    origin.answer = ({ body }, response) => {
-      const [first = {}, second = {}] = reports
-      if (body.includes('"continuationToken"')) answer(response, MODEL, second, stream)
-      else answer(response, MODEL, first, stream, 'CONTINUATION', { continuationToken: 'dG9rZW4=' })
-    }
-    const { text } = await generate(client(org, 'scripted/gemini'), { model: MODEL, contents: 'At length' }, stream)
-    t.equal(text, 'Found it.Found it.')
-    t.equal(origin.received.length, 2)
-    await charged(t, org, [
-      { model: MODEL, tokens: { input: 40, output: 8_000 } },
-      { model: MODEL, tokens: { input: 8_040, output: 900 } },
-    ])
-  })
+  void t.test(
+    `C2: a context above 200,000 tokens, cached ones included, has the price of its tier (${how})`,
+    async (t) => {
+      const org = await createOrg(gateway)
+      const sdk = client(org, 'scripted/gemini')
+      for (const promptTokenCount of [200_000, 200_001]) {
+        const report = { promptTokenCount, cachedContentTokenCount: 150_000, candidatesTokenCount: 100 }
+        origin.answer = (_request, response) => answer(response, 'gemini-2.5-pro', report, stream)
+        await generate(sdk, { model: 'gemini-2.5-pro', contents: 'A long context' }, stream)
+      }
+      await charged(t, org, [
+        { model: 'gemini-2.5-pro', tokens: { input: 50_000, cached: 150_000, output: 100 } },
+        { model: 'gemini-2.5-pro >200000', tokens: { input: 50_001, cached: 150_000, output: 100 } },
+      ])
+    },
+  )
+
+  void t.test(
+    `C2: an answer that the SDK continues by itself is several calls, each charged (${how})`,
+    async (t) => {
+      const org = await createOrg(gateway)
+      const reports = [
+        { promptTokenCount: 40, candidatesTokenCount: 8_000 },
+        { promptTokenCount: 8_040, candidatesTokenCount: 900 },
+      ]
+      origin.received.length = 0
+      origin.answer = ({ body }, response) => {
+        const [first = {}, second = {}] = reports
+        if (body.includes('"continuationToken"')) answer(response, MODEL, second, stream)
+        else answer(response, MODEL, first, stream, 'CONTINUATION', { continuationToken: 'dG9rZW4=' })
+      }
+      const { text } = await generate(
+        client(org, 'scripted/gemini'),
+        { model: MODEL, contents: 'At length' },
+        stream,
+      )
+      t.equal(text, 'Found it.Found it.')
+      t.equal(origin.received.length, 2)
+      await charged(t, org, [
+        { model: MODEL, tokens: { input: 40, output: 8_000 } },
+        { model: MODEL, tokens: { input: 8_040, output: 900 } },
+      ])
+    },
+  )
 }
 
-void t.test('C4: strict: an answer that is continued has no bound, since what came before is part of the prompt', async (t) => {
-  const org = await createOrg(gateway, { admission: 'strict', limit: 10 })
-  const served = providers.requestsServed()
-  for (const more of [{ continuationToken: 'dG9rZW4=' }, { cachedContent: 'cachedContents/1' }]) {
-    const config = { maxOutputTokens: 10, ...more }
-    const refusal = await refusalOf(client(org).models.generateContent({ model: MODEL, contents: 'On.', config }))
-    t.match(refusal, { status: 400, error: { details: [{ reason: 'UNBOUNDED_REQUEST' }] } })
-  }
-  t.equal(providers.requestsServed(), served, 'nothing reached the provider')
-  await charged(t, org, [])
-})
+void t.test(
+  'C4: strict: an answer that is continued has no bound, since what came before is part of the prompt',
+  async (t) => {
+    const org = await createOrg(gateway, { admission: 'strict', limit: 10 })
+    const served = providers.requestsServed()
+    for (const more of [{ continuationToken: 'dG9rZW4=' }, { cachedContent: 'cachedContents/1' }]) {
+      const config = { maxOutputTokens: 10, ...more }
+      const refusal = await refusalOf(
+        client(org).models.generateContent({ model: MODEL, contents: 'On.', config }),
+      )
+      t.match(refusal, { status: 400, error: { details: [{ reason: 'UNBOUNDED_REQUEST' }] } })
+    }
+    t.equal(providers.requestsServed(), served, 'nothing reached the provider')
+    await charged(t, org, [])
+  },
+)
 
 async function refusalOf(call: Promise<unknown>): Promise<object> {
   const error: unknown = await call.then(
@@ -291,33 +343,36 @@ void t.test('L3: model lists and token counting are free, also for a user whose 
 })
 
 for (const version of ['v1', 'v1beta', 'v1alpha']) {
-  void t.test(`the key may come in the query, which goes on without it (${version}, SSE and a JSON array)`, async (t) => {
-    const org = await createOrg(gateway)
-    const report = { promptTokenCount: 12, candidatesTokenCount: 3 }
-    const chunk = { candidates: [{ content: { parts: [{ text: 'Hi' }] } }], modelVersion: MODEL }
-    const chunks = [chunk, { ...chunk, usageMetadata: report }]
-    origin.received.length = 0
-    origin.answer = ({ url }, response) => {
-      if (url.includes('alt=sse')) sendEvents(response, chunks)
-      else sendJson(response, chunks)
-    }
-    for (const query of [`key=${org.key}&alt=sse&x=%2F`, `x=%2F&key=${org.key}`]) {
+  void t.test(
+    `the key may come in the query, which goes on without it (${version}, SSE and a JSON array)`,
+    async (t) => {
+      const org = await createOrg(gateway)
+      const report = { promptTokenCount: 12, candidatesTokenCount: 3 }
+      const chunk = { candidates: [{ content: { parts: [{ text: 'Hi' }] } }], modelVersion: MODEL }
+      const chunks = [chunk, { ...chunk, usageMetadata: report }]
+      origin.received.length = 0
+      origin.answer = ({ url }, response) => {
+        if (url.includes('alt=sse')) sendEvents(response, chunks)
+        else sendJson(response, chunks)
+      }
+      for (const query of [`key=${org.key}&alt=sse&x=%2F`, `x=%2F&key=${org.key}`]) {
+        const path = `/${version}/models/${MODEL}:streamGenerateContent`
+        const response = await fetch(`${gateway.dataUrl}/scripted/gemini${path}?${query}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-goog-user-project': 'of-another-bill' },
+          body: JSON.stringify({ contents: [{ parts: [{ text: 'Hi' }] }] }),
+        })
+        t.equal(response.status, 200)
+        await response.text()
+      }
       const path = `/${version}/models/${MODEL}:streamGenerateContent`
-      const response = await fetch(`${gateway.dataUrl}/scripted/gemini${path}?${query}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-goog-user-project': 'of-another-bill' },
-        body: JSON.stringify({ contents: [{ parts: [{ text: 'Hi' }] }] }),
-      })
-      t.equal(response.status, 200)
-      await response.text()
-    }
-    const path = `/${version}/models/${MODEL}:streamGenerateContent`
-    t.same(
-      origin.received.map(({ url }) => url),
-      [`${path}?alt=sse&x=%2F`, `${path}?x=%2F`],
-    )
-    t.notOk(origin.received.some(({ headers }) => 'x-goog-user-project' in headers))
-    const call = { model: MODEL, tokens: { input: 12, output: 3 } } as const
-    await charged(t, org, [call, call])
-  })
+      t.same(
+        origin.received.map(({ url }) => url),
+        [`${path}?alt=sse&x=%2F`, `${path}?x=%2F`],
+      )
+      t.notOk(origin.received.some(({ headers }) => 'x-goog-user-project' in headers))
+      const call = { model: MODEL, tokens: { input: 12, output: 3 } } as const
+      await charged(t, org, [call, call])
+    },
+  )
 }

@@ -28,7 +28,10 @@ interface Sdk {
   readonly shown: (error: unknown) => { readonly status: number | undefined; readonly message: string }
 }
 
-async function joined<T>(chunks: AsyncIterable<T>, textOf: (chunk: T) => string | null | undefined): Promise<string> {
+async function joined<T>(
+  chunks: AsyncIterable<T>,
+  textOf: (chunk: T) => string | null | undefined,
+): Promise<string> {
   let text = ''
   for await (const chunk of chunks) text += textOf(chunk) ?? ''
   return text
@@ -71,13 +74,19 @@ const SDKS: Readonly<Record<string, Sdk>> = {
   '@anthropic-ai/sdk': {
     model: 'claude-haiku-4-5',
     async ask({ key, headers = {} }, content, stream) {
-      const sdk = new Anthropic({ baseURL: `${gateway.dataUrl}/anthropic`, apiKey: key, defaultHeaders: headers })
+      const sdk = new Anthropic({
+        baseURL: `${gateway.dataUrl}/anthropic`,
+        apiKey: key,
+        defaultHeaders: headers,
+      })
       const asked = {
         model: 'claude-haiku-4-5',
         max_tokens: 100,
         messages: [{ role: 'user' as const, content }],
       }
-      const message = stream ? await sdk.messages.stream(asked).finalMessage() : await sdk.messages.create(asked)
+      const message = stream
+        ? await sdk.messages.stream(asked).finalMessage()
+        : await sdk.messages.create(asked)
       return message.content.map((block) => (block.type === 'text' ? block.text : '')).join('')
     },
     shown(error) {
@@ -143,38 +152,44 @@ for (const [name, { model, ask, shown }] of Object.entries(SDKS)) {
   for (const stream of [false, true]) {
     const how = stream ? 'streamed' : 'whole'
 
-    void t.test(`C2: ${name}, ${how}: charged what the provider reported, and one request made`, async (t) => {
-      const org = await createOrg(gateway)
-      const tokens = { input: 1_234, output: 567 }
-      const question = `asked: ${name}, ${how}`
-      mock.onMessage(question, { content: 'Grüße, ada 👋. That is all.', usage: usage(tokens) })
-      const [seen, served] = [await requestsSeen(), requestsServed()]
-      t.equal(await ask(org, question, stream), 'Grüße, ada 👋. That is all.')
-      await charged(t, org, [{ model, tokens }])
-      t.equal(await requestsSeen(), seen + 1)
-      t.equal(requestsServed(), served + 1)
-    })
+    void t.test(
+      `C2: ${name}, ${how}: charged what the provider reported, and one request made`,
+      async (t) => {
+        const org = await createOrg(gateway)
+        const tokens = { input: 1_234, output: 567 }
+        const question = `asked: ${name}, ${how}`
+        mock.onMessage(question, { content: 'Grüße, ada 👋. That is all.', usage: usage(tokens) })
+        const [seen, served] = [await requestsSeen(), requestsServed()]
+        t.equal(await ask(org, question, stream), 'Grüße, ada 👋. That is all.')
+        await charged(t, org, [{ model, tokens }])
+        t.equal(await requestsSeen(), seen + 1)
+        t.equal(requestsServed(), served + 1)
+      },
+    )
 
-    void t.test(`E2: ${name}, ${how}: at the limit it throws our message after exactly one request`, async (t) => {
-      const org = await createOrg(gateway, { limit: 1 })
-      const tokens = { input: 7, output: 70_000 }
-      const question = `to the limit: ${name}, ${how}`
-      mock.onMessage(question, { content: 'Used up.', usage: usage(tokens) })
-      await ask(org, question, stream)
-      await charged(t, org, [{ model, tokens }])
+    void t.test(
+      `E2: ${name}, ${how}: at the limit it throws our message after exactly one request`,
+      async (t) => {
+        const org = await createOrg(gateway, { limit: 1 })
+        const tokens = { input: 7, output: 70_000 }
+        const question = `to the limit: ${name}, ${how}`
+        mock.onMessage(question, { content: 'Used up.', usage: usage(tokens) })
+        await ask(org, question, stream)
+        await charged(t, org, [{ model, tokens }])
 
-      const [seen, denied, served] = [await requestsSeen(), await requestsSeen('denied'), requestsServed()]
-      const { status, message } = shown(await failureOf(t, ask(org, question, stream)))
-      t.equal(status, 402)
-      t.match(
-        message,
-        /You have reached your personal credit limit: \d+(?:\.\d+)? of 1 credits are used in this billing period\. Your credits reset on .+\. To go on before that, ask an admin of your organization to raise your limit\.$/,
-      )
-      t.equal(await requestsSeen(), seen + 1, 'one request, no retries')
-      t.equal(await requestsSeen('denied'), denied + 1)
-      t.equal(requestsServed(), served, 'nothing reached the provider')
-      await charged(t, org, [{ model, tokens }])
-    })
+        const [seen, denied, served] = [await requestsSeen(), await requestsSeen('denied'), requestsServed()]
+        const { status, message } = shown(await failureOf(t, ask(org, question, stream)))
+        t.equal(status, 402)
+        t.match(
+          message,
+          /You have reached your personal credit limit: \d+(?:\.\d+)? of 1 credits are used in this billing period\. Your credits reset on .+\. To go on before that, ask an admin of your organization to raise your limit\.$/,
+        )
+        t.equal(await requestsSeen(), seen + 1, 'one request, no retries')
+        t.equal(await requestsSeen('denied'), denied + 1)
+        t.equal(requestsServed(), served, 'nothing reached the provider')
+        await charged(t, org, [{ model, tokens }])
+      },
+    )
   }
 
   void t.test(`A5: ${name}: an app's key names its user in a default header, who is charged`, async (t) => {
@@ -187,7 +202,10 @@ for (const [name, { model, ask, shown }] of Object.entries(SDKS)) {
     const headers = { 'x-tollgate-user': 'bob' }
     for (const stream of [false, true]) t.equal(await ask({ key, headers }, question, stream), 'Hello, bob.')
     const call = { model, tokens }
-    await charged(t, org, [call, call], { name: 'bob', headers: { ...headers, authorization: `Bearer ${key}` } })
+    await charged(t, org, [call, call], {
+      name: 'bob',
+      headers: { ...headers, authorization: `Bearer ${key}` },
+    })
     t.match(await org.user('ada'), { used: 0, held: 0 })
 
     const served = requestsServed()
@@ -195,7 +213,10 @@ for (const [name, { model, ask, shown }] of Object.entries(SDKS)) {
       await failureOf(t, ask({ key, headers: { 'x-tollgate-user': 'mallory' } }, question, false)),
     )
     t.match(stranger, { status: 403, message: /'mallory'/ })
-    t.match(shown(await failureOf(t, ask({ key }, question, false))), { status: 400, message: /x-tollgate-user/ })
+    t.match(shown(await failureOf(t, ask({ key }, question, false))), {
+      status: 400,
+      message: /x-tollgate-user/,
+    })
     t.equal(requestsServed(), served, 'nothing reached the provider')
   })
 }

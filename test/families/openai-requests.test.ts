@@ -643,7 +643,6 @@ for (const [name, more] of [
   ['an earlier response', { previous_response_id: 'resp_1' }],
   ['a conversation', { conversation: 'conv_1' }],
   ['a conversation as an object', { conversation: { id: 'conv_1' } }],
-  ['a stored prompt', { prompt: { id: 'pmpt_1' } }],
   ['an item by its id', { input: [{ type: 'item_reference', id: 'msg_1' }] }],
   ['an item by nothing but its id', { input: [{ id: 'msg_1' }] }],
 ] as const) {
@@ -722,6 +721,7 @@ const REFUSED: readonly (readonly [string, Route, Readonly<Record<string, unknow
   ['a tool whose type is no text', 'responses', { tools: [{ type: ['function'] }] }, 'tools'],
   ['web_search_options', 'chat', { web_search_options: {} }, 'web_search_options'],
   ['background', 'responses', { background: true }, 'background'],
+  ['a stored prompt, which may bring tools', 'responses', { prompt: { id: 'pmpt_1' } }, 'prompt'],
   ['a model that searches', 'chat', { model: 'gpt-4o-search-preview' }, 'model'],
   ['a model that searches, by its date', 'chat', { model: 'gpt-4o-mini-search-preview-2025-03-11' }, 'model'],
   ['a newer model that searches', 'responses', { model: 'gpt-5-search-api' }, 'model'],

@@ -243,29 +243,38 @@ void t.test('a clock that is set back does not keep keys alive', async (t) => {
   t.equal(issuer.fetched(), 2)
 })
 
-const BAD_ANSWERS: Readonly<Record<string, Issuer['answer']>> = {
-  'an error': (response) => response.writeHead(500).end('{"keys":[]}'),
-  'a way elsewhere': (response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
-  'no JSON': (response) => response.end('<html>'),
-  'no key set': (response) => response.end('{"keys":{}}'),
-  'a key set without end': (response) => {
-    const chunk = Buffer.alloc(65_536, ' ')
-    const more = (): void => {
-      while (!response.destroyed && response.write(chunk)) continue
-      response.once('drain', more)
-    }
-    more()
-  },
-  'nothing at all': () => undefined,
+const BAD_ANSWERS: Readonly<Record<string, readonly [reason: RegExp, answer: Issuer['answer']]>> = {
+  'an error': [/status 500/, (response) => response.writeHead(500).end('{"keys":[]}')],
+  'a way elsewhere': [
+    /status 302/,
+    (response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+  ],
+  'no JSON': [/JSON/, (response) => response.end('<html>')],
+  'no key set': [/malformed/, (response) => response.end('{"keys":{}}')],
+  'a key set without end': [
+    /longer than 1048576 bytes/,
+    (response) => {
+      const chunk = Buffer.alloc(65_536, ' ')
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk)) continue
+        response.once('drain', more)
+      }
+      more()
+    },
+  ],
+  'nothing at all': [/timed out/, () => undefined],
+  'the half of it': [/timed out/, (response) => response.write('{"keys":[')],
+  'a connection that breaks': [/fetch failed: /, (response) => response.destroy()],
 }
 
-for (const [what, answer] of Object.entries(BAD_ANSWERS)) {
+for (const [what, [reason, answer]] of Object.entries(BAD_ANSWERS)) {
   void t.test(`an issuer that answers with ${what} counts as one that is down`, async (t) => {
     const { issuer, verifier, token, log } = await setUp(t)
     issuer.answer = answer
     await t.rejects(verifier.verify(await token()), IdentityUnavailable)
     t.equal(issuer.fetched(), 1)
     t.equal(log.length, 1)
+    t.match(log[0], reason)
   })
 }
 

@@ -10,8 +10,8 @@ function routeOf(path: string): MeteredRoute {
   return route
 }
 
-function read(path: string, contentType: string, chunks: readonly Buffer[]): Reading {
-  const meter = createMeter(openai(null), routeOf(path), contentType)
+async function read(path: string, contentType: string, chunks: readonly Buffer[]): Promise<Reading> {
+  const meter = createMeter(openai(null), routeOf(path), contentType, 'identity')
   for (const chunk of chunks) meter.push(chunk)
   return meter.end()
 }
@@ -59,19 +59,21 @@ for (const [name, newline] of [
   ['CRLF', '\r\n'],
   ['CR', '\r'],
 ] as const) {
-  void t.test(`C2: a stream with ${name} line ends, split at every byte, reads the same as whole`, (t) => {
-    const whole = Buffer.from(CHAT_STREAM.join(newline))
-    t.same(read('/v1/chat/completions', 'text/event-stream', [whole]), CHAT_READING)
-    for (let at = 1; at < whole.length; at += 1) {
-      const halves = [whole.subarray(0, at), whole.subarray(at)]
-      const reading = read('/v1/chat/completions', 'text/event-stream; charset=utf-8', halves)
-      if (JSON.stringify(reading) !== JSON.stringify(CHAT_READING))
-        t.same(reading, CHAT_READING, `split at ${at}`)
-    }
-    const bytes = Array.from(whole, (byte) => Buffer.from([byte]))
-    t.same(read('/v1/chat/completions', 'text/event-stream', bytes), CHAT_READING, 'byte by byte')
-    t.end()
-  })
+  void t.test(
+    `C2: a stream with ${name} line ends, split at every byte, reads the same as whole`,
+    async (t) => {
+      const whole = Buffer.from(CHAT_STREAM.join(newline))
+      t.same(await read('/v1/chat/completions', 'text/event-stream', [whole]), CHAT_READING)
+      for (let at = 1; at < whole.length; at += 1) {
+        const halves = [whole.subarray(0, at), whole.subarray(at)]
+        const reading = await read('/v1/chat/completions', 'text/event-stream; charset=utf-8', halves)
+        if (JSON.stringify(reading) !== JSON.stringify(CHAT_READING))
+          t.same(reading, CHAT_READING, `split at ${at}`)
+      }
+      const bytes = Array.from(whole, (byte) => Buffer.from([byte]))
+      t.same(await read('/v1/chat/completions', 'text/event-stream', bytes), CHAT_READING, 'byte by byte')
+    },
+  )
 }
 
 const CASES: {
@@ -137,26 +139,24 @@ const CASES: {
 ]
 
 for (const { name, path, type, body, want } of CASES) {
-  void t.test(`C2, C5: ${name}`, (t) => {
+  void t.test(`C2, C5: ${name}`, async (t) => {
     const whole = Buffer.from(body)
-    t.match(read(path, type, [whole]), want)
+    t.match(await read(path, type, [whole]), want)
     t.same(
-      read(
+      await read(
         path,
         type,
         Array.from(whole, (byte) => Buffer.from([byte])),
       ),
-      read(path, type, [whole]),
+      await read(path, type, [whole]),
       'in single bytes',
     )
-    t.end()
   })
 }
 
 for (const bad of ['-1', '1.5', '"7"', 'null', '1e300', '{}', 'true', '1000000001']) {
-  void t.test(`a usage figure of ${bad} counts as missing, and corrupts nothing`, (t) => {
+  void t.test(`a usage figure of ${bad} counts as missing, and corrupts nothing`, async (t) => {
     const body = Buffer.from(`{"usage":{"prompt_tokens":${bad},"completion_tokens":1}}`)
-    t.equal(read('/v1/chat/completions', 'application/json', [body]).usage, null)
-    t.end()
+    t.equal((await read('/v1/chat/completions', 'application/json', [body])).usage, null)
   })
 }

@@ -37,6 +37,13 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
       'é',
       '😀',
       '\u2028',
+      // Where UTF-8 takes one byte more.
+      '\u007f',
+      '\u0080',
+      '\u07ff',
+      '\u0800',
+      '\uffff',
+      '\u{10000}',
     ),
     maxLength: 12,
   }),

@@ -108,10 +108,14 @@ function mountGeminiV1(mock: LLMock): void {
     async handleRequest(request, response) {
       const { method = '', headers, url = '' } = request
       if (method !== 'POST') return false
-      const forwarded = httpRequest(mock.url + url.replace('/v1/', '/v1beta/'), { method, headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 500, answer.headers)
-        answer.pipe(response)
-      })
+      const forwarded = httpRequest(
+        mock.url + url.replace('/v1/', '/v1beta/'),
+        { method, headers },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers)
+          answer.pipe(response)
+        },
+      )
       request.pipe(forwarded)
       await once(response, 'close')
       return true
@@ -151,7 +155,11 @@ export async function startProviders(): Promise<Providers> {
     const cost = Number(calls.reduce((sum, call) => sum + costOf(call), 0n))
     t.equal(await org.usedWhenIdle(name), cost / 1e6, '/users')
     const me = await fetch(`${gateway.dataUrl}/tollgate/v1/me`, { headers })
-    t.match(await me.json(), { user: name, used: cost / 1e6, counted: cost / 1e6, held: 0 }, '/tollgate/v1/me')
+    t.match(
+      await me.json(),
+      { user: name, used: cost / 1e6, counted: cost / 1e6, held: 0 },
+      '/tollgate/v1/me',
+    )
     const { usersUsed, usersHeld, openHolds, models, leases } = await books(store, org.id, [name])
     t.same(
       { usersUsed, usersHeld, openHolds, models, leases },
