@@ -371,7 +371,8 @@ void t.test(
     const atAnyMemory = LUA.filter((file) => read(file).startsWith('#!lua flags=allow-oom')).map((file) =>
       basename(file, '.lua'),
     )
-    t.same(atAnyMemory.sort(), ['expire', 'free', 'settle'])
+    // Renewing moves the deadlines of leases that are there: it takes no memory either.
+  t.same(atAnyMemory.sort(), ['expire', 'free', 'renew', 'settle'])
     t.end()
   },
 )

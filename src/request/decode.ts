@@ -36,18 +36,18 @@ export interface Unpacker {
   stop(): void
 }
 
-const UNPACKERS: Readonly<Record<string, (to: Unpacked) => Unpacker>> = {
-  gzip: gunzip,
-  'x-gzip': gunzip,
-  deflate: inflate,
-  br: (to) => streaming(createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }), to),
-  zstd: unzstd,
-}
+const UNPACKERS: ReadonlyMap<string, (to: Unpacked) => Unpacker> = new Map([
+  ['gzip', gunzip],
+  ['x-gzip', gunzip],
+  ['deflate', inflate],
+  ['br', unbrotli],
+  ['zstd', unzstd],
+])
 
 /** A decoder for the value of a `content-encoding` header; `onData` gets the plain bytes, in order. */
 export function createDecoder(contentEncoding: string, onData: (chunk: Buffer) => void): Decoder {
   const codings = codingsOf(contentEncoding)
-  const makers = codings.flatMap((coding) => UNPACKERS[coding] ?? [])
+  const makers = codings.flatMap((coding) => UNPACKERS.get(coding) ?? [])
   if (codings.length === 0) return { push: onData, end: () => Promise.resolve(true) }
   if (makers.length < codings.length || codings.length > MAX_CODINGS) {
     return { push: () => undefined, end: () => Promise.resolve(false) }
@@ -95,6 +95,10 @@ function bounded(sink: (chunk: Buffer) => void, fail: () => void): (chunk: Buffe
 
 function gunzip(to: Unpacked): Unpacker {
   return streaming(createGunzip({ finishFlush: constants.Z_SYNC_FLUSH }), to)
+}
+
+function unbrotli(to: Unpacked): Unpacker {
+  return streaming(createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }), to)
 }
 
 /** `deflate` means zlib's format (RFC 9110, section 8.4.1.2), but some send it without its two bytes in front. */

@@ -449,7 +449,7 @@ void t.test(
       error: { type: 'server_error', message: /issuer/ },
     })
     t.equal(origin.received.length, reached, 'nothing reached the provider')
-    t.equal(await own.metric('tollgate_requests_total{upstream="openai",family="openai",outcome="busy"}'), 2)
+    t.equal(await own.metric('tollgate_requests_total{upstream="openai",family="openai",outcome="busy"}'), 3)
     t.equal(await verdict(chat(bearer(org.key), own)), 200, 'virtual keys do not mind')
     const ofAnother = await issuer.sign(ec, { org_id: org.id, sub: 'ada' })
     t.equal(await verdict(chat(bearer(ofAnother), own)), 200, 'nor do tokens of another issuer')

@@ -355,7 +355,7 @@ for (const version of ['v1', 'v1beta', 'v1alpha']) {
         if (url.includes('alt=sse')) sendEvents(response, chunks)
         else sendJson(response, chunks)
       }
-      for (const query of [`key=${org.key}&alt=sse&x=%2F`, `x=%2F&key=${org.key}`]) {
+      for (const query of [`key=${org.key}&alt=sse&prettyPrint=false`, `prettyPrint=false&key=${org.key}`]) {
         const path = `/${version}/models/${MODEL}:streamGenerateContent`
         const response = await fetch(`${gateway.dataUrl}/scripted/gemini${path}?${query}`, {
           method: 'POST',
@@ -368,7 +368,7 @@ for (const version of ['v1', 'v1beta', 'v1alpha']) {
       const path = `/${version}/models/${MODEL}:streamGenerateContent`
       t.same(
         origin.received.map(({ url }) => url),
-        [`${path}?alt=sse&x=%2F`, `${path}?x=%2F`],
+        [`${path}?alt=sse&prettyPrint=false`, `${path}?prettyPrint=false`],
       )
       t.notOk(origin.received.some(({ headers }) => 'x-goog-user-project' in headers))
       const call = { model: MODEL, tokens: { input: 12, output: 3 } } as const
