@@ -1,15 +1,14 @@
 /** Reserve, in batches of one organization each. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { NOTHING, type Microcredits, type UnixMs } from '../core/units.ts'
-import { KeyGroup } from './batch.ts'
 import type { RedisClient } from './connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
-import { bucketOf, createHoldIds } from './hold-ids.ts'
-import * as keys from './keys.ts'
+import { createHoldIds } from './hold-ids.ts'
 import { StoreUnavailable, type Decision, type Hold, type Reservation, type ReserveResult } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
-import { PERIOD_LIFE_MS, type OrgView, type OrgViews } from './org-views.ts'
+import type { OrgView, OrgViews } from './org-views.ts'
 import { entries, readReserveEntry, readReserveHead, type ReserveEntry, type ReserveHead } from './replies.ts'
+import { reserveArguments } from './reserve-arguments.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 
@@ -66,57 +65,6 @@ function holdOf(view: OrgView, pending: Pending, amount: Microcredits): Hold {
     day: day.day,
     amount,
     orgCreatedAt: createdAt,
-  }
-}
-
-function scriptArguments(
-  view: OrgView,
-  batch: readonly Pending[],
-  leaseMs: number,
-): { keyList: string[]; args: (string | number)[] } {
-  const { org, period, day } = view
-  const users = new KeyGroup()
-  const userIds = new KeyGroup()
-  const buckets = new KeyGroup()
-  const calls: (string | number)[] = []
-  for (const { id, reservation } of batch) {
-    userIds.place(reservation.user)
-    calls.push(
-      id,
-      users.place(keys.user(org, period.no, reservation.user)),
-      buckets.place(keys.resolved(org, bucketOf(id))),
-      reservation.source,
-      reservation.worstCase,
-      reservation.strictWorstCase ?? '',
-      reservation.promptPrice,
-      reservation.model,
-      reservation.mayEnroll ? 1 : 0,
-    )
-  }
-  return {
-    keyList: [
-      keys.org(org),
-      keys.members(org),
-      keys.customLimits(org),
-      keys.total(org, period.no),
-      keys.leases(org),
-      keys.outbox(org),
-      keys.removedMembers(org),
-      ...users.keys,
-      ...buckets.keys,
-    ],
-    args: [
-      period.no,
-      day.start,
-      day.end,
-      day.day,
-      leaseMs,
-      period.end + PERIOD_LIFE_MS,
-      users.keys.length,
-      buckets.keys.length,
-      ...userIds.keys,
-      ...calls,
-    ],
   }
 }
 
@@ -218,7 +166,7 @@ export class Reserving {
   /** Sends a batch once. `unknown` remembers under which period it may have taken effect without an answer. */
   async #ask(view: OrgView, batch: readonly Pending[], unknown: Map<number, OrgView>): Promise<unknown> {
     const { redis, metrics, leaseMs } = this.#options
-    const { keyList, args } = scriptArguments(view, batch, leaseMs)
+    const { keyList, args } = reserveArguments(view, batch, leaseMs)
     const started = performance.now()
     const wasSent = redis.status === 'ready'
     try {

@@ -197,7 +197,7 @@ void t.test('any bytes, and any damage to good ones, would throw or hang', async
         await decode(coding, [bytes.subarray(0, cut), bytes.subarray(cut)])
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns: 400 },
   )
   const lines = Buffer.from(LINES_ZSTD, 'base64')
   await fc.assert(
@@ -206,13 +206,13 @@ void t.test('any bytes, and any damage to good ones, would throw or hang', async
       bytes[at % bytes.length] = byte
       await decode('zstd', [bytes])
     }),
-    { numRuns: 1_000 },
+    { numRuns: 400 },
   )
   t.pass('each came to its end')
 })
 
-/** Some 300 MB of nothing. */
-const BOMB_BYTES = 300 * MIB
+/** Far more than is unpacked. */
+const BOMB_BYTES = 160 * MIB
 const nothing = Buffer.alloc(BOMB_BYTES)
 const gzipBomb = gzipSync(nothing, { level: 1 })
 const BOMBS: readonly (readonly [name: string, coding: string, packed: Buffer])[] = [
@@ -282,14 +282,10 @@ void t.test(
     )
     const decoder = createDecoder('zstd', () => undefined)
     let turns = 0
-    let isOver = false
-    const others = (async () => {
-      for (; !isOver; turns += 1) await nextTurn()
-    })()
+    const others = setInterval(() => (turns += 1), 0)
     decoder.push(tiny)
     t.equal(await decoder.end(), true)
-    isOver = true
-    await others
+    clearInterval(others)
     t.ok(turns > 1, `${turns} turns`)
   },
 )

@@ -1,0 +1,58 @@
+/** The KEYS and ARGV of reserve, as the head of lua/reserve.lua has them. */
+import { KeyGroup } from './batch.ts'
+import { bucketOf } from './hold-ids.ts'
+import * as keys from './keys.ts'
+import type { Reservation } from './ledger.ts'
+import { PERIOD_LIFE_MS, type OrgView } from './org-views.ts'
+
+/** A batch of one organization, each user's hash and each resolved hash declared once. */
+export function reserveArguments(
+  view: OrgView,
+  batch: readonly { readonly id: string; readonly reservation: Reservation }[],
+  leaseMs: number,
+): { keyList: string[]; args: (string | number)[] } {
+  const { org, period, day } = view
+  const users = new KeyGroup()
+  const userIds = new KeyGroup()
+  const buckets = new KeyGroup()
+  const calls: (string | number)[] = []
+  for (const { id, reservation } of batch) {
+    userIds.place(reservation.user)
+    calls.push(
+      id,
+      users.place(keys.user(org, period.no, reservation.user)),
+      buckets.place(keys.resolved(org, bucketOf(id))),
+      reservation.source,
+      reservation.worstCase,
+      reservation.strictWorstCase ?? '',
+      reservation.promptPrice,
+      reservation.model,
+      reservation.mayEnroll ? 1 : 0,
+    )
+  }
+  return {
+    keyList: [
+      keys.org(org),
+      keys.members(org),
+      keys.customLimits(org),
+      keys.total(org, period.no),
+      keys.leases(org),
+      keys.outbox(org),
+      keys.removedMembers(org),
+      ...users.keys,
+      ...buckets.keys,
+    ],
+    args: [
+      period.no,
+      day.start,
+      day.end,
+      day.day,
+      leaseMs,
+      period.end + PERIOD_LIFE_MS,
+      users.keys.length,
+      buckets.keys.length,
+      ...userIds.keys,
+      ...calls,
+    ],
+  }
+}
