@@ -1,11 +1,10 @@
 /** OpenAI's API, and every API that is compatible with it. */
-import type { Usage } from '../core/tariff.ts'
 import { toCredits } from '../core/units.ts'
 import { ERRORS, type Refusal } from '../errors.ts'
 import { chatShape, completionShape, embeddingShape, responseShape, type Dialect } from './openai-requests.ts'
-import { count } from './counts.ts'
+import { OPENAI_REPORTS, readUsage, type ReportDialect } from './openai-usage.ts'
 import type { Family, MeteredRoute, RefusalBody } from './family.ts'
-import { isObject, type JsonObject } from './request-body.ts'
+import { isObject } from './request-body.ts'
 import { rfc3339 } from '../core/text.ts'
 
 /** The `type` that OpenAI's own errors of a kind have, where it is not `invalid_request_error`. */
@@ -48,60 +47,6 @@ function refusalBody(refusal: Refusal): RefusalBody {
   }
 }
 
-function detail(report: JsonObject, names: readonly string[], field: string): number {
-  for (const name of names) {
-    const details = report[name]
-    if (isObject(details)) return count(details[field]) ?? 0
-  }
-  return 0
-}
-
-/**
- * Output with reasoning; null where its figure is none. A report without that figure (embeddings) may tell by its total.
- * Some compatible providers (xAI) count reasoning outside of the completion: then, and only then,
- * the total is the sum of all three.
- */
-function outputOf(report: JsonObject, input: number, reasoning: number): number | null {
-  const reported = report['completion_tokens'] ?? report['output_tokens'] ?? null
-  const total = count(report['total_tokens'])
-  if (reported === null) return Math.max(0, (total ?? 0) - input)
-  const output = count(reported)
-  if (output === null) return null
-  const outside = reasoning > 0 && total === input + output + reasoning
-  return outside ? output + reasoning : output
-}
-
-/**
- * `usage` of chat completions, completions, embeddings (`prompt_tokens`, `completion_tokens`) and responses
- * (`input_tokens`, `output_tokens`). OpenAI's input includes cached and audio tokens, its output includes reasoning.
- */
-export function readUsage(report: unknown): Usage | null {
-  if (!isObject(report)) return null
-  const input = count(report['prompt_tokens']) ?? count(report['input_tokens'])
-  if (input === null) return null
-  const inputDetails = ['prompt_tokens_details', 'input_tokens_details']
-  const outputDetails = ['completion_tokens_details', 'output_tokens_details']
-  const output = outputOf(report, input, detail(report, outputDetails, 'reasoning_tokens'))
-  if (output === null) return null
-  const audioInput = Math.min(detail(report, inputDetails, 'audio_tokens'), input)
-  const cachedInput = Math.min(detail(report, inputDetails, 'cached_tokens'), input - audioInput)
-  const cacheWrite = Math.min(
-    detail(report, inputDetails, 'cache_write_tokens'),
-    input - audioInput - cachedInput,
-  )
-  const audioOutput = Math.min(detail(report, outputDetails, 'audio_tokens'), output)
-  return {
-    input: input - audioInput - cachedInput - cacheWrite,
-    cachedInput,
-    cacheWrite,
-    cacheWrite1h: 0,
-    audioInput,
-    output: output - audioOutput,
-    audioOutput,
-    webSearches: 0,
-  }
-}
-
 /** The chunk that `stream_options.include_usage` adds: no choices, and usage. */
 function isUsageEvent(event: unknown): boolean {
   return (
@@ -112,15 +57,35 @@ function isUsageEvent(event: unknown): boolean {
   )
 }
 
-const CHAT_TEXT = ['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments']
+const CHAT_TEXT = [
+  'content',
+  'reasoning_content',
+  'reasoning',
+  'refusal',
+  'arguments',
+  'input',
+  'transcript',
+]
 
-/** Providers that report usage at the end of every stream, and some of which refuse to be asked for it. */
-const DIALECTS: Readonly<Record<string, Dialect>> = {
-  mistral: { asksForUsage: false },
-  perplexity: { asksForUsage: false },
-  cohere: { asksForUsage: false },
-}
-const OPENAI: Dialect = { asksForUsage: true }
+const OPENAI: Dialect & ReportDialect = { asksForUsage: true, ...OPENAI_REPORTS }
+
+const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
+  // They report usage at the end of every stream, and some of them refuse to be asked for it.
+  ['mistral', { ...OPENAI, asksForUsage: false }],
+  ['cohere', { ...OPENAI, asksForUsage: false }],
+  [
+    'perplexity',
+    {
+      ...OPENAI,
+      asksForUsage: false,
+      // Deep research: what it thought and what it cited is billed on top of what it wrote.
+      outputBeside: ['reasoning_tokens', 'citation_tokens'],
+      searches: 'num_search_queries',
+    },
+  ],
+  // Gemini's thoughts stand in the total, and nowhere else.
+  ['google', { ...OPENAI, outputInTotal: true }],
+])
 
 function route(
   path: string,
@@ -150,10 +115,11 @@ function routes(dialect: Dialect): MeteredRoute[] {
 
 /** The family as one provider speaks it; null is OpenAI itself. */
 export function openai(provider: string | null): Family {
+  const dialect = DIALECTS.get(provider ?? '') ?? OPENAI
   return {
     name: 'openai',
     priceProvider: 'openai',
-    metered: routes(DIALECTS[provider ?? ''] ?? OPENAI),
+    metered: routes(dialect),
     free: [{ method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
     credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
     removedHeaders: ['openai-organization', 'openai-project'],
@@ -164,8 +130,10 @@ export function openai(provider: string | null): Family {
     modelPaths: ['model', 'response.model'],
     openingPaths: [],
     outputFigures: ['completion_tokens', 'output_tokens', 'total_tokens'],
-    mergeReports: (earlier, later) => (isObject(later) && readUsage(later) !== null ? later : earlier),
-    readUsage,
+    // Each is of the whole call so far, so the last one counts.
+    mergeReports: (earlier, later) =>
+      isObject(later) && readUsage(later, dialect) !== null ? later : earlier,
+    readUsage: (report) => readUsage(report, dialect),
     isUsageEvent,
   }
 }
