@@ -17,6 +17,7 @@ const PRICED_KEYS: ReadonlySet<string> = new Set([
   'inference_geo',
   'mcp_servers',
   'container',
+  'billing_policy',
 ])
 
 /** An image is scaled down to at most 1,568 pixels a side, and costs its area / 750 tokens (Anthropic's guide to vision). */
@@ -109,6 +110,8 @@ function unpricedOption(json: JsonObject): Refusal | null {
   if (![undefined, null, 'global'].includes(geo as string)) {
     return unpriced('inference_geo', 'only global inference has a price')
   }
+  if ((json['billing_policy'] ?? null) !== null)
+    return unpriced('billing_policy', 'it may bill another account')
   return (container ?? null) === null ? null : unpriced('container', 'code execution has no price here')
 }
 

@@ -132,7 +132,6 @@ void t.test(
       held: '0',
       start: `${start}`,
       end: `${end}`,
-      expire_at: `${expireAt}`,
       next_mark: '',
     })
     t.equal(await redis.pexpiretime(keys.total(org, 1)), expireAt, 'P5: kept for 13 months past its end')
