@@ -7,9 +7,9 @@ const MAX_DEPTH = 4
 
 /** A count as an integer from 0 to 10^9; anything else counts as missing. */
 export function count(value: unknown): number | null {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS
-    ? value
-    : null
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > MAX_TOKENS) return null
+  // JSON has a -0, which must not come back as a sign.
+  return value + 0
 }
 
 /** A count that a report may leave out, which is 0 then; null where something stands there that is none. */
@@ -39,6 +39,7 @@ function merge(earlier: JsonObject | null, later: unknown, choose: Choose, depth
     const before = merged.get(name)
     const figure = count(value)
     if (figure !== null) merged.set(name, choose(before, figure))
+    else if (count(before) !== null) continue
     else if (isObject(value))
       merged.set(name, merge(isObject(before) ? before : null, value, choose, depth + 1))
     else if (Array.isArray(value) || (before ?? null) === null) merged.set(name, value)

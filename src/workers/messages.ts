@@ -25,7 +25,7 @@ export type ToWorker =
   | { readonly kind: 'scraped'; readonly id: number; readonly body: string | null }
 
 export type ToPrimary =
-  /** It listens to messages now, and waits for `start`: what was sent before would be lost. */
+  /** It listens to messages now, and waits for `start`. */
   | { readonly kind: 'hello' }
   | ({ readonly kind: 'serving' } & Addresses)
   /** Why it cannot run, as in a StartupError. */

@@ -39,6 +39,8 @@ export function forkWorker({ start, onReport, othersServe }: WorkerProcessOption
   let failure: StartupError | null = null
   let isStarted: (outcome: Addresses | StartupError) => void
   const started = new Promise<Addresses | StartupError>((resolve) => (isStarted = resolve))
+  // What is said before it listens would be lost.
+  let waiting: ToWorker[] | null = [start]
   const self: WorkerProcess = {
     id: worker.id,
     started,
@@ -48,16 +50,20 @@ export function forkWorker({ start, onReport, othersServe }: WorkerProcessOption
       return { ...end, how }
     }),
     send: (message) => {
+      if (waiting !== null) waiting.push(message)
       // What a dying worker does not hear is of no use to anybody: its end is what counts.
-      if (worker.isConnected()) worker.process.send(message, () => undefined)
+      else if (worker.isConnected()) worker.process.send(message, () => undefined)
     },
     kill: () => void worker.process.kill('SIGKILL'),
   }
   worker.on('message', (message: ToPrimary) => {
     switch (message.kind) {
-      case 'hello':
-        self.send(start)
+      case 'hello': {
+        const messages = waiting ?? []
+        waiting = null
+        for (const each of messages) self.send(each)
         return
+      }
       case 'serving':
         isStarted({ dataUrl: message.dataUrl, adminUrl: message.adminUrl })
         return

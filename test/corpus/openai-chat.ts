@@ -44,11 +44,7 @@ function chunk(delta: Delta, rest: Partial<ChatCompletionChunk> = {}): ChatCompl
   }
 }
 
-function stream(
-  deltas: readonly Delta[],
-  used: CompletionUsage | null,
-  model = MODEL,
-): CorpusAnswer['body'] {
+function stream(deltas: readonly Delta[], used: CompletionUsage | null, model = MODEL): CorpusAnswer['body'] {
   const rest = used === null ? { model } : { model, usage: null }
   const last = chunk({}, rest)
   const end: ChatCompletionChunk = {
@@ -114,6 +110,9 @@ const CACHE_WRITES: CompletionUsage = {
 }
 
 const SHORT: CompletionUsage = { prompt_tokens: 9, completion_tokens: 12, total_tokens: 21 }
+
+/** Deprecated, and answered all the same. */
+const OLD_CALL: object = { function_call: { name: 'f', arguments: '{}' } }
 
 const TEXT = 'Grüße aus 東京 🙂: "usage" is\n\ta \\ word.'
 const ARGUMENTS = '{"city":"Zürich","usage":{"prompt_tokens":1,"completion_tokens":1}}'
@@ -188,7 +187,7 @@ export const OPENAI_CHAT: readonly CorpusAnswer[] = [
   {
     ...common,
     name: 'chat, whole, a function call of the old kind',
-    body: json(whole({ function_call: { name: 'f', arguments: '{}' } }, SHORT)),
+    body: json(whole({ ...OLD_CALL }, SHORT)),
     usage: usage({ input: 9, output: 12 }),
     text: '{}',
     opinion: opinion(SHORT),
@@ -275,7 +274,11 @@ export const OPENAI_CHAT: readonly CorpusAnswer[] = [
         },
         { tool_calls: [{ index: 0, function: { arguments: ARGUMENTS.slice(0, 20) } }] },
         { tool_calls: [{ index: 0, function: { arguments: ARGUMENTS.slice(20) } }] },
-        { tool_calls: [{ index: 1, id: 'call_2', type: 'custom', custom: { name: 'sql', input: 'SELECT 1' } }] },
+        {
+          tool_calls: [
+            { index: 1, id: 'call_2', type: 'custom', custom: { name: 'sql', input: 'SELECT 1' } },
+          ],
+        },
       ],
       REASONING,
     ),

@@ -125,15 +125,13 @@ function spoken(item: ResponseOutputMessage, deltas: readonly string[]): WireEve
       item: { ...item, status: 'in_progress', content: [] },
     },
     { type: 'response.content_part.added', ...at, item_id: item.id, part },
-    ...deltas.map(
-      (delta): WireEvent => ({
-        type: 'response.output_text.delta',
-        ...at,
-        item_id: item.id,
-        delta,
-        logprobs: [],
-      }),
-    ),
+    ...deltas.map((delta): WireEvent => ({
+      type: 'response.output_text.delta',
+      ...at,
+      item_id: item.id,
+      delta,
+      logprobs: [],
+    })),
     { type: 'response.output_text.done', ...at, item_id: item.id, text, logprobs: [] },
     { type: 'response.content_part.done', ...at, item_id: item.id, part: { ...part, text } },
     { type: 'response.output_item.done', output_index: 0, item },
@@ -153,7 +151,11 @@ function stream(middle: readonly WireEvent[], last: readonly WireEvent[]): Corpu
 
 const SPOKEN = spoken(SAID, ['Vierzehn', ' – 十四', '.'])
 const THINKING: readonly WireEvent[] = [
-  { type: 'response.output_item.added', output_index: 0, item: { id: 'rs_1', type: 'reasoning', summary: [] } },
+  {
+    type: 'response.output_item.added',
+    output_index: 0,
+    item: { id: 'rs_1', type: 'reasoning', summary: [] },
+  },
   {
     type: 'response.reasoning_summary_part.added',
     item_id: 'rs_1',
@@ -179,7 +181,12 @@ const THINKING: readonly WireEvent[] = [
 ]
 const CALLING: readonly WireEvent[] = [
   { type: 'response.output_item.added', output_index: 1, item: { ...CALLED, arguments: '' } },
-  { type: 'response.function_call_arguments.delta', item_id: 'fc_1', output_index: 1, delta: '{"usage":{"input_' },
+  {
+    type: 'response.function_call_arguments.delta',
+    item_id: 'fc_1',
+    output_index: 1,
+    delta: '{"usage":{"input_',
+  },
   {
     type: 'response.function_call_arguments.delta',
     item_id: 'fc_1',
@@ -190,12 +197,21 @@ const CALLING: readonly WireEvent[] = [
     type: 'response.function_call_arguments.done',
     item_id: 'fc_1',
     output_index: 1,
-    name: 'weather',
     arguments: CALLED.arguments,
   },
   { type: 'response.output_item.done', output_index: 1, item: CALLED },
-  { type: 'response.custom_tool_call_input.delta', item_id: 'ctc_1', output_index: 2, delta: 'SELECT "usage"' },
-  { type: 'response.custom_tool_call_input.done', item_id: 'ctc_1', output_index: 2, input: 'SELECT "usage"' },
+  {
+    type: 'response.custom_tool_call_input.delta',
+    item_id: 'ctc_1',
+    output_index: 2,
+    delta: 'SELECT "usage"',
+  },
+  {
+    type: 'response.custom_tool_call_input.done',
+    item_id: 'ctc_1',
+    output_index: 2,
+    input: 'SELECT "usage"',
+  },
 ]
 
 const common = { family: 'openai', provider: null, path: '/v1/responses', model: MODEL } as const

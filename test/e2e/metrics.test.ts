@@ -434,7 +434,7 @@ void t.test(
     }
     for (const [name, { samples }] of metrics) {
       if (!name.startsWith('tollgate_')) continue
-        for (const { labels } of samples) {
+      for (const { labels } of samples) {
         for (const [label, value] of Object.entries(labels)) {
           if (label !== 'le') t.ok(CLOSED_SETS[label]?.includes(value), `${name}: ${label}="${value}"`)
         }

@@ -18,7 +18,7 @@ import {
   type TestOrg,
 } from '../support/gateway.ts'
 import { books, openClient } from '../support/ledger.ts'
-import { CHAT_COST, chatAnswer, chatBody, type Received, startOrigin } from '../support/origin.ts'
+import { CHAT_COST, chatAnswer, chatBody, postChat, type Received, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -76,6 +76,14 @@ function pidsOf(of: TestGateway): number[] {
     .map(({ pid }) => pid)
 }
 
+/** The process id of the nth worker, from 0. */
+function pidOf(of: TestGateway, nth: number): number {
+  const pid = pidsOf(of)[nth]
+  // Signals to process 0 would go to this test.
+  if (pid === undefined) throw new Error(`there was no worker number ${nth}`)
+  return pid
+}
+
 /** Whether a process still runs. One that ended but that nobody collected does not. */
 async function runs(pid: number): Promise<boolean> {
   try {
@@ -88,7 +96,6 @@ async function runs(pid: number): Promise<boolean> {
 
 interface Answer {
   readonly status: number
-  readonly connection: string | undefined
   readonly body: string
 }
 
@@ -108,7 +115,7 @@ async function send(
   sent.end(init.body)
   const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
   const body = (await response.toArray()).join('')
-  return { status: response.statusCode ?? 0, connection: response.headers.connection, body }
+  return { status: response.statusCode ?? 0, body }
 }
 
 function chat(to: TestGateway, org: TestOrg, body = chatBody()): Promise<Answer> {
@@ -274,7 +281,7 @@ void t.test(
     const before = await scrape(gateway)
     t.equal(before.get(OK), counted + calls)
 
-    const [first = 0, second = 0] = pidsOf(gateway)
+    const [first, second] = [pidOf(gateway, 0), pidOf(gateway, 1)]
     process.kill(first, 'SIGKILL')
     await until(() => linesOf(gateway).some(({ how }) => how === 'SIGKILL'))
     for (; pidsOf(gateway).length < 3 || calls < 30; calls += 1) {
@@ -316,7 +323,7 @@ void t.test(
     const { waiting, release } = holdAnswers()
     const calls = Array.from({ length: 4 }, () => chat(gateway, org))
     await until(() => waiting() === 4)
-    process.kill(pidsOf(gateway)[1] ?? 0, 'SIGTERM')
+    process.kill(pidOf(gateway, 1), 'SIGTERM')
     release()
     t.same(statusesOf(await Promise.all(calls)), [200, 200, 200, 200])
     await until(() => pidsOf(gateway).length === 4)
@@ -331,9 +338,8 @@ void t.test(
   async (t) => {
     const org = await createOrg(gateway)
     const counted = (await scrape(gateway)).get(OK) ?? 0
-    const still = pidsOf(gateway)[3] ?? 0
+    const still = pidOf(gateway, 3)
     process.kill(still, 'SIGSTOP')
-    t.teardown(() => process.kill(still, 'SIGCONT'))
     // Each listener gives a worker one connection at a time: of several calls, the worker that stands still has one.
     let answered = 0
     const count = (answer: Answer): Answer => {
@@ -364,15 +370,21 @@ void t.test(
     const { waiting, release } = holdAnswers(({ body }) => body === HELD)
     const held = Array.from({ length: 4 }, () => chat(victim, org, HELD))
     await until(() => waiting() === 4)
-    const answers: Answer[] = []
+    const statuses: number[] = []
     const load = Array.from({ length: 6 }, async () => {
-      // As a load balancer does, it goes elsewhere when it is told that connections are not kept.
-      while (answers.at(-1)?.connection !== 'close') answers.push(await chat(victim, org))
+      let isKept = true
+      // As a load balancer does, it goes elsewhere when it is told that its connection is not kept.
+      while (isKept) {
+        const response = await postChat(victim.dataUrl, org.key)
+        await response.arrayBuffer()
+        statuses.push(response.status)
+        isKept = response.headers.get('connection') !== 'close'
+      }
     })
-    await until(() => answers.length >= 30)
+    await until(() => statuses.length >= 30)
     const exit = victim.stop()
     await Promise.all(load)
-    t.same([...new Set(statusesOf(answers))], [200])
+    t.same([...new Set(statuses)], [200])
     await until(async () => {
       const looks = Array.from({ length: 6 }, () => send(`${victim.adminUrl}/readyz`))
       return statusesOf(await Promise.all(looks)).every((status) => status === 503)
@@ -386,8 +398,29 @@ void t.test(
     release()
     t.same(statusesOf(await Promise.all(held)), [200, 200, 200, 200])
     t.equal(await exit, 0)
-    await settled(t, org, answers.length + 4)
+    await settled(t, org, statuses.length + 4)
     for (const pid of pidsOf(victim)) t.notOk(await runs(pid))
+  },
+)
+
+/** Process ids of the children that run. */
+async function childrenOf(parent: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid='])
+  const pairs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+  return pairs.flatMap(([pid = 0, ppid]) => (ppid === parent ? [pid] : []))
+}
+
+void t.test(
+  'SIGTERM while a worker is being replaced: the one that does not serve yet ends as well',
+  async (t) => {
+    const victim = await startVictim(t)
+    const known = pidsOf(victim)
+    process.kill(pidOf(victim, 0), 'SIGKILL')
+    await until(async () => (await childrenOf(victim.process.pid ?? 0)).some((pid) => !known.includes(pid)))
+    t.equal(await victim.stop(), 0)
   },
 )
 
