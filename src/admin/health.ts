@@ -15,7 +15,10 @@ export interface HealthOptions {
 export function healthRoutes(app: FastifyInstance, { metrics, readiness }: HealthOptions): void {
   app.get('/metrics', async (_request, reply) => {
     const { contentType, body, status } = await metrics()
-    return reply.code(status ?? 200).header('content-type', contentType).send(body)
+    return reply
+      .code(status ?? 200)
+      .header('content-type', contentType)
+      .send(body)
   })
   app.get('/healthz', () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {

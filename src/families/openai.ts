@@ -57,15 +57,7 @@ function isUsageEvent(event: unknown): boolean {
   )
 }
 
-const CHAT_TEXT = [
-  'content',
-  'reasoning_content',
-  'reasoning',
-  'refusal',
-  'arguments',
-  'input',
-  'transcript',
-]
+const CHAT_TEXT = ['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments', 'input', 'transcript']
 
 const OPENAI: Dialect & ReportDialect = { asksForUsage: true, ...OPENAI_REPORTS }
 

@@ -423,6 +423,11 @@ for (const { name, api, type = STREAM, body, want } of CASES) {
   })
 }
 
+void t.test('half of a byte order mark is no mark: what follows it on its line is no data', async (t) => {
+  const bytes = Buffer.concat([Buffer.from([0xef, 0xbb]), Buffer.from(sse(report(CHAT_USED)))])
+  for (const chunks of [[bytes], singleBytes(bytes)]) t.equal((await read(CHAT, STREAM, chunks)).usage, null)
+})
+
 void t.test('no report changes what objects are made of', (t) => {
   t.equal(({} as Record<string, unknown>)['cache_read_input_tokens'], undefined)
   t.equal(({} as Record<string, unknown>)['input_tokens'], undefined)
@@ -665,7 +670,7 @@ for (const [name, type, begin, piece, end, want] of LONG) {
 }
 
 for (const [name, open, close] of [
-  ['objects', '{"usage":', '}'],
+  ['objects', '{"a":', '}'],
   ['arrays', '[', ']'],
 ] as const) {
   void t.test(`C2: 10,000 levels of ${name}, outside of the report and in it`, async (t) => {
@@ -680,8 +685,7 @@ for (const [name, open, close] of [
       [CHAT, '"prompt_tokens":20,"completion_tokens":7'],
       [MESSAGES, '"input_tokens":20,"output_tokens":7'],
     ] as const) {
-      const shallow = open.repeat(5_000) + '1' + close.repeat(5_000)
-      const body = `{"usage":{"x":${shallow},${figures}}}`
+      const body = `{"usage":{"x":${deep},${figures}}}`
       t.same((await read(api, JSON_TYPE, body)).usage, usage(20, 7), `in it, ${api.family.name}`)
       t.same((await read(api, STREAM, `data: ${body}\n\ndata: ${body}\n\n`)).usage, usage(20, 7), 'twice')
     }
