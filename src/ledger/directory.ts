@@ -3,13 +3,19 @@
  * a call. All of it rejects with StoreUnavailable where the store does; expected outcomes are values.
  */
 import type { RedisClient } from './connection.ts'
+import { createChannelDirectory, type ChannelDirectory } from './directory/channels.ts'
 import { createMemberDirectory, type MemberDirectory } from './directory/members.ts'
 import { createOrgDirectory, type OpenPeriod, type OrgDirectory } from './directory/orgs.ts'
 import { createUserLimitDirectory, type UserLimitDirectory } from './directory/user-limits.ts'
 import { createUseDirectory, type UseDirectory } from './directory/users-by-use.ts'
 import { createKeyDirectory, type KeyDirectory } from './directory/virtual-keys.ts'
 
-export type Directory = OrgDirectory & MemberDirectory & KeyDirectory & UserLimitDirectory & UseDirectory
+export type Directory = OrgDirectory &
+  MemberDirectory &
+  KeyDirectory &
+  UserLimitDirectory &
+  UseDirectory &
+  ChannelDirectory
 
 export interface DirectoryOptions {
   readonly redis: RedisClient
@@ -23,5 +29,6 @@ export function createDirectory({ redis, openPeriod }: DirectoryOptions): Direct
     ...createKeyDirectory(redis),
     ...createUserLimitDirectory(redis),
     ...createUseDirectory(redis),
+    ...createChannelDirectory(redis),
   }
 }

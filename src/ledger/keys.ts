@@ -26,6 +26,8 @@ export const removedMembers = (id: string): string => `${PREFIX}:{${id}}:removed
 export const customLimits = (id: string): string => `${PREFIX}:{${id}}:limits`
 /** HASH key id → JSON of a virtual key's public part and its SHA-256. */
 export const orgKeys = (id: string): string => `${PREFIX}:{${id}}:keys`
+/** HASH of an organization's channels: id → JSON, a webhook's secrets included. */
+export const channels = (id: string): string => `${PREFIX}:{${id}}:channels`
 /** HASH alert id → JSON of an organization alert. */
 export const alerts = (id: string): string => `${PREFIX}:{${id}}:alerts`
 /** ZSET of open holds by the end of their lease (Unix ms); members are made by `lease()`. */

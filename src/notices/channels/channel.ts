@@ -1,0 +1,84 @@
+/** What a notice is, and the ports through which one goes out. Whoever delivers knows these and no channel. */
+import type { Channel } from '../../ledger/directory/channels.ts'
+
+export const CROSSING_TYPES = ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'] as const
+export type CrossingType = (typeof CROSSING_TYPES)[number]
+
+/** The `data` of an event, as the contract shows it. Amounts are decimal credits, instants RFC 3339. */
+export interface Crossing {
+  /** The same crossing has the same id, however often it is delivered. */
+  readonly id: string
+  readonly type: CrossingType
+  readonly org: string
+  readonly user?: string
+  readonly alert?: string
+  readonly thresholdType?: 'percentage' | 'absolute'
+  /** A whole percentage or credits, as `thresholdType` says; credits where it is absent. */
+  readonly threshold: number
+  /** The threshold in credits. */
+  readonly mark: number
+  readonly version: number
+  readonly used: number
+  readonly counted?: number
+  readonly allowance?: number
+  readonly limit?: number
+  readonly period: { readonly start: string; readonly end: string }
+  readonly occurredAt: string
+}
+
+/** A crossing with what its messages need beyond it. */
+export interface Notice {
+  readonly crossing: Crossing
+  readonly orgName: string
+  /** The organization's IANA zone. */
+  readonly timezone: string
+  /** The name of the crossing's user; null where it has none, or the event is not about a user. */
+  readonly userName: string | null
+  /** Where the page is (`publicUrl`, without a slash at its end); null: messages have no link. */
+  readonly pageUrl: string | null
+  /** Sent by an admin to see whether it arrives: nothing was crossed, and the message says so. */
+  readonly test?: boolean
+}
+
+export interface Recipient {
+  readonly user: string
+  readonly name: string | null
+  readonly email: string
+}
+
+export type SendResult =
+  | { readonly status: 'sent' }
+  | {
+      readonly status: 'failed'
+      /** One line for the log that admins read: no secret, no address of a machine. */
+      readonly error: string
+      /** To try again would not help. */
+      readonly permanent: boolean
+      /** What the other side asked for; null where it asked for nothing. */
+      readonly retryAfterMs: number | null
+    }
+
+/** Never rejects: what went wrong is in the result. */
+export interface EmailSender {
+  send(notice: Notice, to: Recipient): Promise<SendResult>
+  close(): Promise<void>
+}
+
+/** Where a webhook or a Slack message goes: a channel as it is stored. */
+export type ChannelTarget = Channel
+
+/** Webhook, Slack. Never rejects: what went wrong is in the result. */
+export interface TargetSender {
+  send(notice: Notice, target: ChannelTarget): Promise<SendResult>
+}
+
+/** A failure in one line of bounded length; a text from the other side may hold anything. */
+export function failed(
+  error: string,
+  { permanent = false, retryAfterMs = null }: { permanent?: boolean; retryAfterMs?: number | null } = {},
+): SendResult {
+  const line = error.replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ').trim()
+  return { status: 'failed', error: line.slice(0, MAX_ERROR_LENGTH), permanent, retryAfterMs }
+}
+
+const MAX_ERROR_LENGTH = 300
