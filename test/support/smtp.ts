@@ -1,0 +1,90 @@
+/** A mail server of the tests' own: takes every mail on loopback, keeps it parsed, and fails on demand. */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { simpleParser, type ParsedMail } from 'mailparser'
+import { SMTPServer } from 'smtp-server'
+
+export interface ReceivedMail {
+  /** Addresses of the envelope, which is who gets it, whatever its headers say. */
+  readonly from: string
+  readonly to: readonly string[]
+  readonly parsed: ParsedMail
+  /** As it came over the wire. */
+  readonly raw: string
+}
+
+export interface SmtpSink {
+  readonly port: number
+  /** `smtp://127.0.0.1:<port>`; for `notifications.smtp.url`. */
+  readonly url: string
+  readonly mails: ReceivedMail[]
+  /**
+   * Called for each mail after its last byte and before it is accepted: what it throws is the answer, with the error's
+   * `responseCode` (450 is temporary, 550 permanent); while it waits, so does the sender.
+   */
+  answer: (mail: ReceivedMail) => void | Promise<void>
+  /** Stops listening and breaks every connection; what came so far stays in `mails`. */
+  stop(): Promise<void>
+  /** Listens again on the same port. */
+  restart(): Promise<void>
+}
+
+/** What a mail server answers to a mail that it does not take. */
+export function smtpError(responseCode: number, message: string): Error {
+  return Object.assign(new Error(message), { responseCode })
+}
+
+/** Starts a server on a free port, or on `port`. */
+export async function startSmtp(options: { readonly port?: number } = {}): Promise<SmtpSink> {
+  const mails: ReceivedMail[] = []
+  let server = await listen(options.port ?? 0)
+  const { port } = server.server.address() as AddressInfo
+
+  async function listen(wanted: number): Promise<SMTPServer> {
+    const made = new SMTPServer({
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      // A test that stops the server must not wait for clients that keep their connections.
+      closeTimeout: 50,
+      logger: false,
+      onData(stream, session, done) {
+        const chunks: Buffer[] = []
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+        stream.once('end', () => {
+          const raw = Buffer.concat(chunks).toString()
+          const { mailFrom, rcptTo } = session.envelope
+          const from = mailFrom === false ? '' : mailFrom.address
+          const to = rcptTo.map(({ address }) => address)
+          take(from, to, raw).then(
+            () => done(),
+            (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+          )
+        })
+      },
+    })
+    // Clients that break off are what some tests are about.
+    made.on('error', () => undefined)
+    made.listen(wanted, '127.0.0.1')
+    await once(made.server, 'listening')
+    return made
+  }
+
+  async function take(from: string, to: readonly string[], raw: string): Promise<void> {
+    const mail = { from, to, parsed: await simpleParser(raw), raw }
+    await sink.answer(mail)
+    mails.push(mail)
+  }
+
+  const sink: SmtpSink = {
+    port,
+    url: `smtp://127.0.0.1:${port}`,
+    mails,
+    answer: () => undefined,
+    async stop() {
+      await new Promise<void>((resolve) => server.close(resolve))
+    },
+    async restart() {
+      server = await listen(port)
+    },
+  }
+  return sink
+}
