@@ -448,16 +448,17 @@ void t.test(
   'an install would fetch something else than was tested: versions are exact, and the lock file has no addresses',
   (t) => {
     const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string> | undefined>
-    for (const group of [
-      'dependencies',
-      'devDependencies',
-      'optionalDependencies',
-      'peerDependencies',
-      'overrides',
-    ]) {
-      for (const [name, version] of Object.entries(manifest[group] ?? {}))
-        t.match(version, /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/, name)
+    const exact = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/
+    for (const group of ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies']) {
+      for (const [name, version] of Object.entries(manifest[group] ?? {})) t.match(version, exact, name)
     }
+    const overrides = (node: object): [string, string][] =>
+      Object.entries(node).flatMap(([name, value]: [string, string | object]) =>
+        typeof value === 'string' ? [[name, value] as [string, string]] : overrides(value),
+      )
+    // `$name` is the version that this package itself depends on.
+    for (const [name, version] of overrides(manifest['overrides'] ?? {}))
+      t.match(version === `$${name}` ? (manifest['devDependencies']?.[name] ?? '') : version, exact, name)
     const lock = JSON.parse(read('package-lock.json')) as {
       packages: Record<string, Record<string, unknown>>
     }
