@@ -1,7 +1,9 @@
 /** The admin plane: a listener of its own, so that it can be kept off the public network. */
+import { randomUUID } from 'node:crypto'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { RedisClient } from '../ledger/connection.ts'
 import { useAuth, type AuthOptions } from './auth.ts'
+import { documentRoute, useDocument } from './document.ts'
 import { healthRoutes, type HealthOptions } from './health.ts'
 import { keyRoutes } from './keys.ts'
 import { memberRoutes } from './members.ts'
@@ -27,6 +29,9 @@ const KEEP_ALIVE_MS = 72_000
 /** A user id of 128 characters, each of them percent-encoded. */
 const PARAM_LENGTH = 3 * 128
 
+/** As on the data plane: what is taken over from a caller into the log and the answer. */
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
+
 /** Makes the app; the caller lets it listen. */
 export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
   const app = Fastify({
@@ -39,15 +44,41 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_MS,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    // What arrives on an open connection while we stop is answered in the format that the document promises.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: PARAM_LENGTH },
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id']
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+    },
     // A wrong value is refused and never bent into a right one. The first one is named: to look for all of them would let
     // one body of a quarter of a million wrong values hold up the traffic that this process carries.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, verbose: true } },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        allErrors: false,
+        verbose: true,
+        keywords: ['expects'],
+      },
+    },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   })
   useProblems(app)
   acceptOnlyJson(app)
-  healthRoutes(app, options)
+  app.addHook('onRequest', (request, reply, next) => {
+    reply.header('x-request-id', request.id)
+    next()
+  })
+  // By default an answer is made from its schema, and what the schema forgot is silently missing from it. Here a test
+  // compares the two.
+  app.setSerializerCompiler(() => JSON.stringify)
+  useDocument(app)
+  void app.register((open, _options, done) => {
+    healthRoutes(open, options)
+    documentRoute(open)
+    done()
+  })
   void app.register((v1, _options, done) => {
     useAuth(v1, options)
     v1.addHook('onSend', (_request, reply, _payload, next) => {

@@ -5,37 +5,100 @@ import { SOURCES } from '../core/policy.ts'
 import type { Directory } from '../ledger/directory.ts'
 import { SCOPES, type KeyDraft, type KeyRecord } from '../ledger/directory/virtual-keys.ts'
 import { sendNoOrg } from './auth.ts'
-import { pageBody, pageProperties, pageRequest } from './paging.ts'
+import { Component } from './components.ts'
+import { documented, empty, json } from './documented.ts'
+import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
 import { sendFieldErrors, sendProblem, type FieldError } from './problems.ts'
-import { Closed, Name, OneOf, OrNull, UserId } from './schemas.ts'
+import { Closed, Name, OneOf, OrgPath, OrNull, Timestamp, UserId } from './schemas.ts'
 import { timestamp } from './timestamps.ts'
 
-const NewKey = Closed({
+const NewKey = Component(
+  'NewKey',
+  Closed({
+    name: Name,
+    user: Type.Optional(OrNull(UserId, 'the id of a member, or null')),
+    app: Type.Optional(
+      Type.Boolean({
+        description: 'Whether the calls name their user, in `x-tollgate-user`. Default false.',
+      }),
+    ),
+    sources: Type.Optional(
+      Type.Array(OneOf(SOURCES), {
+        minItems: 1,
+        maxItems: SOURCES.length,
+        uniqueItems: true,
+        description:
+          'What a call may name as its source; the first is the default of a call. Default `["chat"]`.',
+      }),
+    ),
+    scope: Type.Optional(OneOf(SCOPES)),
+  }),
+)
+const keyProperties = {
+  id: Type.String(),
   name: Name,
-  user: Type.Optional(OrNull(UserId, 'the id of a member, or null')),
-  app: Type.Optional(Type.Boolean()),
-  sources: Type.Optional(
-    Type.Array(OneOf(SOURCES), { minItems: 1, maxItems: SOURCES.length, uniqueItems: true }),
-  ),
-  scope: Type.Optional(OneOf(SCOPES)),
-})
+  user: Type.Union([UserId, Type.Null()], {
+    description: 'Whose it is; null where every call names its user.',
+  }),
+  app: Type.Boolean({ description: 'Whether the calls name their user.' }),
+  sources: Type.Array(OneOf(SOURCES), { description: 'The first is the default of a call.' }),
+  scope: OneOf(SCOPES),
+  hint: Type.String({ description: 'The key’s first characters, by which people tell it from others.' }),
+  createdAt: Timestamp,
+}
+const Key = Component('Key', Type.Object(keyProperties))
+const CreatedKey = Component(
+  'CreatedKey',
+  Type.Object({
+    ...keyProperties,
+    key: Type.String({ description: 'The key itself. It is never shown again.' }),
+  }),
+)
 const KeyList = Closed(pageProperties)
-type OrgPath = { Params: { org: string } }
+const KeyPath = Type.Object({ ...OrgPath.properties, id: Type.String() })
 
-const access = { config: { access: 'admin' } } as const
+const listKeys = documented({
+  operationId: 'listKeys',
+  tag: 'Keys',
+  summary: 'List the keys',
+  access: 'admin',
+  params: OrgPath,
+  querystring: KeyList,
+  answers: { 200: json('A page of keys, in order of their ids.', PageOf(Key)) },
+})
+const createKey = documented({
+  operationId: 'createKey',
+  tag: 'Keys',
+  summary: 'Make a key',
+  description:
+    'A traffic key belongs to one user, or with `app` to an app that names the user of each call. A key of scope `admin` belongs to an admin and opens the admin plane. Each plane refuses the keys of the other.',
+  access: 'admin',
+  params: OrgPath,
+  body: NewKey,
+  answers: { 201: json('Made. Only this answer has the key.', CreatedKey) },
+  problems: ['not_a_member'],
+})
+const revokeKey = documented({
+  operationId: 'revokeKey',
+  tag: 'Keys',
+  summary: 'Revoke a key',
+  access: 'admin',
+  params: KeyPath,
+  answers: { 204: empty('Revoked.') },
+})
 
 export function keyRoutes(app: FastifyInstance, directory: Directory): void {
-  app.get<OrgPath & { Querystring: Static<typeof KeyList> }>(
+  app.get<{ Params: Static<typeof OrgPath>; Querystring: Static<typeof KeyList> }>(
     '/v1/orgs/:org/keys',
-    { schema: { querystring: KeyList }, ...access },
+    listKeys,
     async ({ params, query }, reply) => {
       const page = await directory.listKeys(params.org, pageRequest(query))
       return page === null ? sendNoOrg(reply) : pageBody(page, keyBody)
     },
   )
-  app.post<OrgPath & { Body: Static<typeof NewKey> }>(
+  app.post<{ Params: Static<typeof OrgPath>; Body: Static<typeof NewKey> }>(
     '/v1/orgs/:org/keys',
-    { schema: { body: NewKey }, ...access },
+    createKey,
     async ({ params, body }, reply) => {
       const errors = contradictions(body)
       if (errors.length > 0) return sendFieldErrors(reply, errors)
@@ -52,9 +115,9 @@ export function keyRoutes(app: FastifyInstance, directory: Directory): void {
       }
     },
   )
-  app.delete<{ Params: { org: string; id: string } }>(
+  app.delete<{ Params: Static<typeof KeyPath> }>(
     '/v1/orgs/:org/keys/:id',
-    access,
+    revokeKey,
     async ({ params }, reply) => {
       if (await directory.revokeKey(params.org, params.id)) return reply.code(204).send()
       return sendProblem(reply, 'not_found', 'There is no such key.')
@@ -88,6 +151,6 @@ function draftOf({
   return { name, user, app, sources, scope }
 }
 
-function keyBody({ id, name, user, app, sources, scope, hint, createdAt }: KeyRecord): object {
-  return { id, name, user, app, sources, scope, hint, createdAt: timestamp(createdAt) }
+function keyBody({ id, name, user, app, sources, scope, hint, createdAt }: KeyRecord): Static<typeof Key> {
+  return { id, name, user, app, sources: [...sources], scope, hint, createdAt: timestamp(createdAt) }
 }

@@ -1,100 +1,68 @@
 /** `/v1/orgs`: organizations, which are the operator's; their admins may see their own and name it (A1). */
-import { Type, type Static } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { isTimezone } from '../core/period.ts'
-import { ADMISSIONS, type BillingSchedule } from '../core/policy.ts'
+import type { BillingSchedule } from '../core/policy.ts'
 import { toCredits, wholeCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
 import type { OrgSettings } from '../ledger/directory/org-record.ts'
 import type { OrgChanges, OrgStanding } from '../ledger/directory/orgs.ts'
 import { isOperator, sendNoOrg, sendOperatorOnly } from './auth.ts'
-import { pageBody, pageProperties, pageRequest } from './paging.ts'
+import {
+  Billing,
+  changeOrg,
+  createOrg,
+  DEFAULTS,
+  deleteOrg,
+  getOrg,
+  listOrgs,
+  NewOrg,
+  Org,
+  OrgList,
+  OrgPatch,
+  type OrgRoute,
+} from './org-schemas.ts'
+import { pageBody, pageRequest } from './paging.ts'
 import { sendFieldErrors, sendProblem, type FieldError } from './problems.ts'
-import { Closed, Name, OneOf, OrgId, WholeCredits } from './schemas.ts'
 import { timestamp } from './timestamps.ts'
 
-const MAX_PERIOD_DAYS = 366
-const MAX_MEMBERS = 1_000_000
-const DEFAULTS = {
-  allowance: 0,
-  admission: 'straddle',
-  autoEnroll: false,
-  maxMembers: 10_000,
-  billing: { every: 'month', anchor: 1, timezone: 'UTC' },
-} as const
-
-const Billing = Closed({
-  every: Type.Optional(
-    Type.Union(
-      [
-        Type.Literal('month'),
-        Type.Literal('week'),
-        Closed({ days: Type.Integer({ minimum: 1, maximum: MAX_PERIOD_DAYS }) }),
-      ],
-      {
-        description: `"month", "week" or {"days": 1 to ${MAX_PERIOD_DAYS}}`,
-      },
-    ),
-  ),
-  anchor: Type.Optional(Type.Integer()),
-  timezone: Type.Optional(Type.String({ maxLength: 64 })),
-})
-const settings = {
-  name: Type.Optional(Name),
-  allowance: Type.Optional(WholeCredits),
-  admission: Type.Optional(OneOf(ADMISSIONS)),
-  autoEnroll: Type.Optional(Type.Boolean()),
-  maxMembers: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_MEMBERS })),
-  billing: Type.Optional(Billing),
-}
-const NewOrg = Closed({ id: OrgId, ...settings })
-const OrgPatch = Closed(settings)
-const OrgList = Closed(pageProperties)
-type OrgPath = { Params: { org: string } }
-
 export function orgRoutes(app: FastifyInstance, directory: Directory): void {
-  app.get<{ Querystring: Static<typeof OrgList> }>(
-    '/v1/orgs',
-    { schema: { querystring: OrgList }, config: { access: 'operator' } },
-    async ({ query }) => pageBody(await directory.listOrgs(pageRequest(query)), orgBody),
+  app.get<{ Querystring: Static<typeof OrgList> }>('/v1/orgs', listOrgs, async ({ query }) =>
+    pageBody(await directory.listOrgs(pageRequest(query)), orgBody),
   )
   createRoute(app, directory)
-  app.get<OrgPath>('/v1/orgs/:org', { config: { access: 'admin' } }, async ({ params }, reply) => {
+  app.get<OrgRoute>('/v1/orgs/:org', getOrg, async ({ params }, reply) => {
     const org = await directory.getOrg(params.org)
     return org === null ? sendNoOrg(reply) : orgBody(org)
   })
   patchRoute(app, directory)
-  app.delete<OrgPath>('/v1/orgs/:org', { config: { access: 'operator' } }, async ({ params }, reply) =>
+  app.delete<OrgRoute>('/v1/orgs/:org', deleteOrg, async ({ params }, reply) =>
     (await directory.deleteOrg(params.org)) ? reply.code(204).send() : sendNoOrg(reply),
   )
 }
 
 function createRoute(app: FastifyInstance, directory: Directory): void {
-  app.post<{ Body: Static<typeof NewOrg> }>(
-    '/v1/orgs',
-    { schema: { body: NewOrg }, config: { access: 'operator' } },
-    async ({ body }, reply) => {
-      const billing = mergeBilling(DEFAULTS.billing, body.billing ?? {})
-      const errors = billingErrors(billing)
-      if (errors.length > 0) return sendFieldErrors(reply, errors)
-      const created = await directory.createOrg(body.id, newSettings(body, billing))
-      if (created === 'exists')
-        return sendProblem(reply, 'already_exists', `There is an organization ${body.id}.`)
-      if (created === 'deleting') {
-        const detail = `${body.id} is being deleted. If its deletion broke off, delete it again to free the id.`
-        return sendProblem(reply, 'being_deleted', detail)
-      }
-      const org = await directory.getOrg(body.id)
-      if (org === null) return sendNoOrg(reply)
-      return reply.code(201).header('location', `/v1/orgs/${body.id}`).send(orgBody(org))
-    },
-  )
+  app.post<{ Body: Static<typeof NewOrg> }>('/v1/orgs', createOrg, async ({ body }, reply) => {
+    const billing = mergeBilling(DEFAULTS.billing, body.billing ?? {})
+    const errors = billingErrors(billing)
+    if (errors.length > 0) return sendFieldErrors(reply, errors)
+    const created = await directory.createOrg(body.id, newSettings(body, billing))
+    if (created === 'exists')
+      return sendProblem(reply, 'already_exists', `There is an organization ${body.id}.`)
+    if (created === 'deleting') {
+      const detail = `${body.id} is being deleted. If its deletion broke off, delete it again to free the id.`
+      return sendProblem(reply, 'being_deleted', detail)
+    }
+    const org = await directory.getOrg(body.id)
+    if (org === null) return sendNoOrg(reply)
+    return reply.code(201).header('location', `/v1/orgs/${body.id}`).send(orgBody(org))
+  })
 }
 
 function patchRoute(app: FastifyInstance, directory: Directory): void {
-  app.patch<OrgPath & { Body: Static<typeof OrgPatch> }>(
+  app.patch<OrgRoute & { Body: Static<typeof OrgPatch> }>(
     '/v1/orgs/:org',
-    { schema: { body: OrgPatch }, config: { access: 'admin' } },
+    changeOrg,
     async (request, reply) => {
       const { body, params } = request
       const theOperators = Object.keys(body).filter((field) => field !== 'name')
@@ -156,7 +124,7 @@ function billingErrors({ every, anchor, timezone }: BillingSchedule): FieldError
   return errors
 }
 
-function orgBody(org: OrgStanding): object {
+function orgBody(org: OrgStanding): Static<typeof Org> {
   return {
     id: org.id,
     name: org.name,

@@ -1,5 +1,5 @@
 /** `?limit=&cursor=` and `{"items":[…],"next":null|"cursor"}`. */
-import { Type, type Static } from '@sinclair/typebox'
+import { Type, type Static, type TObject, type TSchema } from '@sinclair/typebox'
 import type { Page, PageRequest } from '../ledger/directory/page.ts'
 
 const DEFAULT_LIMIT = 50
@@ -15,6 +15,14 @@ export const pageProperties = {
   cursor: Type.Optional(
     Type.String({ pattern: '^[A-Za-z0-9_-]{1,300}$', description: 'the `next` of the page before' }),
   ),
+}
+
+/** The answer of a list. */
+export function PageOf(item: TSchema, description = 'A page of the list.'): TObject {
+  const next = Type.Union([Type.String(), Type.Null()], {
+    description: 'The `cursor` of the page after this one, or null on the last.',
+  })
+  return Type.Object({ items: Type.Array(item), next }, { description })
 }
 
 interface PageQuery {

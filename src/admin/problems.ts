@@ -1,6 +1,8 @@
 /** Errors of the admin plane: RFC 9457 problem details, from one catalogue of codes. */
+import { Type } from '@sinclair/typebox'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { StoreUnavailable } from '../ledger/ledger.ts'
+import { Component } from './components.ts'
 
 interface ProblemKind {
   readonly status: number
@@ -18,6 +20,7 @@ export const PROBLEMS = {
   already_exists: { status: 409, title: 'It exists already' },
   being_deleted: { status: 409, title: 'It is being deleted' },
   last_admin: { status: 409, title: 'The last admin' },
+  precondition_failed: { status: 412, title: 'It was changed meanwhile' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'Not JSON' },
   not_a_member: { status: 422, title: 'Not a member' },
@@ -34,6 +37,37 @@ export interface FieldError {
   readonly message: string
 }
 
+/** What `sendProblem` sends. Which codes a route answers with which status is said where the route is. */
+export const ProblemBody = Component(
+  'Problem',
+  Type.Object(
+    {
+      type: Type.String({ description: 'A URN that ends in the code.' }),
+      title: Type.String({ description: 'The code in words.' }),
+      status: Type.Integer({ description: 'The status of the answer.' }),
+      detail: Type.String({ description: 'What went wrong this time, for people.' }),
+      code: Type.String({
+        description: 'What went wrong, for programs. Never renamed, never used for anything else.',
+      }),
+      errors: Type.Optional(
+        Type.Array(
+          Type.Object({
+            field: Type.String({
+              description: 'Where in the body, the query or the path, such as `billing.anchor`.',
+            }),
+            message: Type.String({ description: 'Completes a sentence that starts with the field.' }),
+          }),
+          { description: 'The fields that caused it.' },
+        ),
+      ),
+      current: Type.Optional(
+        Type.Unknown({ description: 'With `precondition_failed`: what is there now, as a read shows it.' }),
+      ),
+    },
+    { description: 'An error, by RFC 9457.' },
+  ),
+)
+
 type ValidationError = NonNullable<FastifyError['validation']>[number]
 
 /** Answers with a problem; a handler returns what this returns. */
@@ -46,6 +80,7 @@ export function sendProblem(
   const { status, title, retryAfter }: ProblemKind = PROBLEMS[code]
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
+  reply.header('x-request-id', reply.request.id)
   const body = { type: `urn:tollgate:problem:${code}`, title, status, detail, code }
   return reply
     .code(status)
@@ -118,7 +153,9 @@ function fieldOf({ instancePath, params }: ValidationError): string {
 }
 
 function messageOf(error: ValidationError): string {
-  const description = (error as { parentSchema?: { description?: string } }).parentSchema?.description
+  const { expects, description } =
+    (error as { parentSchema?: { expects?: string; description?: string } }).parentSchema ?? {}
+  const expected = expects ?? description
   switch (error.keyword) {
     case 'required':
       return 'is required'
@@ -128,7 +165,7 @@ function messageOf(error: ValidationError): string {
       return `must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
     case 'anyOf':
     case 'pattern':
-      if (description !== undefined) return `must be ${description}`
+      if (expected !== undefined) return `must be ${expected}`
   }
   return error.message ?? 'is not valid'
 }

@@ -1,4 +1,7 @@
-/** Shapes that several resources share. A `description` completes the sentence "must be …" of an error. */
+/**
+ * Shapes that several resources share. What completes the sentence "must be …" of an error is the `expects` of a schema, or
+ * where it has none its `description`.
+ */
 import { Type, type TSchema, type TUnsafe } from '@sinclair/typebox'
 import { MAX_CREDITS } from '../core/units.ts'
 
@@ -36,6 +39,15 @@ export const Name = Type.String({
   maxLength: 200,
   description: 'a text of one line that is not empty',
 })
+
+/** What every path below an organization has. An id that cannot be one is answered like one that does not exist. */
+export const OrgPath = Type.Object({ org: OrgId })
+
+/** A time in an answer. */
+export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, in UTC.' })
+
+/** Credits in an answer: whole microcredits as a decimal number. */
+export const Credits = Type.Number({ description: 'Credits, with up to six decimals.' })
 
 /** Whole credits, as limits and allowances are (C1). */
 export const WholeCredits = Type.Integer({ minimum: 0, maximum: MAX_CREDITS })

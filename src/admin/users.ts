@@ -5,20 +5,48 @@ import { toCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
 import { parseUseCursor, type UserUse } from '../ledger/directory/users-by-use.ts'
 import { sendNoOrg } from './auth.ts'
-import { pageBody, pageProperties, pageRequest } from './paging.ts'
+import { Component } from './components.ts'
+import { documented, json } from './documented.ts'
+import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
 import { sendFieldErrors } from './problems.ts'
-import { Closed, OneOf, Search } from './schemas.ts'
+import { Closed, Credits, OneOf, OrgPath, Search, UserId } from './schemas.ts'
 
 const UserList = Closed({
   ...pageProperties,
   exceeding: Type.Optional(OneOf(['true', 'false'])),
   q: Type.Optional(Search),
 })
+const User = Component(
+  'UserUse',
+  Type.Object({
+    user: UserId,
+    name: Type.Union([Type.String(), Type.Null()], {
+      description: 'Null for who has none, and for who used something and is no member any more.',
+    }),
+    used: Type.Number({ description: 'Credits charged in this period, all sources.' }),
+    counted: Type.Number({ description: 'The part of it that counts towards the limit (L5).' }),
+    held: Type.Number({ description: 'Credits set aside for calls in flight.' }),
+    limit: Type.Union([Credits, Type.Null()], { description: 'Null: nothing caps this user.' }),
+    exceeding: Type.Boolean({ description: 'Whether the limit is reached.' }),
+  }),
+)
+
+const listUsers = documented({
+  operationId: 'listUsers',
+  tag: 'Users',
+  summary: 'List users by what they used',
+  description:
+    'Most used first. With `exceeding=true` only users at or past their limit in this period; that is read from an index, however many users there are.',
+  access: 'admin',
+  params: OrgPath,
+  querystring: UserList,
+  answers: { 200: json('A page of users.', PageOf(User)) },
+})
 
 export function userRoutes(app: FastifyInstance, directory: Directory): void {
-  app.get<{ Params: { org: string }; Querystring: Static<typeof UserList> }>(
+  app.get<{ Params: Static<typeof OrgPath>; Querystring: Static<typeof UserList> }>(
     '/v1/orgs/:org/users',
-    { schema: { querystring: UserList }, config: { access: 'admin' } },
+    listUsers,
     async ({ params, query }, reply) => {
       const { limit, after: text } = pageRequest(query)
       const after = text === null ? null : parseUseCursor(text)
@@ -32,7 +60,7 @@ export function userRoutes(app: FastifyInstance, directory: Directory): void {
   )
 }
 
-function userBody({ user, name, used, counted, held, limit, exceeding }: UserUse): object {
+function userBody({ user, name, used, counted, held, limit, exceeding }: UserUse): Static<typeof User> {
   return {
     user,
     name,

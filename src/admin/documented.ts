@@ -1,0 +1,162 @@
+/**
+ * What a route is, said once: who may use it, what it takes and everything that it answers. Fastify checks requests by it,
+ * and `/openapi.json` is made of it. CONTRIBUTING.md shows how to add a route.
+ */
+import { Type, type TObject, type TSchema } from '@sinclair/typebox'
+import type { FastifySchema, RouteShorthandOptions } from 'fastify'
+import type { Access } from './auth.ts'
+import type { HeaderName, TagName } from './document-parts.ts'
+import { PROBLEMS, ProblemBody, type ProblemCode } from './problems.ts'
+
+/** An answer that is not a problem. */
+export interface AnswerDoc {
+  readonly description: string
+  /** By content type; absent where there is no body. */
+  readonly content?: Readonly<Record<string, TSchema>>
+  readonly headers?: readonly HeaderName[]
+}
+
+export interface Operation {
+  /** A verb and a noun, such as `listKeys`: the name of the function in clients. */
+  readonly operationId: string
+  readonly tag: TagName
+  /** One line, without a full stop. */
+  readonly summary: string
+  /** What the summary leaves open. Markdown. */
+  readonly description?: string
+  /** `public`: needs no credentials and knows no store. */
+  readonly access: Access | 'public'
+  readonly params?: TObject
+  readonly querystring?: TObject
+  readonly body?: TSchema
+  /** The write compares `If-Match` (A2). */
+  readonly ifMatch?: boolean
+  /** By status. */
+  readonly answers: Readonly<Record<number, AnswerDoc>>
+  /** Codes beyond those that every route of this access has. */
+  readonly problems?: readonly ProblemCode[]
+}
+
+/** What anybody who is let in or turned away may get. */
+const SIGNED_IN = [
+  'invalid_request',
+  'invalid_credentials',
+  'forbidden',
+  'not_found',
+  'internal_error',
+  'credit_store_unavailable',
+] as const satisfies readonly ProblemCode[]
+
+const PROBLEMS_BY_ACCESS: Readonly<Record<Operation['access'], readonly ProblemCode[]>> = {
+  public: [],
+  operator: SIGNED_IN,
+  admin: SIGNED_IN,
+}
+
+/** Names of security schemes; none of them is needed where the list is empty. */
+const SECURITY: Readonly<Record<Operation['access'], Record<string, never[]>[]>> = {
+  public: [],
+  operator: [{ operatorToken: [] }],
+  admin: [{ operatorToken: [] }, { adminKey: [] }],
+}
+
+const IfMatch = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({
+      maxLength: 1_000,
+      description:
+        'The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten.',
+    }),
+  ),
+})
+
+/** An answer in JSON. */
+export function json(description: string, schema: TSchema, headers: readonly HeaderName[] = []): AnswerDoc {
+  return { description, content: { 'application/json': schema }, headers }
+}
+
+/** An answer without a body. */
+export function empty(description: string, headers: readonly HeaderName[] = []): AnswerDoc {
+  return { description, headers }
+}
+
+/** Options of a route: `app.get(path, documented({ … }), handler)`. */
+export function documented(
+  operation: Operation,
+): RouteShorthandOptions & { schema: FastifySchema; config: { access?: Access } } {
+  const { operationId, tag, summary, description, access, params, querystring, body, ifMatch } = operation
+  const schema = {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    security: SECURITY[access],
+    ...(params && { params }),
+    ...(querystring && { querystring }),
+    ...(body && { body }),
+    ...(ifMatch === true && { headers: IfMatch }),
+    response: { ...answerSchemas(operation.answers), ...problemSchemas(operation) },
+  }
+  return { schema, config: access === 'public' ? {} : { access } }
+}
+
+function answerSchemas(answers: Operation['answers']): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, { description, content, headers = [] }]) => [
+      status,
+      {
+        description,
+        headers: headersOf(['X-Request-Id', ...headers]),
+        ...(content === undefined
+          ? { type: 'null' }
+          : { content: mapValues(content, (schema) => ({ schema })) }),
+      },
+    ]),
+  )
+}
+
+/** Several codes may share a status: the schema of each status says which of them this route answers. */
+function problemSchemas(operation: Operation): Record<string, object> {
+  const byStatus = new Map<number, ProblemCode[]>()
+  for (const code of codesOf(operation)) {
+    const { status } = PROBLEMS[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  return Object.fromEntries(
+    Array.from(byStatus, ([status, codes]) => {
+      const schema = { allOf: [ProblemBody, Type.Object({ code: Type.Unsafe({ enum: codes }) })] }
+      return [
+        status,
+        {
+          description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+          headers: headersOf(['X-Request-Id', ...headersOfProblem(status, codes)]),
+          content: { 'application/problem+json': { schema } },
+        },
+      ]
+    }),
+  )
+}
+
+function codesOf({ access, body, ifMatch, problems = [] }: Operation): Set<ProblemCode> {
+  return new Set<ProblemCode>([
+    ...PROBLEMS_BY_ACCESS[access],
+    ...(body ? (['body_too_large', 'unsupported_media_type'] as const) : []),
+    ...(ifMatch === true ? (['precondition_failed'] as const) : []),
+    ...problems,
+  ])
+}
+
+function headersOfProblem(status: number, codes: readonly ProblemCode[]): HeaderName[] {
+  if (status === 401) return ['WWW-Authenticate']
+  if (status === 412) return ['ETag']
+  return codes.every((code) => 'retryAfter' in PROBLEMS[code]) ? ['Retry-After'] : []
+}
+
+/** Only names: the document refers to what `HEADERS` says of them. */
+function headersOf(names: readonly HeaderName[]): Record<string, object> {
+  return Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+}
+
+function mapValues<V, W>(record: Readonly<Record<string, V>>, change: (value: V) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+}
