@@ -320,6 +320,7 @@ for (const [heading, catalogue] of [
 
 void t.test('a file would be too long to read in one sitting', (t) => {
   for (const file of [...SRC, ...LUA]) {
+    if (file.endsWith('.d.ts')) continue // Made of the OpenAPI document, and read by the compiler alone.
     const lines = read(file).trimEnd().split('\n').length
     t.ok(lines <= MOST_LINES, `${file}: ${lines} lines`)
   }

@@ -54,35 +54,61 @@ export function documentRoute(app: FastifyInstance): void {
   )
 }
 
-/** Headers become references to what is said of them in one place, and what only our validation reads is left out. */
-function finish<T extends object>(document: T): T {
-  const headers = Object.entries(HEADERS).map(([name, description]) => [
-    name,
-    { description, required: true, schema: { type: 'string' } },
-  ])
-  const { components: parts, ...rest } = rewrite(document) as { components: object }
-  return { ...rest, components: { ...parts, headers: Object.fromEntries(headers) as object } } as unknown as T
+interface Response {
+  headers?: Record<string, unknown>
+  readonly content?: Record<string, { readonly schema: { readonly allOf?: readonly unknown[] } }>
+}
+interface Paths {
+  readonly [path: string]: {
+    readonly [method: string]: { readonly responses: Record<string, Response | object> }
+  }
 }
 
-function rewrite(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(rewrite)
-  if (typeof node !== 'object' || node === null) return node
+/**
+ * What stands in many places becomes a reference to one: headers to what is said of them in `HEADERS`, and answers with the
+ * same problems to one response. What only our validation reads is left out.
+ */
+function finish(document: object): object {
+  const {
+    paths,
+    components: parts,
+    ...rest
+  } = withoutExpects(document) as { paths: Paths; components: object }
+  const problems = new Map<string, Response>()
+  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    for (const [status, response] of Object.entries(operation.responses) as [string, Response][]) {
+      response.headers = references('headers', Object.keys(response.headers ?? {}))
+      const codes = codesOf(response)
+      if (codes.length === 0) continue
+      const name = [status, ...codes].join('.')
+      problems.set(name, response)
+      operation.responses[status] = { $ref: `#/components/responses/${name}` }
+    }
+  }
+  const responses = Object.fromEntries([...problems].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return { ...rest, components: { ...parts, headers: headers(), responses }, paths }
+}
+
+function withoutExpects(document: object): object {
+  const text = JSON.stringify(document, (key, value: unknown) => (key === 'expects' ? undefined : value))
+  return JSON.parse(text) as object
+}
+
+/** The codes of an answer that is a problem, as `documented()` wrote them. */
+function codesOf({ content }: Response): readonly string[] {
+  const [, narrowed] = content?.['application/problem+json']?.schema.allOf ?? []
+  return (narrowed as { properties: { code: { enum: string[] } } } | undefined)?.properties.code.enum ?? []
+}
+
+function headers(): object {
   return Object.fromEntries(
-    Object.entries(node)
-      .filter(([key]) => key !== 'expects')
-      .map(([key, value]) => [
-        key,
-        key === 'headers' && isHeaders(value) ? references(value) : rewrite(value),
-      ]),
+    Object.entries(HEADERS).map(([name, description]) => [
+      name,
+      { description, required: true, schema: { type: 'string' } },
+    ]),
   )
 }
 
-function isHeaders(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && Object.keys(value).every((name) => name in HEADERS)
-}
-
-function references(headers: object): object {
-  return Object.fromEntries(
-    Object.keys(headers).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-  )
+function references(part: string, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/${part}/${name}` }]))
 }

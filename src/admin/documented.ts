@@ -124,7 +124,9 @@ function problemSchemas(operation: Operation): Record<string, object> {
   }
   return Object.fromEntries(
     Array.from(byStatus, ([status, codes]) => {
-      const schema = { allOf: [ProblemBody, Type.Object({ code: Type.Unsafe({ enum: codes }) })] }
+      const schema = {
+        allOf: [ProblemBody, Type.Object({ code: Type.Unsafe({ type: 'string', enum: codes }) })],
+      }
       return [
         status,
         {

@@ -1,0 +1,14 @@
+/** Writes what is made of the source and kept in the repository. A test says when one of them is not current. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { GENERATED } from './generate/files.ts'
+
+const only = process.argv.slice(2)
+for (const [file, make] of Object.entries(GENERATED)) {
+  if (only.length > 0 && !only.includes(file)) continue
+  const path = fileURLToPath(new URL(`../${file}`, import.meta.url))
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, await make())
+  process.stdout.write(`${file}\n`)
+}

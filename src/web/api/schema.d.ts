@@ -1,0 +1,1492 @@
+/** Made from the OpenAPI document by `npm run generate`. Do not edit. */
+
+export interface paths {
+  '/metrics': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Metrics for Prometheus */
+    get: operations['getMetrics']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/healthz': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Whether the process is up */
+    get: operations['getHealth']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/readyz': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Whether traffic may be sent here */
+    get: operations['getReadiness']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/openapi.json': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** This document */
+    get: operations['getDocument']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List the organizations */
+    get: operations['listOrgs']
+    put?: never
+    /** Make an organization */
+    post: operations['createOrg']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read an organization */
+    get: operations['getOrg']
+    put?: never
+    post?: never
+    /**
+     * Delete an organization
+     * @description With its members, keys, settings and usage. Its keys fail at their next call.
+     */
+    delete: operations['deleteOrg']
+    options?: never
+    head?: never
+    /**
+     * Change an organization
+     * @description What is absent stays. Everything but the name is the operator’s. A change of `billing` takes effect when the current period ends (P4); another `every` without an `anchor` starts at 1.
+     */
+    patch: operations['changeOrg']
+    trace?: never
+  }
+  '/v1/orgs/{org}/members': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List or search the members */
+    get: operations['listMembers']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/members/{user}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read a member */
+    get: operations['getMember']
+    /**
+     * Add a member, or replace one
+     * @description What is absent gets its default: no email, no name, role `member`.
+     */
+    put: operations['putMember']
+    post?: never
+    /**
+     * Remove a member
+     * @description Fails at the very next call. What the user used stays, and who is added again goes on with the same counters.
+     */
+    delete: operations['removeMember']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/keys': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List the keys */
+    get: operations['listKeys']
+    put?: never
+    /**
+     * Make a key
+     * @description A traffic key belongs to one user, or with `app` to an app that names the user of each call. A key of scope `admin` belongs to an admin and opens the admin plane. Each plane refuses the keys of the other.
+     */
+    post: operations['createKey']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/keys/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Revoke a key */
+    delete: operations['revokeKey']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/user-limits': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read the limits */
+    get: operations['getUserLimits']
+    /**
+     * Save the limits
+     * @description The whole setting: what is absent gets its default, not what was there before. It holds for the very next call, on every gateway (L8).
+     */
+    put: operations['putUserLimits']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/user-limits/custom': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List the custom limits */
+    get: operations['listCustomLimits']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/user-limits/custom/{user}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read a custom limit */
+    get: operations['getCustomLimit']
+    /**
+     * Give a user a limit of their own
+     * @description It replaces the default for this user, whether higher or lower (L2).
+     */
+    put: operations['putCustomLimit']
+    post?: never
+    /** Return a user to the default limit */
+    delete: operations['deleteCustomLimit']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/users': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List users by what they used
+     * @description Most used first. With `exceeding=true` only users at or past their limit in this period; that is read from an index, however many users there are.
+     */
+    get: operations['listUsers']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+}
+export type webhooks = Record<string, never>
+export interface components {
+  schemas: {
+    /** @description An error, by RFC 9457. */
+    Problem: {
+      /** @description A URN that ends in the code. */
+      type: string
+      /** @description The code in words. */
+      title: string
+      /** @description The status of the answer. */
+      status: number
+      /** @description What went wrong this time, for people. */
+      detail: string
+      /** @description What went wrong, for programs. Never renamed, never used for anything else. */
+      code: string
+      /** @description The fields that caused it. */
+      errors?: {
+        /** @description Where in the body, the query or the path, such as `billing.anchor`. */
+        field: string
+        /** @description Completes a sentence that starts with the field. */
+        message: string
+      }[]
+      /** @description With `precondition_failed`: what is there now, as a read shows it. */
+      current?: unknown
+    }
+    NewKey: {
+      /** @description a text of one line that is not empty */
+      name: string
+      /** @description the id of a member, or null */
+      user?: string | null
+      /** @description Whether the calls name their user, in `x-tollgate-user`. Default false. */
+      app?: boolean
+      /** @description What a call may name as its source; the first is the default of a call. Default `["chat"]`. */
+      sources?: ('chat' | 'workflow' | 'agent_deployment')[]
+      /** @enum {string} */
+      scope?: 'traffic' | 'admin'
+    }
+    Key: {
+      id: string
+      /** @description a text of one line that is not empty */
+      name: string
+      /** @description Whose it is; null where every call names its user. */
+      user: string | null
+      /** @description Whether the calls name their user. */
+      app: boolean
+      /** @description The first is the default of a call. */
+      sources: ('chat' | 'workflow' | 'agent_deployment')[]
+      /** @enum {string} */
+      scope: 'traffic' | 'admin'
+      /** @description The key’s first characters, by which people tell it from others. */
+      hint: string
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      createdAt: string
+    }
+    CreatedKey: {
+      id: string
+      /** @description a text of one line that is not empty */
+      name: string
+      /** @description Whose it is; null where every call names its user. */
+      user: string | null
+      /** @description Whether the calls name their user. */
+      app: boolean
+      /** @description The first is the default of a call. */
+      sources: ('chat' | 'workflow' | 'agent_deployment')[]
+      /** @enum {string} */
+      scope: 'traffic' | 'admin'
+      /** @description The key’s first characters, by which people tell it from others. */
+      hint: string
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      createdAt: string
+      /** @description The key itself. It is never shown again. */
+      key: string
+    }
+    MemberSettings: {
+      /** @description an email address, or null */
+      email?: string | null
+      /** @description a text of one line that is not empty, or null */
+      name?: string | null
+      /** @enum {string} */
+      role?: 'admin' | 'member'
+    }
+    Member: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description Where mail goes; null: nowhere. */
+      email: string | null
+      name: string | null
+      /** @enum {string} */
+      role: 'admin' | 'member'
+    }
+    /** @description "month", "week" or {"days": 1 to 366} */
+    BillingEvery:
+      | 'month'
+      | 'week'
+      | {
+          days: number
+        }
+    NewOrg: {
+      /** @description 1 to 63 characters of a-z, 0-9 and - */
+      id: string
+      /** @description a text of one line that is not empty */
+      name?: string
+      allowance?: number
+      /** @enum {string} */
+      admission?: 'strict' | 'straddle'
+      autoEnroll?: boolean
+      maxMembers?: number
+      billing?: {
+        every?: components['schemas']['BillingEvery']
+        /** @description The day on which a period begins: of the month 1 to 31 (the last day of shorter months), of the week 1 (Monday) to 7, else from 1 to the number of days. */
+        anchor?: number
+        /** @description An IANA time zone, such as Europe/Berlin. */
+        timezone?: string
+      }
+    }
+    OrgPatch: {
+      /** @description a text of one line that is not empty */
+      name?: string
+      allowance?: number
+      /** @enum {string} */
+      admission?: 'strict' | 'straddle'
+      autoEnroll?: boolean
+      maxMembers?: number
+      billing?: {
+        every?: components['schemas']['BillingEvery']
+        /** @description The day on which a period begins: of the month 1 to 31 (the last day of shorter months), of the week 1 (Monday) to 7, else from 1 to the number of days. */
+        anchor?: number
+        /** @description An IANA time zone, such as Europe/Berlin. */
+        timezone?: string
+      }
+    }
+    BillingSchedule: {
+      every: components['schemas']['BillingEvery']
+      /** @description The day on which a period begins: of the month 1 to 31 (the last day of shorter months), of the week 1 (Monday) to 7, else from 1 to the number of days. */
+      anchor: number
+      timezone: string
+    }
+    /** @description Its first instant, and the first after it. */
+    Period: {
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      start: string
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      end: string
+    }
+    Org: {
+      /** @description 1 to 63 characters of a-z, 0-9 and - */
+      id: string
+      name: string
+      /** @description Credits for a period, of which percentage alerts are a part. */
+      allowance: number
+      /**
+       * @description `strict` admits a call only when its worst case fits; `straddle` while any credit is neither counted nor held, so that at most one call at a time may pass the limit (C4).
+       * @enum {string}
+       */
+      admission: 'strict' | 'straddle'
+      /** @description Whether app keys may add users whom the organization does not know (A5). */
+      autoEnroll: boolean
+      /** @description Up to how many members app keys may add. */
+      maxMembers: number
+      billing: components['schemas']['BillingSchedule']
+      /** @description What takes over when the current period ends (P4); null: nothing changes. */
+      billingNext: components['schemas']['BillingSchedule'] | null
+      period: components['schemas']['Period']
+      /** @description Credits, with up to six decimals. */
+      used: number
+      /** @description Credits set aside for calls in flight. */
+      held: number
+    }
+    /** @description "all", or the ids of 1 to 100 admins, each once */
+    Recipients: 'all' | string[]
+    UserLimitsSettings: {
+      enabled: boolean
+      default: number
+      recipients?: components['schemas']['Recipients']
+      exclude?: {
+        agent_deployment?: boolean
+        workflow?: boolean
+      }
+      explanation?: {
+        /** @description a text of at most 2000 characters, or null */
+        text?: string | null
+        /** @description a text of one line that is not empty, or null */
+        contact?: string | null
+        hideAmounts?: boolean
+      }
+    }
+    UserLimits: {
+      /** @description Switched off, everything else is kept, dormant (L9). */
+      enabled: boolean
+      /** @description Credits for every user without a custom limit. 0 blocks every paid call. */
+      default: number
+      recipients: components['schemas']['Recipients']
+      /** @description Sources whose calls neither count towards the limit nor are refused by it (L5). */
+      exclude: {
+        agent_deployment: boolean
+        workflow: boolean
+      }
+      /** @description What a refused user reads (E3). */
+      explanation: {
+        /** @description Replaces the text of a refusal. */
+        text: string | null
+        /** @description Whom a refused user should ask. */
+        contact: string | null
+        /** @description No refusal and no header has amounts. */
+        hideAmounts: boolean
+      }
+    }
+    CustomLimitSettings: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user?: string
+      /** @description a whole number of credits from 0 to 1000000000, or null for unlimited */
+      limit: number | null
+    }
+    CustomLimit: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description Credits; null is unlimited. */
+      limit: number | null
+    }
+    UserUse: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description Null for who has none, and for who used something and is no member any more. */
+      name: string | null
+      /** @description Credits charged in this period, all sources. */
+      used: number
+      /** @description The part of it that counts towards the limit (L5). */
+      counted: number
+      /** @description Credits set aside for calls in flight. */
+      held: number
+      /** @description Null: nothing caps this user. */
+      limit: number | null
+      /** @description Whether the limit is reached. */
+      exceeding: boolean
+    }
+  }
+  responses: {
+    /** @description `invalid_request`: The request is not valid. */
+    '400.invalid_request': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'invalid_request'
+        }
+      }
+    }
+    /** @description `invalid_credentials`: Not signed in. */
+    '401.invalid_credentials': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        'WWW-Authenticate': components['headers']['WWW-Authenticate']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'invalid_credentials'
+        }
+      }
+    }
+    /** @description `forbidden`: Not allowed. */
+    '403.forbidden': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'forbidden'
+        }
+      }
+    }
+    /** @description `not_found`: Not found. */
+    '404.not_found': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'not_found'
+        }
+      }
+    }
+    /** @description `already_exists`: It exists already. `being_deleted`: It is being deleted. */
+    '409.already_exists.being_deleted': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'already_exists' | 'being_deleted'
+        }
+      }
+    }
+    /** @description `last_admin`: The last admin. */
+    '409.last_admin': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'last_admin'
+        }
+      }
+    }
+    /** @description `body_too_large`: The body is too large. */
+    '413.body_too_large': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'body_too_large'
+        }
+      }
+    }
+    /** @description `unsupported_media_type`: Not JSON. */
+    '415.unsupported_media_type': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'unsupported_media_type'
+        }
+      }
+    }
+    /** @description `not_a_member`: Not a member. */
+    '422.not_a_member': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'not_a_member'
+        }
+      }
+    }
+    /** @description `not_an_admin`: Not an admin. */
+    '422.not_an_admin': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'not_an_admin'
+        }
+      }
+    }
+    /** @description `internal_error`: Something went wrong here. */
+    '500.internal_error': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'internal_error'
+        }
+      }
+    }
+    /** @description `credit_store_unavailable`: The credit store cannot be reached. */
+    '503.credit_store_unavailable': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        'Retry-After': components['headers']['Retry-After']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'credit_store_unavailable'
+        }
+      }
+    }
+  }
+  parameters: never
+  requestBodies: never
+  headers: {
+    /** @description Names this request in the logs of the gateway: what the caller sent, or a new id. */
+    'X-Request-Id': string
+    /** @description A strong tag of the settings in the body: what `If-Match` takes. Values that change by themselves, such as what was used, do not change it. */
+    ETag: string
+    /** @description The path of what was made. */
+    Location: string
+    /** @description Seconds to wait before asking again. */
+    'Retry-After': string
+    /** @description Always `Bearer`. */
+    'WWW-Authenticate': string
+    /** @description A name for the file. */
+    'Content-Disposition': string
+    /** @description The cookie of the session. */
+    'Set-Cookie': string
+  }
+  pathItems: never
+}
+export type $defs = Record<string, never>
+export interface operations {
+  getMetrics: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The text format of Prometheus. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'text/plain': string
+        }
+      }
+      /** @description A worker did not answer in time: what the others counted, or nothing. */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'text/plain': string
+        }
+      }
+    }
+  }
+  getHealth: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description It is. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            /** @constant */
+            status: 'ok'
+          }
+        }
+      }
+    }
+  }
+  getReadiness: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The store answers, and the process is not stopping. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            /** @constant */
+            status: 'ready'
+          }
+        }
+      }
+      /** @description Send no traffic. */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            /** @constant */
+            status: 'not ready'
+            /** @description Why, for people. */
+            reason: string | null
+          }
+        }
+      }
+    }
+  }
+  getDocument: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The OpenAPI document. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            [key: string]: unknown
+          }
+        }
+      }
+    }
+  }
+  listOrgs: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of organizations, in order of their ids. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['Org'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  createOrg: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewOrg']
+      }
+    }
+    responses: {
+      /** @description Made. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          Location: components['headers']['Location']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Org']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.already_exists.being_deleted']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getOrg: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The organization, with its current period and use. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Org']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  deleteOrg: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Deleted. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  changeOrg: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OrgPatch']
+      }
+    }
+    responses: {
+      /** @description Changed. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Org']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listMembers: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+        q?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of members, in order of their ids. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['Member'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getMember: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        user: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The member. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Member']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  putMember: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        user: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['MemberSettings']
+      }
+    }
+    responses: {
+      /** @description Replaced. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Member']
+        }
+      }
+      /** @description Added. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Member']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.last_admin']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  removeMember: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        user: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Removed. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.last_admin']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listKeys: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of keys, in order of their ids. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['Key'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  createKey: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewKey']
+      }
+    }
+    responses: {
+      /** @description Made. Only this answer has the key. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['CreatedKey']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      422: components['responses']['422.not_a_member']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  revokeKey: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Revoked. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getUserLimits: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The limits. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UserLimits']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  putUserLimits: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UserLimitsSettings']
+      }
+    }
+    responses: {
+      /** @description Saved. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UserLimits']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      422: components['responses']['422.not_an_admin']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listCustomLimits: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of custom limits, in order of the users’ ids. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['CustomLimit'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getCustomLimit: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        user: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The custom limit. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['CustomLimit']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  putCustomLimit: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        user: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CustomLimitSettings']
+      }
+    }
+    responses: {
+      /** @description Saved. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['CustomLimit']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  deleteCustomLimit: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        user: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Deleted. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listUsers: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+        exceeding?: 'true' | 'false'
+        q?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of users. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['UserUse'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+}
