@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/**', '.tap/**', 'data/**', 'node_modules/**', 'eslint.config.mjs'] },
+  { ignores: ['dist/**', '.tap/**', 'data/**', 'bench/.cache/**', 'node_modules/**', 'eslint.config.mjs'] },
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {
     files: ['**/*.ts'],

@@ -1,0 +1,231 @@
+/** What is compared: each starts as a process of its own on the measured core, and tells how to call it. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+import { stringify } from 'yaml'
+import { hasNginxWithLua, nginxConfig } from './gateways/nginx.ts'
+import { installPortkey } from './gateways/portkey.ts'
+import { childrenOf, freePort, MEASURED_CORE, startPinned, type PinnedProcess } from './processes.ts'
+
+export interface Contender {
+  readonly name: string
+  readonly port: number
+  /** The process whose time counts. */
+  readonly pid: number
+  /** Path of a chat completion. */
+  readonly path: string
+  /** Headers that it needs, a list for each connection in turn. */
+  readonly headers: readonly (readonly string[])[]
+  /** Prometheus text; null where it has none. */
+  readonly metrics: (() => Promise<string>) | null
+  readonly stop: () => Promise<void>
+}
+
+export interface Surroundings {
+  readonly originPort: number
+  readonly redisPort: number
+  /** Folder for CPU profiles of Tollgate (`--cpu-prof`), null for none: a profile costs some of what it shows. */
+  readonly profiles: string | null
+}
+
+/** Makes a contender; null where this machine lacks what it needs. */
+export type Start = (around: Surroundings) => Promise<Contender | null>
+
+const OPERATOR_TOKEN = 'operator-token-of-the-bench'
+const USERS = 64
+const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const PATH = '/v1/chat/completions'
+const KEYS = Array.from({ length: USERS }, (_, index) => [
+  `authorization: Bearer sk-bench-user-${1_000 + index}`,
+])
+
+async function startNode(
+  script: string,
+  args: readonly (string | number)[],
+  readyText: string,
+): Promise<PinnedProcess> {
+  return startPinned({
+    core: MEASURED_CORE,
+    command: process.execPath,
+    args: ['--import=tsx', file(script), ...args.map(String)],
+    readyText,
+  })
+}
+
+/** No proxy at all: the load talks to the origin. Its CPU is the origin's, on the other core, so only its latency counts. */
+export const direct: Start = ({ originPort }) =>
+  Promise.resolve({
+    name: 'direct',
+    port: originPort,
+    pid: 0,
+    path: PATH,
+    headers: KEYS,
+    metrics: null,
+    stop: () => Promise.resolve(),
+  })
+
+export const bareProxy: Start = async ({ originPort }) => {
+  const port = await freePort()
+  const { pid, stop } = await startNode('gateways/bare.ts', [originPort, port], 'bare ready')
+  return { name: 'bare node:http + undici proxy', port, pid, path: PATH, headers: KEYS, metrics: null, stop }
+}
+
+export const httpProxy: Start = async ({ originPort }) => {
+  const port = await freePort()
+  const { pid, stop } = await startNode('gateways/http-proxy.ts', [originPort, port], 'http-proxy ready')
+  return { name: '@fastify/http-proxy', port, pid, path: PATH, headers: KEYS, metrics: null, stop }
+}
+
+export const httpProxyWithScript: Start = async ({ originPort, redisPort }) => {
+  const port = await freePort()
+  const { pid, stop } = await startNode(
+    'gateways/http-proxy.ts',
+    [originPort, port, redisPort],
+    'http-proxy ready',
+  )
+  return {
+    name: '@fastify/http-proxy + one EVALSHA a call',
+    port,
+    pid,
+    path: PATH,
+    headers: KEYS,
+    metrics: null,
+    stop,
+  }
+}
+
+export const nginxWithLua: Start = async ({ originPort, redisPort }) => {
+  if (!hasNginxWithLua()) return null
+  const redis = new Redis(redisPort, '127.0.0.1')
+  const sha = String(
+    await redis.script(
+      'LOAD',
+      "local used = tonumber(redis.call('GET', KEYS[1]) or '0') if used >= tonumber(ARGV[1]) then return 0 end redis.call('INCRBY', KEYS[1], ARGV[2]) return 1",
+    ),
+  )
+  redis.disconnect()
+  const port = await freePort()
+  const config = nginxConfig({ origin: originPort, listen: port, redis: redisPort }, sha)
+  const { pid, stop } = await startPinned({
+    core: MEASURED_CORE,
+    command: '/usr/sbin/nginx',
+    args: ['-c', config],
+    readyText: null,
+  })
+  await accepts(port)
+  // The worker does the work; the first process only watches over it.
+  const [worker = pid] = childrenOf(pid)
+  return {
+    name: 'nginx + Lua + Redis',
+    port,
+    pid: worker,
+    path: PATH,
+    headers: KEYS,
+    metrics: null,
+    // Its first process ends the worker, and would start another where the worker ended first.
+    stop: () => stop('SIGTERM'),
+  }
+}
+
+export const portkey: Start = async ({ originPort }) => {
+  const script = installPortkey()
+  if (script === null) return null
+  const port = await freePort()
+  const { pid, stop } = await startPinned({
+    core: MEASURED_CORE,
+    command: process.execPath,
+    args: [script, `--port=${port}`, '--headless'],
+    env: { NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost' },
+    readyText: null,
+  })
+  await accepts(port)
+  const own = ['x-portkey-provider: openai', `x-portkey-custom-host: http://127.0.0.1:${originPort}/v1`]
+  // It passes on only the headers that it is told to.
+  const passed = ['x-portkey-forward-headers: x-bench-answer']
+  const headers = KEYS.map((key) => [...key, ...own, ...passed])
+  return { name: '@portkey-ai/gateway', port, pid, path: PATH, headers, metrics: null, stop }
+}
+
+/** `limit` in credits; 0 refuses every call. */
+export const tollgate =
+  (limit: number): Start =>
+  async ({ originPort, redisPort, profiles }) => {
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const config = join(mkdtempSync(join(tmpdir(), 'tg-bench-')), 'tollgate.yaml')
+    writeFileSync(
+      config,
+      stringify({
+        listen: { port },
+        admin: { port: adminPort, operatorToken: OPERATOR_TOKEN },
+        redis: { url: `redis://127.0.0.1:${redisPort}` },
+        upstreams: {
+          openai: {
+            family: 'openai',
+            prefix: '/openai',
+            url: `http://127.0.0.1:${originPort}`,
+            apiKey: 'sk-bench',
+          },
+        },
+        prices: { models: { 'bench-model': { input: 0.15, output: 0.6, maxOutput: 8_192 } } },
+        log: { level: 'warn' },
+        shutdownGraceSeconds: 0,
+      }),
+    )
+    const profiling = profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
+    const { pid, stop } = await startPinned({
+      core: MEASURED_CORE,
+      command: process.execPath,
+      args: [...profiling, file('../dist/main.js'), 'serve', '--config', config],
+      readyText: null,
+    })
+    await accepts(port)
+    const admin = `http://127.0.0.1:${adminPort}`
+    const org = `bench-${port}`
+    const keys = await createOrg(admin, org, limit)
+    return {
+      name: limit === 0 ? 'Tollgate, refusing (402)' : 'Tollgate, everything on',
+      port,
+      pid,
+      path: `/openai${PATH}`,
+      headers: keys.map((key) => [`authorization: Bearer ${key}`]),
+      metrics: async () => (await fetch(`${admin}/metrics`)).text(),
+      // A profile is written at the end.
+      stop: () => stop(profiles === null ? 'SIGKILL' : 'SIGTERM'),
+    }
+  }
+
+async function createOrg(admin: string, org: string, limit: number): Promise<string[]> {
+  const call = async (method: string, path: string, body: object): Promise<{ key?: string }> => {
+    const answer = await fetch(`${admin}/v1/orgs${path}`, {
+      method,
+      headers: { authorization: `Bearer ${OPERATOR_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`)
+    return (await answer.json()) as { key?: string }
+  }
+  await call('POST', '', { id: org, name: 'Bench', allowance: 1_000_000_000 })
+  await call('PUT', `/${org}/user-limits`, { enabled: true, default: limit, recipients: 'all' })
+  const keys: string[] = []
+  for (let index = 0; index < USERS; index += 1) {
+    await call('PUT', `/${org}/members/user-${index}`, { name: `User ${index}` })
+    keys.push((await call('POST', `/${org}/keys`, { name: 'bench', user: `user-${index}` })).key ?? '')
+  }
+  return keys
+}
+
+/** Resolves when something listens on the port. */
+async function accepts(port: number): Promise<void> {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    try {
+      await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(1_000) })
+      return
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`nothing listens on port ${port}`, { cause: error })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}

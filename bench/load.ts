@@ -1,0 +1,215 @@
+/**
+ * The load: calls over raw sockets that are kept alive, one call at a time on each, so that the load costs less than what
+ * it measures. Closed loop: each connection calls again at once. Open loop: calls are due at a fixed rate, and their
+ * latency counts from when they were due, so that a stall is not hidden by calls that were never sent.
+ */
+import { connect, type Socket } from 'node:net'
+
+export interface LoadOptions {
+  readonly port: number
+  readonly connections: number
+  readonly durationMs: number
+  /** One request's bytes for each connection, in turn. */
+  readonly requests: readonly Buffer[]
+  readonly expectStatus: number
+  /** Calls a second, or null for a closed loop. */
+  readonly rate: number | null
+}
+
+export interface LoadResult {
+  readonly calls: number
+  readonly errors: number
+  readonly firstError: string | null
+  readonly seconds: number
+  readonly bytes: number
+  /** Milliseconds, sorted ascending: a call, and its first byte of body. */
+  readonly latencies: number[]
+  readonly firstBytes: number[]
+}
+
+const END_OF_HEAD = Buffer.from('\r\n\r\n')
+const END_OF_CHUNKED = Buffer.from('0\r\n\r\n')
+
+interface Connection {
+  readonly socket: Socket
+  readonly request: Buffer
+  busy: boolean
+  startedMs: number
+  head: Buffer | null
+  /** Bytes of body still to come; -1 where it is chunked. */
+  left: number
+  inBody: boolean
+  tail: Buffer
+}
+
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const run = new Load(options)
+  return run.start()
+}
+
+class Load {
+  readonly #options: LoadOptions
+  readonly #connections: Connection[] = []
+  readonly #latencies: number[] = []
+  readonly #firstBytes: number[] = []
+  readonly #due: number[] = []
+  #errors = 0
+  #firstError: string | null = null
+  #bytes = 0
+  #stopped = false
+  #startedMs = 0
+
+  constructor(options: LoadOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<LoadResult> {
+    const { connections, durationMs, rate } = this.#options
+    await Promise.all(Array.from({ length: connections }, (_, index) => this.#open(index)))
+    this.#startedMs = performance.now()
+    if (rate === null) for (const connection of this.#connections) this.#send(connection, performance.now())
+    else this.#pace(rate)
+    await new Promise((resolve) => setTimeout(resolve, durationMs))
+    this.#stopped = true
+    const seconds = (performance.now() - this.#startedMs) / 1_000
+    // Calls in flight at the end are not counted, but they may end in peace.
+    const deadline = performance.now() + 5_000
+    while (this.#connections.some(({ busy }) => busy) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    for (const { socket } of this.#connections) socket.destroy()
+    const ascending = (a: number, b: number): number => a - b
+    return {
+      calls: this.#latencies.length,
+      errors: this.#errors,
+      firstError: this.#firstError,
+      seconds,
+      bytes: this.#bytes,
+      latencies: this.#latencies.sort(ascending),
+      firstBytes: this.#firstBytes.sort(ascending),
+    }
+  }
+
+  #open(index: number): Promise<void> {
+    const { port, requests } = this.#options
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true }, resolve)
+      const request = requests[index % requests.length] ?? Buffer.alloc(0)
+      const connection: Connection = {
+        socket,
+        request,
+        busy: false,
+        startedMs: 0,
+        head: null,
+        left: 0,
+        inBody: false,
+        tail: Buffer.alloc(0),
+      }
+      this.#connections.push(connection)
+      socket.on('data', (chunk) => this.#read(connection, chunk))
+      socket.on('error', reject)
+      socket.on('close', () => {
+        if (!this.#stopped) this.#fail('the connection was closed')
+      })
+    })
+  }
+
+  /** Every millisecond, what is due goes out on connections that are idle; the rest waits, and its time runs. */
+  #pace(rate: number): void {
+    let sent = 0
+    const timer = setInterval(() => {
+      if (this.#stopped) {
+        clearInterval(timer)
+        return
+      }
+      const now = performance.now()
+      const due = Math.floor(((now - this.#startedMs) / 1_000) * rate)
+      for (; sent < due; sent += 1) this.#due.push(this.#startedMs + (sent / rate) * 1_000)
+      for (const connection of this.#connections) {
+        const at = connection.busy ? undefined : this.#due.shift()
+        if (at !== undefined) this.#send(connection, at)
+        if (this.#due.length === 0) break
+      }
+    }, 1)
+  }
+
+  #send(connection: Connection, startedMs: number): void {
+    connection.busy = true
+    connection.startedMs = startedMs
+    connection.socket.write(connection.request)
+  }
+
+  #fail(reason: string): void {
+    this.#errors += 1
+    this.#firstError ??= reason
+  }
+
+  #read(connection: Connection, data: Buffer): void {
+    this.#bytes += data.length
+    let chunk = data
+    if (!connection.inBody) {
+      const all = connection.head === null ? chunk : Buffer.concat([connection.head, chunk])
+      const end = all.indexOf(END_OF_HEAD)
+      if (end === -1) {
+        connection.head = all
+        return
+      }
+      connection.head = null
+      chunk = this.#readHead(connection, all, end)
+      if (chunk.length === 0 && connection.left !== 0) return
+    }
+    if (connection.tail.length === 0) this.#firstBytes.push(performance.now() - connection.startedMs)
+    if (this.#isOver(connection, chunk)) this.#end(connection)
+  }
+
+  #readHead(connection: Connection, all: Buffer, end: number): Buffer {
+    const head = all.toString('latin1', 0, end)
+    const status = Number(head.slice(9, 12))
+    if (status !== this.#options.expectStatus)
+      this.#fail(`${head}\n${all.toString('utf8', end + 4, end + 500)}`)
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
+    connection.left = length === undefined ? -1 : Number(length)
+    connection.inBody = true
+    connection.tail = Buffer.alloc(0)
+    return all.subarray(end + 4)
+  }
+
+  #isOver(connection: Connection, chunk: Buffer): boolean {
+    if (connection.left >= 0) {
+      connection.left -= chunk.length
+      return connection.left <= 0
+    }
+    const last = chunk.length >= 5 ? chunk : Buffer.concat([connection.tail, chunk])
+    connection.tail = last.subarray(-5)
+    return connection.tail.equals(END_OF_CHUNKED)
+  }
+
+  #end(connection: Connection): void {
+    connection.inBody = false
+    connection.busy = false
+    connection.tail = Buffer.alloc(0)
+    if (this.#stopped) return
+    this.#latencies.push(performance.now() - connection.startedMs)
+    const { rate } = this.#options
+    const next = rate === null ? performance.now() : this.#due.shift()
+    if (next !== undefined) this.#send(connection, next)
+  }
+}
+
+/** As a process of its own: takes options from its parent, and sends the result back. */
+process.on('message', (message: LoadOptions & { readonly requests: readonly string[] }) => {
+  const requests = message.requests.map((text) => Buffer.from(String(text), 'base64'))
+  runLoad({ ...message, requests }).then(
+    (result) => process.send?.(result),
+    (error: unknown) =>
+      process.send?.({
+        calls: 0,
+        errors: 1,
+        firstError: String(error),
+        seconds: 1,
+        bytes: 0,
+        latencies: [],
+        firstBytes: [],
+      }),
+  )
+})

@@ -1,0 +1,102 @@
+/** Processes of the benchmark: each pinned to a core, with what it used of it read from the operating system. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+
+/** What is measured has a core of its own; everything that only serves the measurement shares the other. */
+export const MEASURED_CORE = 0
+export const OTHER_CORE = 1
+
+export interface PinnedProcess {
+  readonly pid: number
+  readonly child: ChildProcess
+  /** SIGKILL, unless it has to see to its end itself. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<void>
+}
+
+export interface PinnedOptions {
+  readonly core: number
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  /** Resolves the start: a line of its output that holds this, or null where nothing is waited for. */
+  readonly readyText: string | null
+}
+
+/** Resolves when it is ready; rejects with its output when it exits before that. */
+export async function startPinned(options: PinnedOptions): Promise<PinnedProcess> {
+  const { core, command, args, env, cwd, readyText } = options
+  const child = spawn('taskset', ['-c', String(core), command, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+  const killAtExit = (): void => void child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  const output: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    const seen = (line: string): void => {
+      if (output.length < 200) output.push(line)
+      if (readyText !== null && line.includes(readyText)) resolve()
+    }
+    createInterface({ input: child.stdout }).on('line', seen)
+    createInterface({ input: child.stderr }).on('line', seen)
+    child.once('error', reject)
+    child.once('exit', (code) =>
+      reject(new Error(`${command} exited with ${String(code)}:\n${output.join('\n')}`)),
+    )
+    if (readyText === null) child.once('spawn', resolve)
+  })
+  child.removeAllListeners('exit')
+  return {
+    pid: child.pid ?? 0,
+    child,
+    async stop(signal = 'SIGKILL') {
+      process.removeListener('exit', killAtExit)
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill(signal)
+      await exited
+    },
+  }
+}
+
+/** Microseconds of CPU that the process and its children have used, all threads: proc(5), /proc/[pid]/schedstat counts in ns. */
+export function cpuMicros(pid: number): number {
+  let nanos = 0
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      nanos += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+    } catch {
+      // A thread that ended between the two looks.
+    }
+  }
+  return nanos / 1_000
+}
+
+/** Resident memory in bytes. */
+export function residentBytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Number(kilobytes ?? 0) * 1_024
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** The ids of a process's children, for servers whose work is done by a worker process. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
+}

@@ -1,0 +1,242 @@
+/**
+ * What enforcement costs, against every alternative, in one run:
+ *
+ *     npm run bench -- [--rounds 5] [--seconds 2] [--only TEXT] [--contenders REGEXP] [--out FILE] [--profiles DIR]
+ *
+ * Every row is measured in every round, one after the other, so that what else the machine does meets all of them alike.
+ * The proxy has one core, load, origin and Redis have the other. CPU time a call comes from the operating system. It
+ * fails where a call failed or nothing was measured.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import {
+  bareProxy,
+  direct,
+  httpProxy,
+  httpProxyWithScript,
+  nginxWithLua,
+  portkey,
+  tollgate,
+  type Contender,
+  type Start,
+} from './contenders.ts'
+import { measure, runLoad, spread, startLoad, type Sample, type Spread, type Work } from './measure.ts'
+import { freePort, OTHER_CORE, startPinned } from './processes.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    only: { type: 'string', default: '' },
+    contenders: { type: 'string', default: '' },
+    out: { type: 'string', default: '' },
+    profiles: { type: 'string', default: '' },
+  },
+})
+const rounds = Number(options.rounds)
+const seconds = Number(options.seconds)
+
+const prompt = (bytes: number): Buffer => {
+  const frame = { model: 'bench-model', max_tokens: 200, messages: [{ role: 'user', content: '' }] }
+  const [message] = frame.messages
+  if (message !== undefined)
+    message.content = 'What does it cost? '.repeat(Math.ceil(bytes / 19)).slice(0, bytes - 90)
+  return Buffer.from(JSON.stringify(frame))
+}
+const streamed = Buffer.from(prompt(250).toString().replace('"max_tokens"', '"stream":true,"max_tokens"'))
+
+const works = {
+  json: { name: 'JSON answer', answer: 'json', body: prompt(250), status: 200, connections: 64 },
+  sse50: { name: 'event stream, 50 chunks', answer: 'sse-50', body: streamed, status: 200, connections: 64 },
+  sse500: {
+    name: 'event stream, 500 chunks',
+    answer: 'sse-500',
+    body: streamed,
+    status: 200,
+    connections: 64,
+  },
+  large: { name: '100 KB prompt', answer: 'json', body: prompt(102_400), status: 200, connections: 64 },
+  refused: { name: 'refusal (402)', answer: 'json', body: prompt(250), status: 402, connections: 64 },
+} satisfies Record<string, Work>
+
+const ENOUGH = 1_000_000_000
+const PLAN: readonly (readonly [Work, readonly Start[]])[] = [
+  [works.json, [direct, bareProxy, httpProxy, httpProxyWithScript, nginxWithLua, portkey, tollgate(ENOUGH)]],
+  [works.sse50, [bareProxy, httpProxy, tollgate(ENOUGH)]],
+  [works.sse500, [bareProxy, tollgate(ENOUGH)]],
+  [works.large, [bareProxy, httpProxyWithScript, tollgate(ENOUGH)]],
+  [works.refused, [tollgate(0)]],
+]
+
+interface Row {
+  readonly work: string
+  readonly contender: string
+  readonly callsPerSecond: Spread
+  readonly cpuMicros: Spread
+  readonly redisCpuMicros: Spread
+  readonly p50Ms: Spread
+  readonly p99Ms: Spread
+  readonly firstByteP50Ms: Spread
+  readonly residentMb: Spread
+  /** Reserves and settles a call, and calls in a batch; null where it is not Tollgate. */
+  readonly scripts: {
+    readonly perCall: number
+    readonly reserveBatch: number
+    readonly settleBatch: number
+  } | null
+}
+
+const [originPort, redisPort] = [await freePort(), await freePort()]
+const origin = await startPinned({
+  core: OTHER_CORE,
+  command: process.execPath,
+  args: ['--import=tsx', fileURLToPath(new URL('origin.ts', import.meta.url)), String(originPort)],
+  readyText: 'origin ready',
+})
+const redis = await startPinned({
+  core: OTHER_CORE,
+  command: 'redis-server',
+  args: ['--port', String(redisPort), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
+  readyText: 'Ready to accept connections',
+})
+const load = startLoad()
+const rows: Row[] = []
+try {
+  for (const [work, starts] of PLAN)
+    if (work.name.includes(options.only)) rows.push(...(await compare(work, starts)))
+} finally {
+  load.kill()
+  await Promise.all([origin.stop(), redis.stop()])
+}
+if (rows.length === 0) throw new Error('nothing was measured')
+report(rows)
+
+async function compare(work: Work, starts: readonly Start[]): Promise<Row[]> {
+  const contenders: Contender[] = []
+  try {
+    for (const start of starts) {
+      const contender = await start({
+        originPort,
+        redisPort,
+        profiles: options.profiles === '' ? null : options.profiles,
+      })
+      if (contender !== null && !new RegExp(options.contenders).test(contender.name)) await contender.stop()
+      else if (contender === null) process.stderr.write(`${work.name}: ${start.name} is not to be had here\n`)
+      else contenders.push(contender)
+    }
+    return await inTurns(work, contenders)
+  } finally {
+    for (const contender of contenders) await contender.stop()
+  }
+}
+
+async function inTurns(work: Work, contenders: readonly Contender[]): Promise<Row[]> {
+  const closed = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]))
+  const open = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]))
+  // Compilers and pools are warm before anything counts.
+  for (const contender of contenders)
+    await runLoad(load, contender, work, { seconds: Math.max(2, seconds), rate: null })
+  const before = new Map<Contender, string | null>()
+  for (const contender of contenders) before.set(contender, (await contender.metrics?.()) ?? null)
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [contender, samples] of closed) {
+      samples.push(await measure(load, contender, work, { seconds, rate: null, redisPid: redis.pid }))
+    }
+  }
+  const after = new Map<Contender, string | null>()
+  for (const contender of contenders) after.set(contender, (await contender.metrics?.()) ?? null)
+  // One rate for all: half of what the slowest reaches.
+  const slowest = Math.min(
+    ...[...closed.values()].map((samples) => spread(samples.map((sample) => sample.callsPerSecond)).median),
+  )
+  for (let round = 0; round < Math.min(rounds, 3); round += 1) {
+    for (const [contender, samples] of open) {
+      samples.push(await measure(load, contender, work, { seconds, rate: slowest / 2, redisPid: redis.pid }))
+    }
+  }
+  return contenders.map((contender) =>
+    rowOf(work, contender, closed.get(contender) ?? [], open.get(contender) ?? [], [
+      before.get(contender) ?? null,
+      after.get(contender) ?? null,
+    ]),
+  )
+}
+
+function rowOf(
+  work: Work,
+  contender: Contender,
+  closed: readonly Sample[],
+  open: readonly Sample[],
+  [before, after]: readonly [string | null, string | null],
+): Row {
+  const of = (samples: readonly Sample[], figure: keyof Sample): Spread =>
+    spread(samples.map((sample) => sample[figure]))
+  return {
+    work: work.name,
+    contender: contender.name,
+    callsPerSecond: of(closed, 'callsPerSecond'),
+    cpuMicros: of(closed, 'cpuMicros'),
+    redisCpuMicros: of(closed, 'redisCpuMicros'),
+    p50Ms: of(open, 'p50Ms'),
+    p99Ms: of(open, 'p99Ms'),
+    firstByteP50Ms: of(open, 'firstByteP50Ms'),
+    residentMb: of(closed, 'residentMb'),
+    scripts: before === null || after === null ? null : scriptsOf(before, after),
+  }
+}
+
+/** From two scrapes: how many script calls there were to a call, and how many calls to a script call. */
+function scriptsOf(before: string, after: string): Row['scripts'] {
+  const figure = (text: string, name: string): number =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(' ')
+        .at(-1) ?? 0,
+    )
+  const grown = (name: string): number => figure(after, name) - figure(before, name)
+  const of = (what: 'sum' | 'count', script: string): number =>
+    grown(`tollgate_ledger_batch_size_${what}{script="${script}"}`)
+  const calls = of('sum', 'reserve')
+  return {
+    perCall: (of('count', 'reserve') + of('count', 'settle')) / calls,
+    reserveBatch: calls / of('count', 'reserve'),
+    settleBatch: of('sum', 'settle') / Math.max(1, of('count', 'settle')),
+  }
+}
+
+function report(all: readonly Row[]): void {
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, Node ${process.version}`
+  process.stdout.write(`\n${machine}; ${rounds} rounds of ${seconds} s; medians (min–max)\n`)
+  let work = ''
+  let base = Number.NaN
+  for (const row of all) {
+    if (row.work !== work) {
+      work = row.work
+      base =
+        all.find((other) => other.work === work && other.contender.startsWith('bare'))?.cpuMicros.median ??
+        Number.NaN
+      process.stdout.write(
+        `\n## ${work}\n\n| | CPU µs a call | of bare | Redis µs | calls/s | p50 ms | p99 ms | first byte ms | MB | scripts a call |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n`,
+      )
+    }
+    const { cpuMicros: cpu, scripts } = row
+    const ratio = Number.isNaN(base) || cpu.median === 0 ? '–' : (cpu.median / base).toFixed(2)
+    const scriptText =
+      scripts === null
+        ? '–'
+        : `${scripts.perCall.toFixed(2)} (batches ${scripts.reserveBatch.toFixed(1)}, ${scripts.settleBatch.toFixed(1)})`
+    const cpuText =
+      cpu.median === 0 ? '–' : `${cpu.median.toFixed(0)} (${cpu.min.toFixed(0)}–${cpu.max.toFixed(0)})`
+    process.stdout.write(
+      `| ${row.contender} | ${cpuText} | ${ratio} | ${row.redisCpuMicros.median.toFixed(0)} | ${row.callsPerSecond.median.toFixed(0)} | ${row.p50Ms.median.toFixed(2)} | ${row.p99Ms.median.toFixed(2)} | ${row.firstByteP50Ms.median.toFixed(2)} | ${row.residentMb.median.toFixed(0)} | ${scriptText} |\n`,
+    )
+  }
+  if (options.out === '') return
+  mkdirSync(dirname(options.out), { recursive: true })
+  writeFileSync(options.out, `${JSON.stringify({ machine, rounds, seconds, rows: all }, null, 2)}\n`)
+}
