@@ -154,11 +154,18 @@ async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyI
 
 function openAdminPlane(parts: Parts): FastifyInstance {
   const { config, logger, metrics, store, ledger, keyCache, stopping } = parts
+  const { admin } = config
   return createAdminPlane({
     redis: store.redis,
     directory: createDirectory({ redis: store.redis, openPeriod: (org, now) => ledger.openPeriod(org, now) }),
     keyCache,
-    operatorToken: config.admin.operatorToken ?? null,
+    operatorToken: admin.operatorToken ?? null,
+    sessionLife: {
+      idleMs: admin.session.idleMinutes * 60_000,
+      absoluteMs: admin.session.absoluteHours * 3_600_000,
+    },
+    publicUrl: admin.publicUrl ?? null,
+    trustProxy: admin.trustProxy,
     metrics: () => metrics.scrape(),
     readiness: async () => {
       if (stopping.now) return { ready: false, reason: 'stopping' }

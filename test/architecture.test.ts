@@ -254,7 +254,10 @@ void t.test('docs/store.md would forget a key', (t) => {
       .replace(/\$\{periodNo\}/, '<n>')
       .replace(/\$\{date\}/, '<day>')
       .replace(/\$\{bucket\}/, '<bucket>')
-    const written = shown.replace(/\$\{userId\}/, '<user>').replace(/\$\{sha256\}/, '<sha256>')
+    const written = shown
+      .replace(/\$\{userId\}/, '<user>')
+      .replace(/\$\{sha256\}/, '<sha256>')
+      .replace(/\$\{subject\}/, '<subject>')
     const isThere =
       documented.includes(`tg:${written}`) || documented.includes(`:${written.split(':').at(-1) ?? ''}\``)
     t.ok(isThere || /channel/i.test(commentAbove(KEYS, key)), `tg:${written}`)

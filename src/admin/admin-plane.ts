@@ -1,21 +1,31 @@
 /** The admin plane: a listener of its own, so that it can be kept off the public network. */
 import { randomUUID } from 'node:crypto'
+import cookies from '@fastify/cookie'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { RedisClient } from '../ledger/connection.ts'
 import { useAuth, type AuthOptions } from './auth.ts'
 import { documentRoute, useDocument } from './document.ts'
+import { createFailureCount } from './failure-count.ts'
 import { healthRoutes, type HealthOptions } from './health.ts'
 import { keyRoutes } from './keys.ts'
+import { meRoute } from './me.ts'
 import { memberRoutes } from './members.ts'
 import { orgRoutes } from './orgs.ts'
 import { sendError, useProblems } from './problems.ts'
+import { useSecurityHeaders } from './security-headers.ts'
+import { createSessionCookie } from './session-cookie.ts'
+import { sessionRoutes, signInRoute } from './session.ts'
+import { createThrottle, THROTTLE_LIMITS, type ThrottleLimits } from './throttle.ts'
 import { userLimitRoutes } from './user-limits.ts'
 import { userRoutes } from './users.ts'
 import type { Directory } from '../ledger/directory.ts'
 
-export interface AdminPlaneOptions extends AuthOptions, HealthOptions {
+export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttle'>, HealthOptions {
   readonly redis: RedisClient
   readonly directory: Directory
+  /** Proxies whose word on who asks is taken: addresses and networks. */
+  readonly trustProxy: readonly string[]
+  readonly throttleLimits?: ThrottleLimits
   readonly logger: FastifyBaseLogger
 }
 
@@ -38,6 +48,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     loggerInstance: options.logger,
     // A line per request would put what is searched for, names and addresses, into the log.
     logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_MS,
     connectionTimeout: SILENCE_MS,
@@ -64,6 +75,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   })
+  useSecurityHeaders(app)
   useProblems(app)
   acceptOnlyJson(app)
   app.addHook('onRequest', (request, reply, next) => {
@@ -79,20 +91,37 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     documentRoute(open)
     done()
   })
-  void app.register((v1, _options, done) => {
-    useAuth(v1, options)
-    v1.addHook('onSend', (_request, reply, _payload, next) => {
-      reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-      next()
+  const auth = authOf(options)
+  void app.register(async (v1) => {
+    await v1.register(cookies)
+    signInRoute(v1, options.directory, auth)
+    void v1.register((guarded, _options, done) => {
+      useAuth(guarded, auth)
+      guardedRoutes(guarded, options.directory, auth)
+      done()
     })
-    orgRoutes(v1, options.directory)
-    memberRoutes(v1, options.directory)
-    keyRoutes(v1, options.directory)
-    userLimitRoutes(v1, options.directory)
-    userRoutes(v1, options.directory)
-    done()
   })
   return app
+}
+
+function authOf({ throttleLimits = THROTTLE_LIMITS, ...options }: AdminPlaneOptions): AuthOptions {
+  const count = createFailureCount(options.redis, throttleLimits.windowMs)
+  return {
+    ...options,
+    cookie: createSessionCookie(options.publicUrl),
+    throttle: createThrottle({ count, limits: throttleLimits }),
+  }
+}
+
+/** Everything that asks who one is. */
+function guardedRoutes(app: FastifyInstance, directory: Directory, auth: AuthOptions): void {
+  sessionRoutes(app, directory, auth)
+  meRoute(app, directory)
+  orgRoutes(app, directory)
+  memberRoutes(app, directory)
+  keyRoutes(app, directory)
+  userLimitRoutes(app, directory)
+  userRoutes(app, directory)
 }
 
 /** Many clients name a content type even where they send nothing, as with DELETE: that is no body, not a broken one. */

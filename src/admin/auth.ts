@@ -1,25 +1,28 @@
-/**
- * Who asks, and whether they may (A1): the operator by a token, above all organizations, or an admin of one organization
- * by a key of scope `admin`. Whether its owner is an admin is read anew for every request, so a role that was taken away
- * is gone at once.
- */
-import { createHash, timingSafeEqual } from 'node:crypto'
+/** What whoever asks may do (A1). Every route says who may use it; who that is, credentials.ts finds out. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isOrgId } from '../core/policy.ts'
-import type { Directory } from '../ledger/directory.ts'
-import type { KeyCache } from '../ledger/key-cache.ts'
+import {
+  whoAsks,
+  type CredentialOptions,
+  type Principal,
+  type Stranger,
+  type UserPrincipal,
+} from './credentials.ts'
 import { sendProblem } from './problems.ts'
+import { CSRF_HEADER } from './session-cookie.ts'
 
-export type Principal =
-  | { readonly kind: 'operator' }
-  | { readonly kind: 'admin'; readonly org: string; readonly user: string; readonly keyId: string }
+export type { Principal } from './credentials.ts'
 
-/** Who may use a route: only the operator, or also admins of the organization that its path names. */
-export type Access = 'operator' | 'admin'
+/**
+ * Who may use a route: only the operator; also admins of the organization that its path names; whoever belongs to an
+ * organization, about nothing but themselves; or only who is signed in to the page.
+ */
+export type Access = 'operator' | 'admin' | 'member' | 'session'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    access?: Access
+    /** `public` where the app does not guard it. */
+    access?: Access | 'public'
   }
   interface FastifyRequest {
     /** Null only where a route needs no credentials. */
@@ -27,37 +30,36 @@ declare module 'fastify' {
   }
 }
 
-export interface AuthOptions {
-  /** Null: nobody is the operator. */
-  readonly operatorToken: string | null
-  readonly keyCache: KeyCache
-  readonly directory: Pick<Directory, 'getMember'>
-}
+export type AuthOptions = CredentialOptions
 
-/** What somebody who is signed in may not do, or the principal. */
-type Verdict = Principal | 'stranger' | 'member' | 'other_org' | 'operator_only'
-
-const BEARER = /^Bearer +(\S{1,1000})$/i
+type Denial = 'member' | 'other_org' | 'operator_only' | 'users_only' | 'no_session'
 
 /** Guards every route of this app. A route that does not say who may use it is a mistake that stops the start. */
 export function useAuth(app: FastifyInstance, options: AuthOptions): void {
-  const isOperator = operatorCheck(options.operatorToken)
-
   app.decorateRequest('principal', null)
   app.addHook('onRoute', ({ url, config }) => {
-    if (config?.access === undefined) throw new Error(`${url} does not say who may use it`)
+    if (config?.access === undefined || config.access === 'public')
+      throw new Error(`${url} does not say who may use it`)
   })
   app.addHook('onRequest', async (request, reply) => {
-    const verdict = await judge(request, isOperator, options)
-    if (typeof verdict === 'string') return refuse(reply, verdict)
+    const found = await whoAsks(request, options)
+    if (isStranger(found)) return turnAway(reply, found)
     const { org } = request.params as { org?: string }
+    const denial = denialOf(found, request.routeOptions.config.access, org)
+    if (denial !== null) return deny(reply, denial)
     if (org !== undefined && !isOrgId(org)) return sendNoOrg(reply)
-    request.principal = verdict
+    request.principal = found
   })
 }
 
 export function isOperator(request: FastifyRequest): boolean {
   return request.principal?.kind === 'operator'
+}
+
+/** Who asks, on a route that is for users. */
+export function userOf(principal: Principal | null): UserPrincipal {
+  if (principal === null || principal.kind === 'operator') throw new Error('this route lets in users only')
+  return principal
 }
 
 /** The same answer for an organization that does not exist as for one that is somebody else's. */
@@ -69,46 +71,71 @@ export function sendOperatorOnly(reply: FastifyReply, what: string): FastifyRepl
   return sendProblem(reply, 'forbidden', `Only the operator may ${what}.`)
 }
 
-/** Compares hashes, so that the time it takes tells neither the token nor its length. */
-function operatorCheck(operatorToken: string | null): (token: string) => boolean {
-  if (operatorToken === null) return () => false
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  const wanted = digest(operatorToken)
-  return (token) => timingSafeEqual(digest(token), wanted)
+function isStranger(found: Principal | Stranger): found is Stranger {
+  return found.kind !== 'operator' && found.kind !== 'admin' && found.kind !== 'member'
 }
 
-async function judge(
-  request: FastifyRequest,
-  isOperatorToken: (token: string) => boolean,
-  { keyCache, directory }: AuthOptions,
-): Promise<Verdict> {
-  const token = BEARER.exec(request.headers.authorization ?? '')?.[1]
-  if (token === undefined) return 'stranger'
-  if (isOperatorToken(token)) return { kind: 'operator' }
-  const key = await keyCache.lookup(token)
-  if (key === null || key.scope !== 'admin' || key.user === null) return 'stranger'
-  const member = await directory.getMember(key.org, key.user)
-  if (member === null) return 'stranger'
-  const { org } = request.params as { org?: string }
-  if (org !== undefined && org !== key.org) return 'other_org'
-  if (member.role !== 'admin') return 'member'
-  if (request.routeOptions.config.access !== 'admin') return 'operator_only'
-  return { kind: 'admin', org: key.org, user: key.user, keyId: key.keyId }
+function denialOf(
+  principal: Principal,
+  access: Access | 'public' | undefined,
+  org: string | undefined,
+): Denial | null {
+  if (principal.kind === 'operator') {
+    if (access === 'session') return 'no_session'
+    return access === 'member' ? 'users_only' : null
+  }
+  if (org !== undefined && org !== principal.org) return 'other_org'
+  if (access === 'member') return null
+  if (access === 'session') return principal.session === null ? 'no_session' : null
+  if (principal.kind === 'member') return 'member'
+  return access === 'admin' ? null : 'operator_only'
 }
 
-function refuse(reply: FastifyReply, verdict: Exclude<Verdict, Principal>): FastifyReply {
-  switch (verdict) {
-    case 'stranger':
-      return sendProblem(
-        reply,
-        'invalid_credentials',
-        'Send the operator token, or a key of scope admin that belongs to an admin of the organization, as authorization: Bearer.',
-      )
+function deny(reply: FastifyReply, denial: Denial): FastifyReply {
+  switch (denial) {
     case 'member':
       return sendProblem(reply, 'forbidden', 'Only admins of the organization may see or change this.')
     case 'other_org':
       return sendNoOrg(reply)
     case 'operator_only':
       return sendOperatorOnly(reply, 'do this')
+    case 'users_only':
+      return sendProblem(
+        reply,
+        'forbidden',
+        'This is about a member of an organization; the operator is none.',
+      )
+    case 'no_session':
+      return sendProblem(reply, 'forbidden', 'A bearer has no session: sign in with POST /v1/session.')
+  }
+}
+
+export function turnAway(reply: FastifyReply, stranger: Stranger): FastifyReply {
+  switch (stranger.kind) {
+    case 'stranger':
+      return sendProblem(
+        reply,
+        'invalid_credentials',
+        'Send the operator token, or a key of scope admin that belongs to a member of the organization, as authorization: Bearer; or sign in with POST /v1/session.',
+      )
+    case 'foreign':
+      return sendProblem(
+        reply,
+        'cross_origin',
+        'Only the page of this gateway itself may do this in a browser.',
+      )
+    case 'unproven':
+      return sendProblem(
+        reply,
+        'csrf_required',
+        `A change by a session needs the header ${CSRF_HEADER} with the csrf that GET /v1/session shows.`,
+      )
+    case 'throttled':
+      reply.header('retry-after', stranger.retryAfterSeconds)
+      return sendProblem(
+        reply,
+        'too_many_failures',
+        `Too many attempts to authenticate from here have failed. Try again in ${stranger.retryAfterSeconds} s.`,
+      )
   }
 }

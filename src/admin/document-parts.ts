@@ -43,6 +43,13 @@ export const SECURITY_SCHEMES = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'A key of scope `admin` that belongs to an admin of the organization: this organization alone.',
+      'A key of scope `admin` that belongs to an admin of the organization: this organization alone. One that belongs to a plain member opens only `/v1/session` and `/v1/me`.',
+  },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'tollgate_session',
+    description:
+      'The session that `POST /v1/session` opens (`__Host-tollgate_session` where the public address is https). It is worth what the key is worth that opened it. Writes also need the header `x-tollgate-csrf`.',
   },
 } as const

@@ -24,7 +24,7 @@ export interface Operation {
   readonly summary: string
   /** What the summary leaves open. Markdown. */
   readonly description?: string
-  /** `public`: needs no credentials and knows no store. */
+  /** `public`: needs no credentials. */
   readonly access: Access | 'public'
   readonly params?: TObject
   readonly querystring?: TObject
@@ -42,7 +42,10 @@ const SIGNED_IN = [
   'invalid_request',
   'invalid_credentials',
   'forbidden',
+  'csrf_required',
+  'cross_origin',
   'not_found',
+  'too_many_failures',
   'internal_error',
   'credit_store_unavailable',
 ] as const satisfies readonly ProblemCode[]
@@ -51,13 +54,17 @@ const PROBLEMS_BY_ACCESS: Readonly<Record<Operation['access'], readonly ProblemC
   public: [],
   operator: SIGNED_IN,
   admin: SIGNED_IN,
+  member: SIGNED_IN,
+  session: SIGNED_IN,
 }
 
 /** Names of security schemes; none of them is needed where the list is empty. */
 const SECURITY: Readonly<Record<Operation['access'], Record<string, never[]>[]>> = {
   public: [],
   operator: [{ operatorToken: [] }],
-  admin: [{ operatorToken: [] }, { adminKey: [] }],
+  admin: [{ operatorToken: [] }, { adminKey: [] }, { session: [] }],
+  member: [{ adminKey: [] }, { session: [] }],
+  session: [{ session: [] }],
 }
 
 const IfMatch = Type.Object({
@@ -83,7 +90,7 @@ export function empty(description: string, headers: readonly HeaderName[] = []):
 /** Options of a route: `app.get(path, documented({ … }), handler)`. */
 export function documented(
   operation: Operation,
-): RouteShorthandOptions & { schema: FastifySchema; config: { access?: Access } } {
+): RouteShorthandOptions & { schema: FastifySchema; config: { access: Operation['access'] } } {
   const { operationId, tag, summary, description, access, params, querystring, body, ifMatch } = operation
   const schema = {
     operationId,
@@ -97,7 +104,7 @@ export function documented(
     ...(ifMatch === true && { headers: IfMatch }),
     response: { ...answerSchemas(operation.answers), ...problemSchemas(operation) },
   }
-  return { schema, config: access === 'public' ? {} : { access } }
+  return { schema, config: { access } }
 }
 
 function answerSchemas(answers: Operation['answers']): Record<string, object> {

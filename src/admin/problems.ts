@@ -16,6 +16,8 @@ export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   invalid_credentials: { status: 401, title: 'Not signed in' },
   forbidden: { status: 403, title: 'Not allowed' },
+  csrf_required: { status: 403, title: 'Not shown to come from the page' },
+  cross_origin: { status: 403, title: 'Asked for by another site' },
   not_found: { status: 404, title: 'Not found' },
   already_exists: { status: 409, title: 'It exists already' },
   being_deleted: { status: 409, title: 'It is being deleted' },
@@ -25,6 +27,7 @@ export const PROBLEMS = {
   unsupported_media_type: { status: 415, title: 'Not JSON' },
   not_a_member: { status: 422, title: 'Not a member' },
   not_an_admin: { status: 422, title: 'Not an admin' },
+  too_many_failures: { status: 429, title: 'Too many failed attempts', retryAfter: 60 },
   internal_error: { status: 500, title: 'Something went wrong here' },
   credit_store_unavailable: { status: 503, title: 'The credit store cannot be reached', retryAfter: 1 },
 } as const satisfies Record<string, ProblemKind>
@@ -78,7 +81,7 @@ export function sendProblem(
   errors: readonly FieldError[] = [],
 ): FastifyReply {
   const { status, title, retryAfter }: ProblemKind = PROBLEMS[code]
-  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  if (retryAfter !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', retryAfter)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   reply.header('x-request-id', reply.request.id)
   const body = { type: `urn:tollgate:problem:${code}`, title, status, detail, code }

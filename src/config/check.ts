@@ -1,5 +1,6 @@
 /** What a schema cannot say: rules between keys, and files that must be there. */
 import { readFileSync } from 'node:fs'
+import ipaddr from 'ipaddr.js'
 import type { Config, Upstream } from './types.ts'
 import { isProvider } from '../prices/price-book.ts'
 import { reason } from './interpolate.ts'
@@ -85,6 +86,10 @@ function addressProblems({ listen, admin, redis, notifications }: Config): Probl
   if (admin.publicUrl !== undefined && parseUrl(admin.publicUrl) === null) {
     problems.push({ key: 'admin.publicUrl', message: 'must be an absolute http(s) URL' })
   }
+  admin.trustProxy.forEach((proxy, index) => {
+    if (!ipaddr.isValid(proxy) && !ipaddr.isValidCIDR(proxy))
+      problems.push({ key: `admin.trustProxy[${index}]`, message: 'must be an address or a network' })
+  })
   if (redis.url !== undefined && !URL.canParse(redis.url)) {
     problems.push({ key: 'redis.url', message: 'must be a redis://, rediss:// or unix:// URL' })
   }

@@ -6,6 +6,8 @@ import type { RedisClient } from './connection.ts'
 import { createChannelDirectory, type ChannelDirectory } from './directory/channels.ts'
 import { createMemberDirectory, type MemberDirectory } from './directory/members.ts'
 import { createOrgDirectory, type OpenPeriod, type OrgDirectory } from './directory/orgs.ts'
+import { createOwnUseDirectory, type OwnUseDirectory } from './directory/own-use.ts'
+import { createSessionDirectory, type SessionDirectory } from './directory/sessions.ts'
 import { createUserLimitDirectory, type UserLimitDirectory } from './directory/user-limits.ts'
 import { createUseDirectory, type UseDirectory } from './directory/users-by-use.ts'
 import { createKeyDirectory, type KeyDirectory } from './directory/virtual-keys.ts'
@@ -15,6 +17,8 @@ export type Directory = OrgDirectory &
   KeyDirectory &
   UserLimitDirectory &
   UseDirectory &
+  OwnUseDirectory &
+  SessionDirectory &
   ChannelDirectory
 
 export interface DirectoryOptions {
@@ -29,6 +33,8 @@ export function createDirectory({ redis, openPeriod }: DirectoryOptions): Direct
     ...createKeyDirectory(redis),
     ...createUserLimitDirectory(redis),
     ...createUseDirectory(redis),
+    ...createOwnUseDirectory(redis),
+    ...createSessionDirectory(redis),
     ...createChannelDirectory(redis),
   }
 }

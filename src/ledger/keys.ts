@@ -16,6 +16,11 @@ export const KEY_INVALIDATIONS = `${PREFIX}:key-invalidations`
 /** HASH of a virtual key's identity, by the hex SHA-256 of the key. Outside of every hash tag. */
 export const virtualKey = (sha256: string): string => `${PREFIX}:key:${sha256}`
 
+/** STRING: JSON of a session of the page, by the hex SHA-256 of its token. Outside of every hash tag. */
+export const session = (sha256: string): string => `${PREFIX}:session:${sha256}`
+/** STRING: how often an address (or all of them together) failed to authenticate in the current window. */
+export const authFailures = (subject: string): string => `${PREFIX}:auth-failures:${subject}`
+
 /** HASH of an organization's settings and its open billing period. */
 export const org = (id: string): string => `${PREFIX}:{${id}}:org`
 /** HASH user → JSON of the membership. */

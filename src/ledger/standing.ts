@@ -18,7 +18,7 @@ const USER_FIELDS = [
 /** Reads a member's counters and limit in the view's period; null for who is no member. */
 export async function readStanding(
   redis: RedisClient,
-  view: OrgView,
+  view: Pick<OrgView, 'org' | 'period' | 'billing' | 'explanation'>,
   user: string,
 ): Promise<UserStanding | null> {
   const { org, period, billing, explanation } = view

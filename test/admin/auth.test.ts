@@ -149,11 +149,21 @@ void t.test('without an operator token nobody is the operator', async (t) => {
 void t.test('a route that does not say who may use it cannot be registered', async (t) => {
   const { default: Fastify } = await import('fastify')
   const { useAuth } = await import('../../src/admin/auth.ts')
+  const { createSessionCookie } = await import('../../src/admin/session-cookie.ts')
   const app = Fastify()
   useAuth(app, {
     operatorToken: null,
-    keyCache: { lookup: () => Promise.resolve(null), close: () => Promise.resolve() },
-    directory: { getMember: () => Promise.resolve(null) },
+    keyCache: { lookup: () => Promise.resolve(null) },
+    directory: { getMember: () => Promise.resolve(null), readSession: () => Promise.resolve(null) },
+    throttle: { attempt: () => Promise.resolve({ status: 'failed' }) },
+    cookie: createSessionCookie(null),
+    sessionLife: { idleMs: 1, absoluteMs: 1 },
+    publicUrl: null,
   })
   t.throws(() => app.get('/v1/forgotten', () => 'open'), /does not say who may use it/)
+  t.throws(
+    () => app.get('/v1/forgotten', { config: { access: 'public' } }, () => 'open'),
+    /does not say who may use it/,
+    'nor can it be open to all among those that are guarded',
+  )
 })

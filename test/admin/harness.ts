@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import t from 'tap'
 import { createAdminPlane } from '../../src/admin/admin-plane.ts'
+import type { ThrottleLimits } from '../../src/admin/throttle.ts'
 import { connect, type RedisClient } from '../../src/ledger/connection.ts'
 import { createDirectory } from '../../src/ledger/directory.ts'
 import { createKeyCache } from '../../src/ledger/key-cache.ts'
@@ -28,11 +29,22 @@ export type Body = Record<string, unknown> & {
 export interface Admin {
   readonly url: string
   readonly app: FastifyInstance
+  /** All that it serves. */
+  readonly routes: readonly Route[]
   readonly redis: RedisClient
   readonly server: RedisServer
   readonly readiness: { ready: boolean; reason?: string }
   /** As the operator, unless `token` says otherwise; null sends no credentials. */
   call(method: string, path: string, body?: unknown, token?: string | null): Promise<Answer>
+  /** With these headers, and no credentials but what stands in them. */
+  send(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body?: unknown,
+  ): Promise<Answer>
+  /** Signs in: what a browser sends along from then on, its page's csrf included. */
+  signIn(key: string): Promise<SignedIn>
   /** A new organization with these admins and members. */
   org(admins?: readonly string[], members?: readonly string[]): Promise<string>
   /** A key of scope admin that belongs to the user. */
@@ -41,9 +53,32 @@ export interface Admin {
   used(org: string, user: string, credits: number): Promise<void>
 }
 
+export type SignedIn = Readonly<Record<'cookie' | 'x-tollgate-csrf', string>>
+
+/** A route as it was registered. */
+export interface Route {
+  readonly method: string
+  readonly url: string
+  readonly access: string | undefined
+}
+
+export interface AdminSetup {
+  readonly operatorToken?: string | null
+  readonly publicUrl?: string
+  readonly sessionLife?: { readonly idleMs: number; readonly absoluteMs: number }
+  readonly trustProxy?: readonly string[]
+  /** Without it, nobody is throttled: tests fail to authenticate more often than people do. */
+  readonly throttleLimits?: ThrottleLimits
+  /** Of a gateway that is there already, to be a second one on its store. */
+  readonly server?: RedisServer
+}
+
+const SESSION_LIFE = { idleMs: 1_800_000, absoluteMs: 43_200_000 }
+const NO_LIMITS: ThrottleLimits = { perAddress: Infinity, overall: Infinity, windowMs: 1_000 }
+
 /** Starts everything; it is stopped when the test file ends. */
-export async function startAdmin(options: { readonly operatorToken?: string | null } = {}): Promise<Admin> {
-  const server = await startRedis()
+export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
+  const server = options.server ?? (await startRedis())
   const redis = await openClient({ socketPath: server.socketPath })
   const listener = connect({ socketPath: server.socketPath }, 'listen')
   listener.on('error', () => undefined)
@@ -58,7 +93,16 @@ export async function startAdmin(options: { readonly operatorToken?: string | nu
     metrics: () =>
       Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),
     readiness: () => Promise.resolve(readiness),
+    publicUrl: options.publicUrl ?? null,
+    sessionLife: options.sessionLife ?? SESSION_LIFE,
+    trustProxy: options.trustProxy ?? [],
+    throttleLimits: options.throttleLimits ?? NO_LIMITS,
     logger: pino({ level: 'silent' }),
+  })
+  const routes: Route[] = []
+  // Routes are registered when it starts to listen, hence after this.
+  app.addHook('onRoute', ({ method, url, config }) => {
+    for (const each of [method].flat()) routes.push({ method: each, url, access: config?.access })
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(async () => {
@@ -66,20 +110,19 @@ export async function startAdmin(options: { readonly operatorToken?: string | nu
     await keyCache.close()
     listener.disconnect()
     redis.disconnect()
-    await server.stop()
+    if (options.server === undefined) await server.stop()
   })
-  return { url, app, redis, server, readiness, ...helpers(url, redis) }
+  return { url, app, routes, redis, server, readiness, ...helpers(url, redis) }
 }
 
-function helpers(url: string, redis: RedisClient): Pick<Admin, 'call' | 'org' | 'adminKey' | 'used'> {
+type Helpers = Pick<Admin, 'call' | 'send' | 'signIn' | 'org' | 'adminKey' | 'used'>
+
+function helpers(url: string, redis: RedisClient): Helpers {
   let orgs = 0
-  const call: Admin['call'] = async (method, path, body, token = OPERATOR) => {
+  const send: Admin['send'] = async (method, path, headers, body) => {
     const response = await fetch(url + path, {
       method,
-      headers: {
-        ...(token !== null && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
+      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
@@ -90,6 +133,8 @@ function helpers(url: string, redis: RedisClient): Pick<Admin, 'call' | 'org' | 
       body: (json ? JSON.parse(text) : { text }) as Body,
     }
   }
+  const call: Admin['call'] = (method, path, body, token = OPERATOR) =>
+    send(method, path, token === null ? {} : { authorization: `Bearer ${token}` }, body)
   const must = async (method: string, path: string, body: unknown): Promise<Body> => {
     const answer = await call(method, path, body)
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`)
@@ -97,6 +142,13 @@ function helpers(url: string, redis: RedisClient): Pick<Admin, 'call' | 'org' | 
   }
   return {
     call,
+    send,
+    signIn: async (key) => {
+      const answer = await send('POST', '/v1/session', {}, { key })
+      if (answer.status !== 201) throw new Error(`not signed in: ${JSON.stringify(answer.body)}`)
+      const [cookie = ''] = (answer.headers.get('set-cookie') ?? '').split(';', 1)
+      return { cookie, 'x-tollgate-csrf': String(answer.body['csrf']) }
+    },
     org: async (admins = [], members = []) => {
       orgs += 1
       const id = `org-${orgs}`

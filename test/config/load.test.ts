@@ -26,7 +26,12 @@ void t.test('only redis and upstreams are required: everything else has the defa
   const dir = t.testdir({ 'config.yaml': MINIMAL })
   t.strictSame(loadConfig(join(dir, 'config.yaml'), {}), {
     listen: { host: '127.0.0.1', port: 8080 },
-    admin: { host: '127.0.0.1', port: 8081 },
+    admin: {
+      host: '127.0.0.1',
+      port: 8081,
+      session: { idleMinutes: 30, absoluteHours: 12 },
+      trustProxy: [],
+    },
     redis: { url: 'redis://127.0.0.1:6379' },
     creditsPerUsd: 100,
     upstreams: {

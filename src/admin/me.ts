@@ -1,0 +1,109 @@
+/** `GET /v1/me`: the own standing of who asks, admin or member, and with `?by=day` what it is made of (E4). */
+import { Type, type Static } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { toCredits, type Microcredits } from '../core/units.ts'
+import type { Directory } from '../ledger/directory.ts'
+import type { DayUse, OwnUse } from '../ledger/directory/own-use.ts'
+import { ROLES } from '../ledger/directory/members.ts'
+import { userOf } from './auth.ts'
+import { Component } from './components.ts'
+import { documented, json } from './documented.ts'
+import { sendNoMember } from './members.ts'
+import { Closed, Credits, OneOf, OrgId, Timestamp, UserId } from './schemas.ts'
+import { timestamp } from './timestamps.ts'
+
+const MeQuery = Closed({ by: Type.Optional(OneOf(['day'])) })
+const Amount = Type.Optional(Credits)
+const AmountOrNull = Type.Optional(
+  Type.Union([Credits, Type.Null()], { description: 'Null when unlimited.' }),
+)
+const Day = Type.Object({
+  key: Type.String({ description: 'The day in the organization’s zone, such as `2026-12-01`.' }),
+  credits: Credits,
+  calls: Type.Integer(),
+  inputTokens: Type.Integer(),
+  outputTokens: Type.Integer(),
+})
+const Me = Component(
+  'Me',
+  Type.Object({
+    user: UserId,
+    org: OrgId,
+    name: Type.Union([Type.String(), Type.Null()]),
+    role: OneOf(ROLES),
+    period: Type.Object({
+      start: Timestamp,
+      end: Timestamp,
+      timezone: Type.String({ description: 'The organization’s zone, in which days and periods begin.' }),
+    }),
+    amountsHidden: Type.Boolean({
+      description:
+        'Whether the organization hides amounts from its members: then none of those below is there.',
+    }),
+    used: Amount,
+    counted: Amount,
+    held: Amount,
+    limit: AmountOrNull,
+    remaining: AmountOrNull,
+    days: Type.Optional(
+      Type.Array(Day, {
+        description:
+          'With `by=day`: days of the period on which something was used, as far as they are kept.',
+      }),
+    ),
+  }),
+)
+
+const getMe = documented({
+  operationId: 'getMe',
+  tag: 'Session',
+  summary: 'The own standing',
+  description:
+    'What the owner of the session or key has used in the current period. `used` is all of it, `counted` what counts towards the limit, `held` what calls in flight set aside of that.',
+  access: 'member',
+  querystring: MeQuery,
+  answers: { 200: json('As of now.', Me) },
+})
+
+export function meRoute(app: FastifyInstance, directory: Pick<Directory, 'getOwnUse'>): void {
+  app.get<{ Querystring: Static<typeof MeQuery> }>(
+    '/v1/me',
+    getMe,
+    async ({ principal, query }, reply): Promise<Static<typeof Me> | FastifyReply> => {
+      const { org, user, name, kind } = userOf(principal)
+      const own = await directory.getOwnUse(org, user, query.by === 'day')
+      if (own === null) return sendNoMember(reply, user)
+      const { period, timezone, hideAmounts } = own.standing
+      const amountsHidden = hideAmounts && kind === 'member'
+      return {
+        user,
+        org,
+        name,
+        role: kind,
+        period: { start: timestamp(period.start), end: timestamp(period.end), timezone },
+        amountsHidden,
+        ...(!amountsHidden && amountsOf(own)),
+        ...(!amountsHidden && query.by === 'day' && { days: own.days.map(dayBody) }),
+      }
+    },
+  )
+}
+
+type Amounts = Pick<Static<typeof Me>, 'used' | 'counted' | 'held' | 'limit' | 'remaining'>
+
+/** Left out as a whole where the organization hides amounts from its members (E3): its admins see them. */
+function amountsOf({ standing: { used, counted, held, limit } }: OwnUse): Amounts {
+  return {
+    used: toCredits(used),
+    counted: toCredits(counted),
+    held: toCredits(held),
+    limit: limit === null ? null : toCredits(limit),
+    remaining: limit === null ? null : toCredits(Math.max(0, limit - counted - held) as Microcredits),
+  }
+}
+
+/** Like an item of the organization's usage by day. */
+function dayBody({ day, credits, calls, inputTokens, outputTokens }: DayUse): Static<typeof Day> {
+  const key = `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`
+  return { key, credits: toCredits(credits), calls, inputTokens, outputTokens }
+}

@@ -1,0 +1,82 @@
+/** What a member asks about the own use: the standing in the current period (E4), and what it is made of, day by day. */
+import { dayAt } from '../../core/period.ts'
+import type { Day, Microcredits, UnixMs } from '../../core/units.ts'
+import { storeCall, type RedisClient } from '../connection.ts'
+import * as keys from '../keys.ts'
+import type { UserStanding } from '../ledger.ts'
+import { readStanding } from '../standing.ts'
+import { readOrg, storeTime, type OrgRecord } from './org-record.ts'
+
+export interface DayUse {
+  readonly day: Day
+  readonly credits: Microcredits
+  readonly calls: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+export interface OwnUse {
+  readonly standing: UserStanding
+  /**
+   * Days of the period with usage, the first one first; older ones than are kept (P5) are missing. Where a period began
+   * within a day, as after a change of the zone, that day is here as a whole.
+   */
+  readonly days: readonly DayUse[]
+}
+
+export interface OwnUseDirectory {
+  /** Null for who is no member. `days` are empty unless `byDay`. */
+  getOwnUse(org: string, user: string, byDay: boolean): Promise<OwnUse | null>
+}
+
+const BATCH = 64
+
+export function createOwnUseDirectory(redis: RedisClient): OwnUseDirectory {
+  return {
+    getOwnUse: (org, user, byDay) =>
+      storeCall(async () => {
+        const record = await readOrg(redis, org)
+        if (record === null) return null
+        const { period, billing, limits } = record
+        const view = { org, period, billing, explanation: limits.explanation }
+        const standing = await readStanding(redis, view, user)
+        if (standing === null) return null
+        return { standing, days: byDay ? await readDays(redis, record, user) : [] }
+      }),
+  }
+}
+
+async function readDays(redis: RedisClient, org: OrgRecord, user: string): Promise<DayUse[]> {
+  const all = daysOf(org, await storeTime(redis))
+  const found: DayUse[] = []
+  for (let at = 0; at < all.length; at += BATCH) {
+    const batch = all.slice(at, at + BATCH)
+    const hashes = await Promise.all(batch.map((day) => redis.hvals(keys.userDay(org.id, day, user))))
+    for (const [index, day] of batch.entries()) {
+      const values = hashes[index] ?? []
+      if (values.length > 0) found.push({ day, ...sumOf(values) })
+    }
+  }
+  return found
+}
+
+/** From the period's first day to today, which may be its last. */
+function daysOf({ period, billing }: OrgRecord, now: UnixMs): Day[] {
+  const days: Day[] = []
+  for (let at = period.start; at <= now && at < period.end;) {
+    const { day, end } = dayAt(billing.timezone, at)
+    days.push(day)
+    at = end
+  }
+  return days
+}
+
+/** Of texts `credits calls input output`, one for each source and model. */
+function sumOf(values: readonly string[]): Omit<DayUse, 'day'> {
+  const sums = [0, 0, 0, 0]
+  for (const value of values) {
+    for (const [index, part] of value.split(' ').entries()) sums[index] = (sums[index] ?? 0) + Number(part)
+  }
+  const [credits = 0, calls = 0, inputTokens = 0, outputTokens = 0] = sums
+  return { credits: credits as Microcredits, calls, inputTokens, outputTokens }
+}
