@@ -4,15 +4,23 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { Value } from '@sinclair/typebox/value'
-import { ruleProblems } from './config/check.ts'
+import { isOnThisMachine, ruleProblems } from './config/check.ts'
 import { parseYaml, reason } from './config/interpolate.ts'
 import { dotted, schemaProblems, segments, throwFirst } from './config/problems.ts'
 import { type ConfigInput, ConfigSchema } from './config/schema.ts'
-import type { Config, Upstream } from './config/types.ts'
+import type { Config, Notifications, Upstream } from './config/types.ts'
 import { refuseUnbuilt } from './config/unbuilt.ts'
 import { StartupError } from './errors.ts'
 
-export type { Config, GenericRoute, ModelPrice, PricesConfig, Timeouts, Upstream } from './config/types.ts'
+export type {
+  Config,
+  GenericRoute,
+  ModelPrice,
+  Notifications,
+  PricesConfig,
+  Timeouts,
+  Upstream,
+} from './config/types.ts'
 
 /** Reads a configuration file. Throws a StartupError (exit code 1) that names the first key that is wrong. */
 export function loadConfig(
@@ -85,8 +93,18 @@ function complete(input: ConfigInput, dir: string): Config {
     ...input,
     redis: embedded === undefined ? input.redis : { embedded: resolve(dir, embedded) },
     journal: { dir: resolve(dir, input.journal.dir) },
+    notifications: completeNotifications(input.notifications, dir),
     upstreams: Object.fromEntries(upstreams),
   }
+}
+
+/** A mail server on this machine is reached without a network; any other must be by an encrypted connection. */
+function completeNotifications({ smtp, ...rest }: ConfigInput['notifications'], dir: string): Notifications {
+  const filled = { ...rest, mailDir: resolve(dir, rest.mailDir) }
+  if (smtp === undefined) return filled
+  const { ca, ...server } = smtp
+  const startTls = smtp.startTls ?? (isOnThisMachine(smtp.url) ? 'optional' : 'required')
+  return { ...filled, smtp: { ...server, startTls, ...(ca !== undefined && { ca: resolve(dir, ca) }) } }
 }
 
 function deepFreeze<T>(value: T): T {

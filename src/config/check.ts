@@ -12,6 +12,7 @@ export function ruleProblems(config: Config): Problem[] {
     ...Object.entries(config.upstreams).flatMap(([name, upstream]) => upstreamProblems(name, upstream)),
     ...prefixProblems(config),
     ...addressProblems(config),
+    ...notificationProblems(config),
     ...jwtProblems(config),
   ]
 }
@@ -78,7 +79,7 @@ function prefixProblems(config: Config): Problem[] {
 
 const contains = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(`${outer}/`)
 
-function addressProblems({ listen, admin, redis, notifications }: Config): Problem[] {
+function addressProblems({ listen, admin, redis }: Config): Problem[] {
   const problems: Problem[] = []
   if (admin.port === listen.port && admin.port !== 0) {
     problems.push({ key: 'admin.port', message: 'must not be the same as listen.port' })
@@ -98,10 +99,47 @@ function addressProblems({ listen, admin, redis, notifications }: Config): Probl
     if (port < 1 || port > 65_535)
       problems.push({ key: `redis.cluster[${index}]`, message: 'has no valid port' })
   })
-  if (notifications.smtp !== undefined && !URL.canParse(notifications.smtp.url)) {
-    problems.push({ key: 'notifications.smtp.url', message: 'must be an smtp:// or smtps:// URL' })
-  }
   return problems
+}
+
+function notificationProblems({ notifications: { smtp, allowTargets } }: Config): Problem[] {
+  const problems: Problem[] = []
+  const report = (key: string, message: string) => problems.push({ key: `notifications.${key}`, message })
+  if (smtp !== undefined) {
+    const url = parseUrl(smtp.url)
+    if (url === null) report('smtp.url', 'must be an smtp:// or smtps:// URL')
+    else if (!/^\/?$/.test(url.pathname) || url.search !== '' || url.hash !== '')
+      report('smtp.url', 'must have nothing after host and port')
+    else if (!canDecode(url.username + url.password))
+      report('smtp.url', 'has a % that is not part of an escape (% itself is %25)')
+    if (!/^(?:[^<>\r\n]*<[^\s<>@,;"]+@[^\s<>@,;"]+>|[^\s<>@,;"]+@[^\s<>@,;"]+)$/.test(smtp.from))
+      report('smtp.from', 'must be an address, or a name with an address in < >')
+    const unreadable = smtp.ca === undefined ? null : certificateProblem(smtp.ca)
+    if (unreadable !== null) report('smtp.ca', unreadable)
+  }
+  allowTargets.forEach((entry, index) => {
+    if (!isTarget(entry)) report(`allowTargets[${index}]`, 'must be an address, a CIDR range or a host name')
+  })
+  return problems
+}
+
+function canDecode(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Numbers and what looks like them are no names: a mistyped address must not be taken for one. */
+function isTarget(entry: string): boolean {
+  const { IPv4, IPv6 } = ipaddr
+  if (IPv4.isValidFourPartDecimal(entry) || IPv6.isValid(entry)) return true
+  if (IPv4.isValidCIDRFourPartDecimal(entry) || IPv6.isValidCIDR(entry)) return true
+  return /^(?=.*[A-Za-z])(?!0[xX])[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?$/.test(
+    entry,
+  )
 }
 
 function jwtProblems({ auth }: Config): Problem[] {
@@ -122,9 +160,15 @@ function jwksUrlProblem(jwksUrl: string): string | null {
   const url = parseUrl(jwksUrl)
   if (url === null) return 'must be an absolute http(s) URL'
   if (url.username !== '' || url.password !== '') return 'must not hold credentials'
-  // However an address was spelt, in a URL that was parsed it stands in its usual form.
-  const isLoopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
-  return url.protocol === 'https:' || isLoopback ? null : 'must be https, unless its host is this machine'
+  return url.protocol === 'https:' || isOnThisMachine(jwksUrl)
+    ? null
+    : 'must be https, unless its host is this machine'
+}
+
+/** However an address was spelt, in an http URL that was parsed it stands in its usual form. */
+export function isOnThisMachine(url: string): boolean {
+  const host = parseUrl(url)?.hostname ?? ''
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(host)
 }
 
 function parseUrl(value: string): URL | null {

@@ -232,9 +232,43 @@ const Limits = mapping(
 )
 
 const Smtp = mapping({
-  url: text('Mail server.', { pattern: '^smtps?://', expects: 'an smtp:// or smtps:// URL' }),
-  from: text('Sender of all mail.'),
+  url: text(
+    'Mail server, with user and password where it wants them: smtps:// is encrypted from the start (port 465), smtp:// by STARTTLS (587).',
+    { pattern: '^smtps?://', expects: 'an smtp:// or smtps:// URL' },
+  ),
+  from: text('Sender of all mail, such as "Tollgate <noreply@example.com>".', { maxLength: 320 }),
+  startTls: Type.Optional(
+    oneOf(['required', 'optional'], {
+      description:
+        'Whether an smtp:// server must offer encryption; without this it must, unless it is on this machine.',
+    }),
+  ),
+  ca: Type.Optional(text('PEM file with the certificates of a private authority, relative to this file.')),
 })
+
+const Notifications = mapping(
+  {
+    smtp: Type.Optional(Smtp),
+    mailDir: text('Folder for mails while there is no smtp, relative to this file.', {
+      default: './data/mail',
+    }),
+    allowTargets: Type.Array(
+      text('An address, a CIDR range or a host name.', {
+        maxLength: 253,
+        pattern: '^[A-Za-z0-9.:_/-]+$',
+        expects: 'an address, a CIDR range or a host name',
+      }),
+      {
+        default: [],
+        maxItems: 100,
+        uniqueItems: true,
+        description:
+          'Where webhooks and Slack messages may go beyond the public internet, also without https: addresses, CIDR ranges, host names.',
+      },
+    ),
+  },
+  { default: {}, description: 'How admins hear of what was crossed.' },
+)
 
 export const ConfigSchema = mapping(
   {
@@ -262,7 +296,7 @@ export const ConfigSchema = mapping(
     ),
     limits: Limits,
     timeouts: Timeouts,
-    notifications: mapping({ smtp: Type.Optional(Smtp) }, { default: {} }),
+    notifications: Notifications,
     retentionDays: count(62, 32, 400, 'How long usage by user and day is kept.'),
     shutdownGraceSeconds: seconds(5, 0, 300, 'How long calls are still accepted after SIGTERM.'),
     shutdownSeconds: seconds(60, 0, 3600, 'How long calls in flight may take to finish after that.'),

@@ -15,7 +15,16 @@ export interface Upstream extends DeepReadonly<Omit<UpstreamInput, 'timeouts' | 
   readonly onStoreDown: ConfigInput['onStoreDown']
 }
 
+type NotificationsInput = DeepReadonly<ConfigInput['notifications']>
+type SmtpInput = NonNullable<NotificationsInput['smtp']>
+
+/** Whether STARTTLS is required is decided. */
+export interface Notifications extends Omit<NotificationsInput, 'smtp'> {
+  readonly smtp?: SmtpInput & { readonly startTls: NonNullable<SmtpInput['startTls']> }
+}
+
 /** A configuration that holds together. Paths in it are absolute. */
-export type Config = DeepReadonly<Omit<ConfigInput, 'upstreams'>> & {
+export type Config = DeepReadonly<Omit<ConfigInput, 'upstreams' | 'notifications'>> & {
   readonly upstreams: Readonly<Record<string, Upstream>>
+  readonly notifications: Notifications
 }

@@ -14,8 +14,5 @@ export function refuseUnbuilt(config: Config): Problem[] {
     }
   }
   if (config.onStoreDown === 'open') problems.push({ key: 'onStoreDown', message: closedOnly })
-  if (config.notifications.smtp !== undefined) {
-    problems.push({ key: 'notifications.smtp', message: 'is not yet supported' })
-  }
   return problems
 }

@@ -22,6 +22,7 @@ const withPrefixes = (...prefixes: string[]) =>
     .join('\n')}`
 const generic = (keys: string) =>
   `${REDIS}upstreams: { tools: { family: generic, prefix: /tools, url: "https://tools.example.com", ${keys} } }`
+const smtp = (keys: string) => `${BASE}notifications: { smtp: { ${keys} } }`
 const jwt = (keys: string) => `${BASE}auth: { jwt: [{ issuer: i, audience: a, claims: {}, ${keys} }] }`
 
 const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
@@ -188,6 +189,44 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     jwt('jwksUrl: "https://x", algorithms: [RS256, RS256]'),
     'auth.jwt[0].algorithms: must not name anything twice',
   ],
+  // Notifications.
+  [smtp('url: "http://mail", from: "a@b.c"'), 'notifications.smtp.url: must be an smtp:// or smtps:// URL'],
+  [smtp('url: "smtp://", from: "a@b.c"'), 'notifications.smtp.url: must be an smtp:// or smtps:// URL'],
+  [
+    smtp('url: "smtp://mail/?tls.rejectUnauthorized=false", from: "a@b.c"'),
+    'notifications.smtp.url: must have nothing after host and port',
+  ],
+  [
+    smtp('url: "smtp://me:100%@mail", from: "a@b.c"'),
+    'notifications.smtp.url: has a % that is not part of an escape (% itself is %25)',
+  ],
+  [smtp('url: "smtp://mail"'), 'notifications.smtp.from: is required'],
+  ...['Tollgate', 'Tollgate <a b@c>', '<a@b.c> Tollgate', 'a@b.c, d@e.f', '"x\\r\\nBcc: <a@b.c>"'].map(
+    (from) =>
+      [
+        smtp(`url: "smtp://mail", from: ${from.startsWith('"') ? from : JSON.stringify(from)}`),
+        'notifications.smtp.from: must be an address, or a name with an address in < >',
+      ] as const,
+  ),
+  [
+    smtp('url: "smtp://mail", from: "a@b.c", startTls: never'),
+    'notifications.smtp.startTls: must be one of required, optional',
+  ],
+  [
+    smtp('url: "smtp://mail", from: "a@b.c", ca: nowhere.pem'),
+    'notifications.smtp.ca: cannot be read: no such file',
+  ],
+  ...['127.1', '10.0.0.0/33', '300.0.0.1', '2130706433', '0x7f000001', 'a..b', '-', '/8'].map(
+    (target) =>
+      [
+        `${BASE}notifications: { allowTargets: ["${target}"] }`,
+        'notifications.allowTargets[0]: must be an address, a CIDR range or a host name',
+      ] as const,
+  ),
+  [
+    `${BASE}notifications: { allowTargets: ["http://a"] }`,
+    'notifications.allowTargets[0]: must be an address, a CIDR range or a host name',
+  ],
   // What comes with a later version.
   [
     `${BASE}onStoreDown: open`,
@@ -198,10 +237,6 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     'upstreams.openai.onStoreDown: open is not yet supported: use closed, which refuses paid calls while the store is down',
   ],
   [`${BASE}onStoreDown: sometimes`, 'onStoreDown: must be one of closed, open'],
-  [
-    `${BASE}notifications: { smtp: { url: "smtp://127.0.0.1:1025", from: "Tollgate <noreply@example.com>" } }`,
-    'notifications.smtp: is not yet supported',
-  ],
 ]
 
 for (const [yaml, line] of TABLE) {

@@ -56,7 +56,7 @@ void t.test('only redis and upstreams are required: everything else has the defa
       drainConcurrent: 64,
     },
     timeouts: { connectSeconds: 10, firstByteSeconds: 600, idleSeconds: 300 },
-    notifications: {},
+    notifications: { mailDir: join(dir, 'data/mail'), allowTargets: [] },
     retentionDays: 62,
     shutdownGraceSeconds: 5,
     shutdownSeconds: 60,
@@ -113,6 +113,45 @@ void t.test('paths in the file are relative to the file', (t) => {
   const config = loadConfig(join(dir, 'etc/config.yaml'), {})
   t.strictSame(config.redis, { embedded: join(dir, 'data/redis') })
   t.equal(config.journal.dir, join(dir, 'etc/data/journal'))
+  t.end()
+})
+
+void t.test(
+  'mail must be encrypted, unless the server is on this machine or the operator says otherwise',
+  (t) => {
+    const cases = [
+      ['url: "smtp://127.0.0.1:1025"', 'optional'],
+      ['url: "smtp://localhost"', 'optional'],
+      ['url: "smtp://[::1]"', 'optional'],
+      ['url: "smtp://127.0.0.1.example.com"', 'required'],
+      ['url: "smtp://mail.example.com"', 'required'],
+      ['url: "smtps://mail.example.com"', 'required'],
+      ['url: "smtp://mail:1025", startTls: optional', 'optional'],
+      ['url: "smtp://127.0.0.1", startTls: required', 'required'],
+    ] as const
+    for (const [keys, startTls] of cases) {
+      const config = load(
+        t,
+        `${MINIMAL}notifications: { smtp: { ${keys}, from: "Tollgate <noreply@example.com>" } }`,
+      )
+      t.equal(config.notifications.smtp?.startTls, startTls, keys)
+    }
+    t.end()
+  },
+)
+
+void t.test('messages may be allowed to go to addresses, ranges and names', (t) => {
+  const allowTargets = [
+    '127.0.0.1',
+    '10.0.0.0/8',
+    '::1',
+    'fd00::/8',
+    'hooks.internal',
+    'mailhook',
+    '3com.example',
+  ]
+  const config = load(t, `${MINIMAL}notifications: { allowTargets: ${JSON.stringify(allowTargets)} }`)
+  t.strictSame(config.notifications.allowTargets, allowTargets)
   t.end()
 })
 

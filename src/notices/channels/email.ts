@@ -1,0 +1,108 @@
+/** Mail over SMTP: a few connections that are kept, time limits on everything, and TLS unless the operator says otherwise. */
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { createTransport, type SMTPPoolOptions } from 'nodemailer'
+import { failed, type EmailSender, type SendResult } from './channel.ts'
+import { mailOf, type Sender } from './mail-message.ts'
+
+export interface SmtpOptions {
+  /** `smtp://` or `smtps://`, with user and password where the server wants them. */
+  readonly url: string
+  readonly from: Sender
+  /** For `smtp://`: whether nothing is sent where the server offers no STARTTLS. */
+  readonly startTls: 'required' | 'optional'
+  /** PEM file with the certificates of a private authority. */
+  readonly ca?: string | undefined
+  /** For one mail, from its turn to the last answer. */
+  readonly timeoutMs: number
+}
+
+const CONNECTIONS = 4
+const CONNECT_MS = 10_000
+/** A server that says nothing for so long is gone; most pause for a check of spam at the end of a mail. */
+const SILENCE_MS = 30_000
+const SUBMISSION_PORT = 587
+const SMTPS_PORT = 465
+
+export function createSmtpSender(options: SmtpOptions): EmailSender {
+  const transport = createTransport({ pool: true as const, ...poolOptions(options) })
+  return {
+    async send(notice, to) {
+      const ended = new AbortController()
+      const timer = setTimeout(() => ended.abort(), options.timeoutMs)
+      try {
+        await transport.sendMail({ ...mailOf(notice, to, options.from), signal: ended.signal })
+        return { status: 'sent' }
+      } catch (error) {
+        return failureOf(error)
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+    close() {
+      transport.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+/** Read here and not by the library, which would take any option of a connection from a URL's query. */
+function poolOptions({ url, startTls, ca }: SmtpOptions): SMTPPoolOptions {
+  const { protocol, hostname, port, username, password } = new URL(url)
+  const secure = protocol === 'smtps:'
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  return {
+    host,
+    port: port === '' ? (secure ? SMTPS_PORT : SUBMISSION_PORT) : Number(port),
+    secure,
+    requireTLS: !secure && startTls === 'required',
+    ...(username !== '' && {
+      auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
+    }),
+    tls: {
+      minVersion: 'TLSv1.2',
+      ...(isIP(host) === 0 && { servername: host }),
+      ...(ca !== undefined && { ca: readFileSync(ca, 'utf8') }),
+    },
+    maxConnections: CONNECTIONS,
+    maxMessages: 100,
+    // Whoever delivers tries again, later and with the same id.
+    maxRequeues: 0,
+    idleTimeout: 60_000,
+    connectionTimeout: CONNECT_MS,
+    greetingTimeout: CONNECT_MS,
+    dnsTimeout: CONNECT_MS,
+    socketTimeout: SILENCE_MS,
+    maxResponseSize: 65_536,
+    logger: false,
+  }
+}
+
+/** What nodemailer adds to an error. */
+interface SmtpFailure {
+  readonly code?: string
+  readonly command?: string
+  readonly response?: string
+  readonly responseCode?: number
+}
+
+/** What a server answers to a mail, and not to who we are. */
+const ABOUT_THE_MAIL = new Set(['MAIL FROM', 'RCPT TO', 'DATA'])
+/** The server wants another login or encryption: the configuration is at fault, and the mail can go once it is right. */
+const ABOUT_THE_LOGIN = new Set([530, 534, 535, 538])
+
+/**
+ * A 5xx to the mail itself stays one however often it is sent (RFC 5321, 4.2.1); everything else may pass: a server that
+ * is away, full or greylists, and a login that an operator will correct.
+ */
+function failureOf(error: unknown): SendResult {
+  const { code = '', command = '', response, responseCode = 0 } = error as SmtpFailure
+  if (code === 'EABORT') return failed('the mail server did not finish in time')
+  if (response !== undefined && responseCode > 0) {
+    const permanent = responseCode >= 500 && ABOUT_THE_MAIL.has(command) && !ABOUT_THE_LOGIN.has(responseCode)
+    return failed(`the mail server answered: ${response}`, { permanent })
+  }
+  // An address that cannot be written in a command, such as one with a line break.
+  if (code === 'EENVELOPE') return failed('the address cannot be mailed to', { permanent: true })
+  return failed(`the mail server cannot be used${code === '' ? '' : ` (${code})`}`)
+}

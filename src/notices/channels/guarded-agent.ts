@@ -1,0 +1,122 @@
+/**
+ * HTTP to addresses that were checked. The check stands where the connection is made: the name is looked up once, every
+ * address that it has is checked, and one of those very addresses is connected to, so that nothing can change between
+ * check and call. The name stays what TLS verifies and what the Host header says.
+ */
+import { lookup as systemLookup, type LookupAddress } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+import { Agent, buildConnector } from 'undici'
+import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts'
+
+/** All addresses of a name, as `dns.lookup` of Node gives them. */
+export type LookUpAll = (
+  hostname: string,
+  done: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,
+) => void
+
+export class TargetRefused extends Error {
+  override readonly name = 'TargetRefused'
+}
+
+export interface GuardOptions {
+  readonly allowed: Allowed
+  /** The system's own by default. */
+  readonly lookUp?: LookUpAll
+  readonly connectMs: number
+  /** PEM certificates to trust instead of the public ones. */
+  readonly ca?: string
+}
+
+const MAX_RESPONSE_HEADER_BYTES = 16_384
+const IDLE_MS = 4_000
+
+/** A failed look-up has no addresses, whatever the types say. */
+export const systemLookUp: LookUpAll = (hostname, done) => {
+  systemLookup(hostname, { all: true, verbatim: true }, (error, addresses) => {
+    done(error, error === null ? addresses : [])
+  })
+}
+
+/** Every connection that this agent makes is guarded; whoever uses it need not think of it. */
+export function createGuardedAgent({ allowed, lookUp = systemLookUp, connectMs, ca }: GuardOptions): Agent {
+  return new Agent({
+    connect: guardedConnector({ allowed, lookUp, connectMs, ...(ca !== undefined && { ca }) }),
+    maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
+    keepAliveTimeout: IDLE_MS,
+    keepAliveMaxTimeout: IDLE_MS,
+    // A message is never sent twice on one connection's trouble: whoever delivers tries again, and knows that it does.
+    pipelining: 1,
+    connections: 16,
+  })
+}
+
+function guardedConnector(options: GuardOptions & { readonly lookUp: LookUpAll }): buildConnector.connector {
+  const secure = connectorOf(true, options)
+  const plain = connectorOf(false, options)
+  return (target, callback) => {
+    if (target.protocol === 'https:') secure(target, callback)
+    else plain(target, callback)
+  }
+}
+
+function connectorOf(
+  isSecure: boolean,
+  { allowed, lookUp, connectMs, ca }: GuardOptions & { readonly lookUp: LookUpAll },
+): buildConnector.connector {
+  const problem: Check = (host, address) => addressProblem(host, address, isSecure, allowed)
+  const connect = buildConnector({
+    timeout: connectMs,
+    lookup: checkedLookup(lookUp, problem),
+    ...(ca !== undefined && { ca }),
+  })
+  return (target, callback) => {
+    const host = hostName(target.hostname)
+    // An address is not looked up, hence not seen by the look-up.
+    const literal = isAddress(host) ? problem(host, host) : null
+    if (literal !== null) {
+      callback(new TargetRefused(literal), null)
+      return
+    }
+    connect(target, (...[error, socket]) => {
+      // What it is connected to in the end, however it came there.
+      const reached = error === null ? problem(host, socket.remoteAddress ?? '') : null
+      if (error !== null) callback(error, null)
+      else if (reached === null) callback(null, socket)
+      else {
+        socket.destroy()
+        callback(new TargetRefused(reached), null)
+      }
+    })
+  }
+}
+
+/** Why an address of a host is not called; null where it is. */
+type Check = (host: string, address: string) => string | null
+
+function addressProblem(host: string, address: string, isSecure: boolean, allowed: Allowed): string | null {
+  if (allowed.host(host) || allowed.address(address)) return null
+  if (!isPublicAddress(address)) return 'its address is not one of the public internet'
+  return isSecure ? null : 'it is not https'
+}
+
+/** One address that is refused refuses them all: a name that has public and private ones is set up to slip through. */
+function checkedLookup(lookUp: LookUpAll, problem: Check): LookupFunction {
+  return (hostname, { all, family }, callback) => {
+    lookUp(hostname, (error, addresses) => {
+      const refused = addresses
+        .map(({ address }) => problem(hostName(hostname), address))
+        .find((found) => found !== null)
+      const usable = addresses.filter((found) => (family !== 4 && family !== 6) || found.family === family)
+      const [first] = usable
+      if (error !== null) callback(error, [])
+      else if (refused !== undefined) callback(new TargetRefused(refused), [])
+      else if (first === undefined) callback(noAddress(hostname), [])
+      else if (all === true) callback(null, [...usable])
+      else callback(null, first.address, first.family)
+    })
+  }
+}
+
+function noAddress(hostname: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' })
+}

@@ -1,0 +1,117 @@
+/** One POST to a channel, with bounds on everything that the other side could make long, and its outcome as a value. */
+import { errors, type Dispatcher } from 'undici'
+import { failed, type SendResult } from './channel.ts'
+import { TargetRefused } from './guarded-agent.ts'
+
+export interface Post {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface PostOptions {
+  readonly dispatcher: Dispatcher
+  /** From the first step to the last byte of the answer. */
+  readonly timeoutMs: number
+  /** What a status means to this kind of channel that is not 2xx; the text is the beginning of the answer's body. */
+  readonly refusal: (status: number, text: string) => { readonly error: string; readonly permanent: boolean }
+}
+
+const MAX_ANSWER_BYTES = 16_384
+/** As much of an answer as may become part of an error. */
+const MAX_ANSWER_TEXT = 200
+/** What asks for longer than a day has not understood the question. */
+const MAX_RETRY_AFTER_MS = 86_400_000
+
+/** Never follows a redirect: the answer 3xx is a failure like others. */
+export async function post({ url, headers, body }: Post, options: PostOptions): Promise<SendResult> {
+  const { dispatcher, timeoutMs } = options
+  const ended = new AbortController()
+  const timer = setTimeout(() => ended.abort(), timeoutMs)
+  try {
+    const { origin, pathname, search } = new URL(url)
+    const answer = await dispatcher.request({
+      origin,
+      path: pathname + search,
+      method: 'POST',
+      headers,
+      body,
+      signal: ended.signal,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    })
+    const { statusCode: status } = answer
+    const isSent = status >= 200 && status < 300
+    const text = await beginningOf(answer.body, isSent)
+    if (isSent) return { status: 'sent' }
+    const retryAfterMs =
+      status === 429 || status === 503 ? retryAfter(answer.headers['retry-after'], Date.now()) : null
+    const { error, permanent } = options.refusal(status, text)
+    return failed(error, { permanent, retryAfterMs })
+  } catch (error) {
+    if (ended.signal.aborted) return failed(`it did not answer within ${timeoutMs / 1_000} s`)
+    return failureOf(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Reads no more than the bound and then ends the connection. After a success nothing of it matters, not even that it
+ * breaks off: the message has arrived.
+ */
+async function beginningOf(body: AsyncIterable<Buffer>, isSent: boolean): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of body) {
+      bytes += chunk.length
+      chunks.push(chunk)
+      if (bytes >= MAX_ANSWER_BYTES) break
+    }
+  } catch (error) {
+    if (!isSent) throw error
+  }
+  return Buffer.concat(chunks).toString().slice(0, MAX_ANSWER_TEXT)
+}
+
+/** Seconds or a date (RFC 9110, 10.2.3); null where it is neither. */
+export function retryAfter(value: string | string[] | undefined, now: number): number | null {
+  if (typeof value !== 'string') return null
+  const isSeconds = /^\d{1,9}$/.test(value)
+  if (!isSeconds && !/^[A-Z][a-z]{2}, .* GMT$/.test(value)) return null
+  const ms = isSeconds ? Number(value) * 1_000 : Date.parse(value) - now
+  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS)
+}
+
+/** In words that name no address: admins of an organization read them, and they are not to map the network by them. */
+function failureOf(error: unknown): SendResult {
+  const refused = causeOf(error, (cause) => cause instanceof TargetRefused)
+  if (refused !== null) return failed(`it was not called: ${refused.message}`, { permanent: true })
+  if (error instanceof errors.ConnectTimeoutError) return failed('the connection took too long')
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return failed(
+    WORDS[code] ??
+      (CERTIFICATE.test(code)
+        ? `its certificate is not trusted (${code})`
+        : `the connection failed${code === '' ? '' : ` (${code})`}`),
+  )
+}
+
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/
+const WORDS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name does not resolve',
+  EAI_AGAIN: 'its name could not be looked up',
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was closed',
+  UND_ERR_SOCKET: 'the connection was closed',
+  UND_ERR_HEADERS_OVERFLOW: 'its answer is too large',
+}
+
+/** The error itself, its cause, or one of those that a connection to several addresses collects. */
+function causeOf(error: unknown, test: (error: Error) => boolean): Error | null {
+  if (!(error instanceof Error)) return null
+  if (test(error)) return error
+  const inner: unknown[] = error instanceof AggregateError ? error.errors : [error.cause]
+  return inner.map((cause) => causeOf(cause, test)).find((found) => found !== null) ?? null
+}

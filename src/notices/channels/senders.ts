@@ -1,0 +1,82 @@
+/** Every way out, made from the configuration: what delivers notices is handed this. */
+import type { Config } from '../../config.ts'
+import type { ChannelKind } from '../../ledger/directory/channels.ts'
+import type { ChannelTarget, EmailSender, Notice, SendResult, TargetSender } from './channel.ts'
+import { createSmtpSender } from './email.ts'
+import { createGuardedAgent, type LookUpAll } from './guarded-agent.ts'
+import { createMailFiles, type MailFileOptions } from './mail-files.ts'
+import { parseSender, type Sender } from './mail-message.ts'
+import { createSlackSender } from './slack.ts'
+import { urlProblem } from './target-url.ts'
+import { allowedTargets } from './targets.ts'
+import { createWebhookSender } from './webhook.ts'
+
+export interface Senders {
+  readonly email: EmailSender
+  /** Webhook or Slack, by the target's kind. */
+  readonly target: TargetSender
+  /** What is wrong with a channel's URL, as the rest of the sentence "url …"; null where it may be saved. */
+  urlProblem: (kind: ChannelKind, url: string) => string | null
+  close(): Promise<void>
+}
+
+export interface SenderOptions {
+  readonly notifications: Config['notifications']
+  readonly logger: MailFileOptions['logger']
+  /** For tests: other names, clocks and certificates than those of the system. */
+  readonly lookUp?: LookUpAll
+  readonly now?: () => number
+  readonly ca?: string
+  readonly timeoutMs?: number
+}
+
+const HTTP_MS = 10_000
+const MAIL_MS = 60_000
+const MOST_MAIL_FILES = 1_000
+const NOBODY: Sender = {
+  name: 'Tollgate',
+  address: 'noreply@tollgate.localhost',
+  domain: 'tollgate.localhost',
+}
+
+export function openSenders({ notifications, logger, ...options }: SenderOptions): Senders {
+  const { now = Date.now, timeoutMs = HTTP_MS, lookUp, ca } = options
+  const allowed = allowedTargets(notifications.allowTargets)
+  const dispatcher = createGuardedAgent({
+    allowed,
+    connectMs: timeoutMs,
+    ...(lookUp !== undefined && { lookUp }),
+    ...(ca !== undefined && { ca }),
+  })
+  const email = openEmail(notifications, logger)
+  const byKind: Readonly<Record<ChannelKind, TargetSender>> = {
+    webhook: createWebhookSender({ dispatcher, timeoutMs, now }),
+    slack: createSlackSender({ dispatcher, timeoutMs }),
+  }
+  return {
+    email,
+    target: {
+      send: (notice: Notice, target: ChannelTarget): Promise<SendResult> =>
+        byKind[target.kind].send(notice, target),
+    },
+    urlProblem: (kind, url) => urlProblem(kind, url, allowed),
+    async close() {
+      await email.close()
+      await dispatcher.destroy()
+    },
+  }
+}
+
+function openEmail(
+  { smtp, mailDir }: SenderOptions['notifications'],
+  logger: SenderOptions['logger'],
+): EmailSender {
+  if (smtp === undefined) {
+    logger.info({ folder: mailDir }, 'no mail server is configured: mails are written to files')
+    return createMailFiles({ dir: mailDir, from: NOBODY, most: MOST_MAIL_FILES, logger })
+  }
+  // The configuration was checked: it has an address.
+  const from = parseSender(smtp.from) ?? NOBODY
+  const { url, startTls, ca } = smtp
+  return createSmtpSender({ url, from, startTls, ca, timeoutMs: MAIL_MS })
+}

@@ -1,0 +1,35 @@
+/** What is wrong with the URL of a channel, as far as it can be seen before anything is looked up or called. */
+import type { ChannelKind } from '../../ledger/directory/channels.ts'
+import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts'
+
+export const MAX_URL_LENGTH = 2_000
+const SLACK_HOSTS = new Set(['hooks.slack.com', 'hooks.slack-gov.com'])
+const HTTPS_PORT = 443
+/** Below it are services of machines (mail, shells, directories), which a webhook never is. */
+const FIRST_FREE_PORT = 1_024
+
+/** The rest of the sentence "url …"; null where it may be called. */
+export function urlProblem(kind: ChannelKind, text: string, allowed: Allowed): string | null {
+  if (text.length > MAX_URL_LENGTH) return `must have at most ${MAX_URL_LENGTH} characters`
+  if (/[\p{Cc}\s]/u.test(text) || !URL.canParse(text)) return 'must be an absolute URL'
+  const url = new URL(text)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be an https URL'
+  if (url.username !== '' || url.password !== '') return 'must not hold credentials before the host'
+  if (url.hash !== '') return 'must not have a fragment'
+  const host = hostName(url.hostname)
+  const isAllowed = allowed.host(host) || allowed.address(host)
+  if (isAllowed) return null
+  if (kind === 'slack' && !SLACK_HOSTS.has(host)) return 'must be an incoming webhook of hooks.slack.com'
+  if (isLocal(host)) return 'must be an address of the public internet: the operator can allow others'
+  // A name in a range that is allowed cannot be told from another one yet: it is looked up when it is called.
+  if (url.protocol !== 'https:') return 'must be an https URL: the operator can allow others'
+  const port = url.port === '' ? HTTPS_PORT : Number(url.port)
+  if (port !== HTTPS_PORT && port < FIRST_FREE_PORT) return 'must be on port 443, or on one from 1024 up'
+  return null
+}
+
+/** Names that are local by definition (RFC 6761, 6762, 9476) say it early; what others resolve to is seen at the call. */
+function isLocal(host: string): boolean {
+  if (isAddress(host)) return !isPublicAddress(host)
+  return /(?:^|\.)(?:localhost|local|internal|home\.arpa)$/.test(host)
+}

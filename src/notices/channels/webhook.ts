@@ -1,0 +1,65 @@
+/**
+ * Webhooks, signed as Standard Webhooks 1.0 has it (standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`. The id
+ * is the crossing's and the same for every attempt, the timestamp is that of the attempt, and the body never changes.
+ */
+import { createHmac } from 'node:crypto'
+import type { Dispatcher } from 'undici'
+import type { ChannelSecrets } from '../../ledger/directory/channels.ts'
+import { failed, type Notice, type TargetSender } from './channel.ts'
+import { post } from './post.ts'
+
+export interface TargetOptions {
+  readonly dispatcher: Dispatcher
+  readonly timeoutMs: number
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+const SECRET_PREFIX = 'whsec_'
+
+export function createWebhookSender({ dispatcher, timeoutMs, now }: TargetOptions): TargetSender {
+  return {
+    send: async (notice, { url, secrets }) => {
+      if (secrets === null) return failed('the channel has no secret', { permanent: true })
+      const body = webhookBody(notice)
+      const { id } = notice.crossing
+      const seconds = String(Math.floor(now() / 1_000))
+      const headers = {
+        'content-type': 'application/json; charset=utf-8',
+        'user-agent': 'Tollgate-Webhook/1',
+        'webhook-id': id,
+        'webhook-timestamp': seconds,
+        'webhook-signature': signatures(secrets, now(), `${id}.${seconds}.${body}`),
+      }
+      return post({ url, headers, body }, { dispatcher, timeoutMs, refusal })
+    },
+  }
+}
+
+/** A test has a type of its own, so that no receiver acts on what did not happen. */
+export function webhookBody({ crossing, test }: Notice): string {
+  const event =
+    test === true
+      ? { type: 'channel.test', timestamp: crossing.occurredAt, data: { ...crossing, test: true } }
+      : { type: crossing.type, timestamp: crossing.occurredAt, data: crossing }
+  return JSON.stringify(event)
+}
+
+/** After a rotation the old secret signs as well for a while; receivers take whichever they know. */
+function signatures({ current, previous }: ChannelSecrets, now: number, text: string): string {
+  const secrets = previous !== null && previous.until > now ? [current, previous.secret] : [current]
+  return secrets.map((secret) => `v1,${sign(secret, text)}`).join(' ')
+}
+
+function sign(secret: string, text: string): string {
+  const key = Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64')
+  return createHmac('sha256', key).update(text).digest('base64')
+}
+
+/** Everything is worth another try, for a receiver may be broken for a while; 410 says that it is gone for good. */
+function refusal(status: number): { error: string; permanent: boolean } {
+  if (status === 410) return { error: 'it answered 410: the receiver is gone', permanent: true }
+  if (status >= 300 && status < 400)
+    return { error: `it answered ${status}: redirects are not followed`, permanent: false }
+  return { error: `it answered ${status}`, permanent: false }
+}

@@ -1,0 +1,41 @@
+/** A notice as a mail: subject, text, HTML. */
+import type { Notice } from '../channels/channel.ts'
+import { factsOf, type Bar, type Facts } from './facts.ts'
+import { htmlOf } from './html.ts'
+
+export interface MailText {
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+}
+
+const BAR_CELLS = 20
+
+/** `reader` is the id of the user who gets it. */
+export function mailText(notice: Notice, reader: string): MailText {
+  const facts = factsOf(notice, reader)
+  return { subject: facts.subject, text: plainText(facts), html: htmlOf(facts) }
+}
+
+/** `▰▰▰▰▱`; also for Slack, which has no bars either. */
+export function textBar({ filled }: Bar, cells = BAR_CELLS): string {
+  const full = Math.floor((filled / 100) * cells)
+  return '▰'.repeat(full) + '▱'.repeat(cells - full)
+}
+
+function plainText(facts: Facts): string {
+  const width = Math.max(...facts.rows.map(({ label }) => label.length)) + 2
+  const rows = facts.rows.map(({ label, value }) => `${`${label}:`.padEnd(width)}${value}`)
+  const links = facts.links.map(({ label, url }) => `${label}: ${url}`)
+  const parts = [
+    ...(facts.isTest ? ['TEST NOTICE: nothing was crossed'] : []),
+    facts.headline,
+    facts.summary,
+    `${textBar(facts.bar)}  ${facts.bar.caption}`,
+    rows.join('\n'),
+    facts.nextStep,
+    ...(links.length === 0 ? [] : [links.join('\n')]),
+  ]
+  // A line of two dashes and a space begins a signature, which programs fold away and leave out of answers.
+  return `${parts.join('\n\n')}\n\n-- \n${facts.footer}\n`
+}

@@ -1,0 +1,76 @@
+/** A notice as a Slack message: blocks, and the text that notifications show. */
+import type { Notice } from '../channels/channel.ts'
+import { textBar } from './email.ts'
+import { factsOf, type Facts } from './facts.ts'
+import { typed } from './words.ts'
+
+const BAR_CELLS = 16
+/** Slack's own bound of a header; everything else is bounded by what it is made of. */
+const MAX_HEADER_LENGTH = 150
+
+/** Text as a value; `mrkdwn` is Slack's own markup. */
+type Text =
+  | { readonly type: 'plain_text'; readonly text: string; readonly emoji: false }
+  | { readonly type: 'mrkdwn'; readonly text: string; readonly verbatim: true }
+
+export interface SlackMessage {
+  readonly text: string
+  readonly blocks: readonly object[]
+  readonly unfurl_links: false
+  readonly unfurl_media: false
+}
+
+/** The three characters that have a meaning wherever Slack reads markup: nobody can be mentioned, nothing be linked. */
+export function escapeMrkdwn(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
+export function slackMessage(notice: Notice): SlackMessage {
+  const facts = factsOf(notice, null)
+  return {
+    text: escapeMrkdwn(facts.subject),
+    blocks: [
+      { type: 'header', text: plain(typed(headlineOf(facts), MAX_HEADER_LENGTH)) },
+      { type: 'section', text: plain(facts.summary) },
+      {
+        type: 'section',
+        text: mrkdwn(`${textBar(facts.bar, BAR_CELLS)}  ${escapeMrkdwn(facts.bar.caption)}`),
+      },
+      { type: 'section', fields: facts.rows.map(field) },
+      { type: 'section', text: plain(facts.nextStep) },
+      ...linksOf(facts),
+      { type: 'context', elements: [plain(facts.footer)] },
+    ],
+    unfurl_links: false,
+    unfurl_media: false,
+  }
+}
+
+function headlineOf({ isTest, headline }: Facts): string {
+  return isTest ? `Test: ${headline}` : headline
+}
+
+function field({ label, value }: Facts['rows'][number]): Text {
+  return mrkdwn(`*${escapeMrkdwn(label)}*\n${escapeMrkdwn(value)}`)
+}
+
+function linksOf({ links }: Facts): object[] {
+  if (links.length === 0) return []
+  const elements = links.map(({ label, url }, index) => ({
+    type: 'button',
+    text: plain(label),
+    url,
+    action_id: `link-${index}`,
+    ...(index === 0 && { style: 'primary' }),
+  }))
+  return [{ type: 'actions', elements }]
+}
+
+function plain(text: string): Text {
+  return { type: 'plain_text', text, emoji: false }
+}
+
+/** `verbatim`: what looks like an address, a channel or a name stays text. */
+function mrkdwn(text: string): Text {
+  return { type: 'mrkdwn', text, verbatim: true }
+}
