@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import cookies from '@fastify/cookie'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { RedisClient } from '../ledger/connection.ts'
+import { auditRoutes } from './audit.ts'
 import { useAuth, type AuthOptions } from './auth.ts'
+import { customLimitRoutes } from './custom-limits.ts'
 import { documentRoute, useDocument } from './document.ts'
 import { createFailureCount } from './failure-count.ts'
 import { healthRoutes, type HealthOptions } from './health.ts'
@@ -121,7 +123,9 @@ function guardedRoutes(app: FastifyInstance, directory: Directory, auth: AuthOpt
   memberRoutes(app, directory)
   keyRoutes(app, directory)
   userLimitRoutes(app, directory)
+  customLimitRoutes(app, directory)
   userRoutes(app, directory)
+  auditRoutes(app, directory)
 }
 
 /** Many clients name a content type even where they send nothing, as with DELETE: that is no body, not a broken one. */

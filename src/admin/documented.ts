@@ -150,7 +150,7 @@ function codesOf({ access, body, ifMatch, problems = [] }: Operation): Set<Probl
   return new Set<ProblemCode>([
     ...PROBLEMS_BY_ACCESS[access],
     ...(body ? (['body_too_large', 'unsupported_media_type'] as const) : []),
-    ...(ifMatch === true ? (['precondition_failed'] as const) : []),
+    ...(ifMatch === true ? (['save_conflict', 'precondition_failed'] as const) : []),
     ...problems,
   ])
 }

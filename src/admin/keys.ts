@@ -11,6 +11,7 @@ import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
 import { sendFieldErrors, sendProblem, type FieldError } from './problems.ts'
 import { Closed, Name, OneOf, OrgPath, OrNull, Timestamp, UserId } from './schemas.ts'
 import { timestamp } from './timestamps.ts'
+import { changeBy } from './versions.ts'
 
 const NewKey = Component(
   'NewKey',
@@ -99,10 +100,13 @@ export function keyRoutes(app: FastifyInstance, directory: Directory): void {
   app.post<{ Params: Static<typeof OrgPath>; Body: Static<typeof NewKey> }>(
     '/v1/orgs/:org/keys',
     createKey,
-    async ({ params, body }, reply) => {
+    async (request, reply) => {
+      const { params, body } = request
       const errors = contradictions(body)
       if (errors.length > 0) return sendFieldErrors(reply, errors)
-      const made = await directory.createKey(params.org, draftOf(body))
+      const made = await directory.createKey(params.org, draftOf(body), (record) =>
+        changeBy(request, 'key.create', record.id, null, keyBody(record)),
+      )
       switch (made.status) {
         case 'no_org':
           return sendNoOrg(reply)
@@ -118,8 +122,12 @@ export function keyRoutes(app: FastifyInstance, directory: Directory): void {
   app.delete<{ Params: Static<typeof KeyPath> }>(
     '/v1/orgs/:org/keys/:id',
     revokeKey,
-    async ({ params }, reply) => {
-      if (await directory.revokeKey(params.org, params.id)) return reply.code(204).send()
+    async (request, reply) => {
+      const { org, id } = request.params
+      const isRevoked = await directory.revokeKey(org, id, (record) =>
+        changeBy(request, 'key.revoke', id, keyBody(record), null),
+      )
+      if (isRevoked) return reply.code(204).send()
       return sendProblem(reply, 'not_found', 'There is no such key.')
     },
   )

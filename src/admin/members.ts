@@ -1,14 +1,16 @@
 /** `/v1/orgs/{org}/members`. */
 import { Type, type Static } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Directory } from '../ledger/directory.ts'
-import { ROLES } from '../ledger/directory/members.ts'
+import { NO_TAG } from '../ledger/directory/changes.ts'
+import { ROLES, type Member } from '../ledger/directory/members.ts'
 import { isOperator, sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
 import { documented, empty, json } from './documented.ts'
 import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
 import { sendProblem } from './problems.ts'
 import { Closed, Name, OneOf, OrgPath, OrNull, Search, UserId } from './schemas.ts'
+import { changeBy, changeVersion, CONFLICT, saveVersion, sendVersion } from './versions.ts'
 
 const Email = Type.String({ pattern: '^[^\\s@<>",;]+@[^\\s@<>",;]+$', maxLength: 254 })
 const MemberBody = Component(
@@ -49,9 +51,9 @@ const getMember = documented({
   summary: 'Read a member',
   access: 'admin',
   params: MemberPath,
-  answers: { 200: json('The member.', MemberAnswer) },
+  answers: { 200: json('The member.', MemberAnswer, ['ETag']) },
 })
-const putMember = documented({
+const putMemberRoute = documented({
   operationId: 'putMember',
   tag: 'Members',
   summary: 'Add a member, or replace one',
@@ -59,7 +61,8 @@ const putMember = documented({
   access: 'admin',
   params: MemberPath,
   body: MemberBody,
-  answers: { 200: json('Replaced.', MemberAnswer), 201: json('Added.', MemberAnswer) },
+  ifMatch: true,
+  answers: { 200: json('Replaced.', MemberAnswer, ['ETag']), 201: json('Added.', MemberAnswer, ['ETag']) },
   problems: ['last_admin'],
 })
 const removeMember = documented({
@@ -70,6 +73,7 @@ const removeMember = documented({
     'Fails at the very next call. What the user used stays, and who is added again goes on with the same counters.',
   access: 'admin',
   params: MemberPath,
+  ifMatch: true,
   answers: { 204: empty('Removed.') },
   problems: ['last_admin'],
 })
@@ -80,29 +84,72 @@ export function memberRoutes(app: FastifyInstance, directory: Directory): void {
     listMembers,
     async ({ params, query }, reply) => {
       const page = await directory.listMembers(params.org, { ...pageRequest(query), q: query.q ?? null })
-      return page === null ? sendNoOrg(reply) : pageBody(page, (member) => member)
+      return page === null ? sendNoOrg(reply) : pageBody(page, memberBody)
     },
   )
   app.get<MemberRoute>(path, getMember, async ({ params }, reply) => {
     const member = await directory.getMember(params.org, params.user)
-    return member ?? sendNoMember(reply, params.user)
+    return member === null
+      ? sendNoMember(reply, params.user)
+      : sendVersion(reply, member.tag, memberBody(member))
   })
-  app.put<MemberRoute & { Body: Static<typeof MemberBody> }>(path, putMember, async (request, reply) => {
-    const { org, user } = request.params
-    const { email = null, name = null, role = 'member' } = request.body
-    const member = { user, email, name, role }
-    const result = await directory.putMember(org, member, { mayLeaveNoAdmin: isOperator(request) })
-    if (result === 'no_org') return sendNoOrg(reply)
-    if (result === 'last_admin') return sendLastAdmin(reply, user)
-    return reply.code(result === 'created' ? 201 : 200).send(member)
-  })
+  app.put<MemberRoute & { Body: Static<typeof MemberBody> }>(path, putMemberRoute, (request, reply) =>
+    putMember(directory, request, reply),
+  )
   app.delete<MemberRoute>(path, removeMember, async (request, reply) => {
     const { org, user } = request.params
-    const result = await directory.removeMember(org, user, { mayLeaveNoAdmin: isOperator(request) })
-    if (result === 'no_member') return sendNoMember(reply, user)
-    if (result === 'last_admin') return sendLastAdmin(reply, user)
-    return reply.code(204).send()
+    return changeVersion<Member>(request, reply, {
+      read: () => directory.getMember(org, user),
+      show: memberBody,
+      missing: () => sendNoMember(reply, user),
+      async save(before) {
+        const change = changeBy(request, 'member.remove', user, memberBody(before), null)
+        const save = { expected: before.tag, change, mayLeaveNoAdmin: isOperator(request) }
+        switch (await directory.removeMember(org, user, save)) {
+          case 'conflict':
+            return CONFLICT
+          case 'last_admin':
+            return sendLastAdmin(reply, user)
+          case 'removed':
+            return reply.code(204).send()
+        }
+      },
+    })
   })
+}
+
+async function putMember(
+  directory: Directory,
+  request: FastifyRequest<MemberRoute & { Body: Static<typeof MemberBody> }>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { org, user } = request.params
+  const { email = null, name = null, role = 'member' } = request.body
+  const member = { user, email, name, role }
+  return saveVersion<Member>(request, reply, {
+    read: () => directory.getMember(org, user),
+    show: memberBody,
+    async save(before) {
+      const change = changeBy(request, 'member.put', user, before && memberBody(before), member)
+      const expected = before?.tag ?? NO_TAG
+      const mayLeaveNoAdmin = isOperator(request)
+      const result = await directory.putMember(org, member, { expected, change, mayLeaveNoAdmin })
+      switch (result.status) {
+        case 'conflict':
+          return CONFLICT
+        case 'no_org':
+          return sendNoOrg(reply)
+        case 'last_admin':
+          return sendLastAdmin(reply, user)
+        case 'saved':
+          return sendVersion(reply.code(before === null ? 201 : 200), result.tag, member)
+      }
+    },
+  })
+}
+
+function memberBody({ user, email, name, role }: Member): Static<typeof MemberAnswer> {
+  return { user, email, name, role }
 }
 
 export function sendNoMember(reply: FastifyReply, user: string): FastifyReply {

@@ -103,7 +103,7 @@ export const createOrg = documented({
   summary: 'Make an organization',
   access: 'operator',
   body: NewOrg,
-  answers: { 201: json('Made.', Org, ['Location']) },
+  answers: { 201: json('Made.', Org, ['Location', 'ETag']) },
   problems: ['already_exists', 'being_deleted'],
 })
 export const getOrg = documented({
@@ -112,7 +112,7 @@ export const getOrg = documented({
   summary: 'Read an organization',
   access: 'admin',
   params: OrgPath,
-  answers: { 200: json('The organization, with its current period and use.', Org) },
+  answers: { 200: json('The organization, with its current period and use.', Org, ['ETag']) },
 })
 export const changeOrg = documented({
   ...shared,
@@ -123,15 +123,18 @@ export const changeOrg = documented({
   access: 'admin',
   params: OrgPath,
   body: OrgPatch,
-  answers: { 200: json('Changed.', Org) },
+  ifMatch: true,
+  answers: { 200: json('Changed.', Org, ['ETag']) },
 })
 export const deleteOrg = documented({
   ...shared,
   operationId: 'deleteOrg',
   summary: 'Delete an organization',
-  description: 'With its members, keys, settings and usage. Its keys fail at their next call.',
+  description:
+    'With its members, keys, settings and usage. Its keys fail at their next call. The deletion stands in `/v1/audit`.',
   access: 'operator',
   params: OrgPath,
+  ifMatch: true,
   answers: { 204: empty('Deleted.') },
 })
 

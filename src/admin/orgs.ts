@@ -1,10 +1,11 @@
 /** `/v1/orgs`: organizations, which are the operator's; their admins may see their own and name it (A1). */
 import type { Static } from '@sinclair/typebox'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { isTimezone } from '../core/period.ts'
 import type { BillingSchedule } from '../core/policy.ts'
 import { toCredits, wholeCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
+import { NO_TAG, type Tagged } from '../ledger/directory/changes.ts'
 import type { OrgSettings } from '../ledger/directory/org-record.ts'
 import type { OrgChanges, OrgStanding } from '../ledger/directory/orgs.ts'
 import { isOperator, sendNoOrg, sendOperatorOnly } from './auth.ts'
@@ -25,6 +26,7 @@ import {
 import { pageBody, pageRequest } from './paging.ts'
 import { sendFieldErrors, sendProblem, type FieldError } from './problems.ts'
 import { timestamp } from './timestamps.ts'
+import { changeBy, changeVersion, CONFLICT, saveVersion, sendVersion } from './versions.ts'
 
 export function orgRoutes(app: FastifyInstance, directory: Directory): void {
   app.get<{ Querystring: Static<typeof OrgList> }>('/v1/orgs', listOrgs, async ({ query }) =>
@@ -33,20 +35,39 @@ export function orgRoutes(app: FastifyInstance, directory: Directory): void {
   createRoute(app, directory)
   app.get<OrgRoute>('/v1/orgs/:org', getOrg, async ({ params }, reply) => {
     const org = await directory.getOrg(params.org)
-    return org === null ? sendNoOrg(reply) : orgBody(org)
+    return org === null ? sendNoOrg(reply) : sendOrg(reply, org)
   })
   patchRoute(app, directory)
-  app.delete<OrgRoute>('/v1/orgs/:org', deleteOrg, async ({ params }, reply) =>
-    (await directory.deleteOrg(params.org)) ? reply.code(204).send() : sendNoOrg(reply),
-  )
+  app.delete<OrgRoute>('/v1/orgs/:org', deleteOrg, async (request, reply) => {
+    const { org } = request.params
+    return saveVersion<OrgStanding>(request, reply, {
+      read: () => readOrg(directory, org),
+      show: orgBody,
+      async save(before) {
+        const change = changeBy(request, 'org.delete', org, before && orgBody(before), null)
+        // Without settings to compare, there may still be a deletion that broke off.
+        switch (await directory.deleteOrg(org, { expected: before?.tag ?? NO_TAG, change })) {
+          case 'conflict':
+            return CONFLICT
+          case 'no_org':
+            return sendNoOrg(reply)
+          case 'deleted':
+            return reply.code(204).send()
+        }
+      },
+    })
+  })
 }
 
 function createRoute(app: FastifyInstance, directory: Directory): void {
-  app.post<{ Body: Static<typeof NewOrg> }>('/v1/orgs', createOrg, async ({ body }, reply) => {
+  app.post<{ Body: Static<typeof NewOrg> }>('/v1/orgs', createOrg, async (request, reply) => {
+    const { body } = request
     const billing = mergeBilling(DEFAULTS.billing, body.billing ?? {})
     const errors = billingErrors(billing)
     if (errors.length > 0) return sendFieldErrors(reply, errors)
-    const created = await directory.createOrg(body.id, newSettings(body, billing))
+    const settings = newSettings(body, billing)
+    const change = changeBy(request, 'org.create', body.id, null, settingsBody(body.id, settings))
+    const created = await directory.createOrg(body.id, settings, change)
     if (created === 'exists')
       return sendProblem(reply, 'already_exists', `There is an organization ${body.id}.`)
     if (created === 'deleting') {
@@ -55,7 +76,7 @@ function createRoute(app: FastifyInstance, directory: Directory): void {
     }
     const org = await directory.getOrg(body.id)
     if (org === null) return sendNoOrg(reply)
-    return reply.code(201).header('location', `/v1/orgs/${body.id}`).send(orgBody(org))
+    return sendOrg(reply.code(201).header('location', `/v1/orgs/${body.id}`), org)
   })
 }
 
@@ -69,22 +90,46 @@ function patchRoute(app: FastifyInstance, directory: Directory): void {
       if (theOperators.length > 0 && !isOperator(request)) {
         return sendOperatorOnly(reply, `change ${theOperators.join(', ')}`)
       }
-      const org = await directory.getOrg(params.org)
-      if (org === null) return sendNoOrg(reply)
-      const { billing: change, allowance, ...rest } = body
-      const billing = change && mergeBilling(org.billingNext ?? org.billing, change)
-      const errors = billing ? billingErrors(billing) : []
-      if (errors.length > 0) return sendFieldErrors(reply, errors)
-      const changes: OrgChanges = {
-        ...rest,
-        ...(billing && { billing }),
-        ...(allowance !== undefined && { allowance: wholeCredits(allowance) }),
-      }
-      await directory.changeOrg(params.org, changes, null)
-      const changed = await directory.getOrg(params.org)
-      return changed === null ? sendNoOrg(reply) : orgBody(changed)
+      return changeVersion<OrgStanding>(request, reply, {
+        read: () => readOrg(directory, params.org),
+        show: orgBody,
+        missing: () => sendNoOrg(reply),
+        async save(before) {
+          const changes = changesOf(body, before)
+          const errors = changes.billing === undefined ? [] : billingErrors(changes.billing)
+          if (errors.length > 0) return sendFieldErrors(reply, errors)
+          const { id, tag } = before
+          const after = settingsBody(id, afterChanges(before, changes))
+          const change = changeBy(request, 'org.update', id, settingsBody(id, before), after)
+          const saved = await directory.changeOrg(id, changes, { expected: tag, change })
+          if (saved.status === 'conflict') return CONFLICT
+          const org = saved.status === 'saved' ? await directory.getOrg(id) : null
+          return org === null ? sendNoOrg(reply) : sendOrg(reply, org)
+        },
+      })
     },
   )
+}
+
+async function readOrg(directory: Directory, id: string): Promise<Tagged<OrgStanding> | null> {
+  const org = await directory.getOrg(id)
+  return org === null ? null : { ...org, tag: org.tags.settings }
+}
+
+function changesOf(body: Static<typeof OrgPatch>, before: OrgStanding): OrgChanges {
+  const { billing, allowance, ...rest } = body
+  return {
+    ...rest,
+    ...(billing && { billing: mergeBilling(before.billingNext ?? before.billing, billing) }),
+    ...(allowance !== undefined && { allowance: wholeCredits(allowance) }),
+  }
+}
+
+/** A changed schedule waits for the end of the period; one that is changed back waits for nothing (P4). */
+function afterChanges(before: OrgStanding, { billing, ...rest }: OrgChanges): SettingsShown {
+  if (billing === undefined) return { ...before, ...rest }
+  const isBack = JSON.stringify(billing) === JSON.stringify(before.billing)
+  return { ...before, ...rest, billingNext: isBack ? null : billing }
 }
 
 function newSettings(body: Static<typeof NewOrg>, billing: BillingSchedule): OrgSettings {
@@ -124,18 +169,35 @@ function billingErrors({ every, anchor, timezone }: BillingSchedule): FieldError
   return errors
 }
 
+type SettingsShown = OrgSettings & { readonly billingNext?: BillingSchedule | null }
+
+/** What is saved of an organization, without what only its use changes. */
+function settingsBody(
+  id: string,
+  settings: SettingsShown,
+): Omit<Static<typeof Org>, 'period' | 'used' | 'held'> {
+  const { name, allowance, admission, autoEnroll, maxMembers, billing, billingNext = null } = settings
+  return {
+    id,
+    name,
+    allowance: toCredits(allowance),
+    admission,
+    autoEnroll,
+    maxMembers,
+    billing,
+    billingNext,
+  }
+}
+
 function orgBody(org: OrgStanding): Static<typeof Org> {
   return {
-    id: org.id,
-    name: org.name,
-    allowance: toCredits(org.allowance),
-    admission: org.admission,
-    autoEnroll: org.autoEnroll,
-    maxMembers: org.maxMembers,
-    billing: org.billing,
-    billingNext: org.billingNext,
+    ...settingsBody(org.id, org),
     period: { start: timestamp(org.period.start), end: timestamp(org.period.end) },
     used: toCredits(org.used),
     held: toCredits(org.held),
   }
+}
+
+function sendOrg(reply: FastifyReply, org: OrgStanding): FastifyReply {
+  return sendVersion(reply, org.tags.settings, orgBody(org))
 }

@@ -22,6 +22,7 @@ export const PROBLEMS = {
   already_exists: { status: 409, title: 'It exists already' },
   being_deleted: { status: 409, title: 'It is being deleted' },
   last_admin: { status: 409, title: 'The last admin' },
+  save_conflict: { status: 409, title: 'Others save it at the same time' },
   precondition_failed: { status: 412, title: 'It was changed meanwhile' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'Not JSON' },
@@ -79,12 +80,13 @@ export function sendProblem(
   code: ProblemCode,
   detail: string,
   errors: readonly FieldError[] = [],
+  more: { readonly current?: unknown } = {},
 ): FastifyReply {
   const { status, title, retryAfter }: ProblemKind = PROBLEMS[code]
   if (retryAfter !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', retryAfter)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   reply.header('x-request-id', reply.request.id)
-  const body = { type: `urn:tollgate:problem:${code}`, title, status, detail, code }
+  const body = { type: `urn:tollgate:problem:${code}`, title, status, detail, code, ...more }
   return reply
     .code(status)
     .header('content-type', 'application/problem+json')

@@ -1,26 +1,16 @@
-/** `/v1/orgs/{org}/user-limits`: the hard cap per user (L1–L5), and custom limits that replace its default (L2). */
+/** `/v1/orgs/{org}/user-limits`: the hard cap per user (L1–L5). */
 import { Type, type Static } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { UserLimits } from '../core/policy.ts'
 import { toCredits, wholeCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
-import type { CustomLimit } from '../ledger/directory/user-limits.ts'
 import { sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
-import { documented, empty, json } from './documented.ts'
-import { sendNoMember } from './members.ts'
-import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
-import { sendProblem, type FieldError } from './problems.ts'
-import { Closed, Name, OrgPath, OrNull, UserId, WholeCredits } from './schemas.ts'
+import { documented, json } from './documented.ts'
+import { RecipientsBody, recipientsBody, sendNotAdmins } from './recipients.ts'
+import { Closed, Name, OrgPath, OrNull, WholeCredits } from './schemas.ts'
+import { changeBy, changeVersion, CONFLICT, sendVersion } from './versions.ts'
 
-const MAX_RECIPIENTS = 100
-export const RecipientsBody = Component(
-  'Recipients',
-  Type.Union(
-    [Type.Literal('all'), Type.Array(UserId, { minItems: 1, maxItems: MAX_RECIPIENTS, uniqueItems: true })],
-    { description: `"all", or the ids of 1 to ${MAX_RECIPIENTS} admins, each once` },
-  ),
-)
 const Text = OrNull(
   Type.String({ minLength: 1, maxLength: 2_000 }),
   'a text of at most 2000 characters, or null',
@@ -66,26 +56,7 @@ const Limits = Component(
     ),
   }),
 )
-const CustomBody = Component(
-  'CustomLimitSettings',
-  Closed({
-    user: Type.Optional(UserId),
-    limit: OrNull(WholeCredits, 'a whole number of credits from 0 to 1000000000, or null for unlimited'),
-  }),
-)
-const Custom = Component(
-  'CustomLimit',
-  Type.Object({
-    user: UserId,
-    limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Credits; null is unlimited.' }),
-  }),
-)
-const CustomList = Closed(pageProperties)
-const CustomPath = Type.Object({ ...OrgPath.properties, user: UserId })
 type OrgRoute = { Params: Static<typeof OrgPath> }
-type CustomRoute = { Params: Static<typeof CustomPath> }
-
-const customPath = '/v1/orgs/:org/user-limits/custom/:user'
 
 const shared = { tag: 'Per-user limits', access: 'admin' } as const
 const getLimits = documented({
@@ -93,7 +64,7 @@ const getLimits = documented({
   operationId: 'getUserLimits',
   summary: 'Read the limits',
   params: OrgPath,
-  answers: { 200: json('The limits.', Limits) },
+  answers: { 200: json('The limits.', Limits, ['ETag']) },
 })
 const putLimits = documented({
   ...shared,
@@ -103,105 +74,43 @@ const putLimits = documented({
     'The whole setting: what is absent gets its default, not what was there before. It holds for the very next call, on every gateway (L8).',
   params: OrgPath,
   body: LimitsBody,
-  answers: { 200: json('Saved.', Limits) },
+  ifMatch: true,
+  answers: { 200: json('Saved.', Limits, ['ETag']) },
   problems: ['not_an_admin'],
 })
-const listCustom = documented({
-  ...shared,
-  operationId: 'listCustomLimits',
-  summary: 'List the custom limits',
-  params: OrgPath,
-  querystring: CustomList,
-  answers: { 200: json('A page of custom limits, in order of the users’ ids.', PageOf(Custom)) },
-})
-const getCustom = documented({
-  ...shared,
-  operationId: 'getCustomLimit',
-  summary: 'Read a custom limit',
-  params: CustomPath,
-  answers: { 200: json('The custom limit.', Custom) },
-})
-const putCustom = documented({
-  ...shared,
-  operationId: 'putCustomLimit',
-  summary: 'Give a user a limit of their own',
-  description: 'It replaces the default for this user, whether higher or lower (L2).',
-  params: CustomPath,
-  body: CustomBody,
-  answers: { 200: json('Saved.', Custom) },
-})
-const deleteCustom = documented({
-  ...shared,
-  operationId: 'deleteCustomLimit',
-  summary: 'Return a user to the default limit',
-  params: CustomPath,
-  answers: { 204: empty('Deleted.') },
-})
-
 export function userLimitRoutes(app: FastifyInstance, directory: Directory): void {
   app.get<OrgRoute>('/v1/orgs/:org/user-limits', getLimits, async ({ params }, reply) => {
     const found = await directory.getUserLimits(params.org)
-    return found === null ? sendNoOrg(reply) : limitsBody(found.limits)
+    return found === null ? sendNoOrg(reply) : sendVersion(reply, found.tag, limitsBody(found))
   })
   app.put<OrgRoute & { Body: Static<typeof LimitsBody> }>(
     '/v1/orgs/:org/user-limits',
     putLimits,
-    async ({ params, body }, reply) => {
-      const limits = limitsOf(body)
-      if ((await directory.getUserLimits(params.org)) === null) return sendNoOrg(reply)
-      const errors = await recipientErrors(directory, params.org, limits)
-      if (errors.length > 0) return sendProblem(reply, 'not_an_admin', 'Recipients must be admins.', errors)
-      const saved = await directory.setUserLimits(params.org, limits, null)
-      return saved.status === 'saved' ? limitsBody(limits) : sendNoOrg(reply)
+    async (request, reply) => {
+      const { org } = request.params
+      const limits = limitsOf(request.body)
+      return changeVersion<{ limits: UserLimits }>(request, reply, {
+        read: () => directory.getUserLimits(org),
+        show: limitsBody,
+        missing: () => sendNoOrg(reply),
+        async save(before) {
+          const after = limitsBody({ limits })
+          const change = changeBy(request, 'user_limits.update', org, limitsBody(before), after)
+          const saved = await directory.setUserLimits(org, limits, { expected: before.tag, change })
+          switch (saved.status) {
+            case 'conflict':
+              return CONFLICT
+            case 'no_org':
+              return sendNoOrg(reply)
+            case 'not_admins':
+              return sendNotAdmins(reply, limits.recipients, saved.users)
+            case 'saved':
+              return sendVersion(reply, saved.tag, after)
+          }
+        },
+      })
     },
   )
-  customRoutes(app, directory)
-}
-
-function customRoutes(app: FastifyInstance, directory: Directory): void {
-  app.get<OrgRoute & { Querystring: Static<typeof CustomList> }>(
-    '/v1/orgs/:org/user-limits/custom',
-    listCustom,
-    async ({ params, query }, reply) => {
-      const page = await directory.listCustomLimits(params.org, pageRequest(query))
-      return page === null ? sendNoOrg(reply) : pageBody(page, customBody)
-    },
-  )
-  app.get<CustomRoute>(customPath, getCustom, async ({ params }, reply) => {
-    const custom = await directory.getCustomLimit(params.org, params.user)
-    return custom === null ? sendNoCustomLimit(reply, params.user) : customBody(custom)
-  })
-  app.put<CustomRoute & { Body: Static<typeof CustomBody> }>(
-    customPath,
-    putCustom,
-    async ({ params: { org, user }, body }, reply) => {
-      if (body.user !== undefined && body.user !== user) {
-        const message = 'must be the user in the path, or absent'
-        return sendProblem(reply, 'invalid_request', `user ${message}.`, [{ field: 'user', message }])
-      }
-      const custom = { user, limit: body.limit === null ? null : wholeCredits(body.limit) }
-      const saved = await directory.putCustomLimit(org, custom)
-      if (saved === 'no_org') return sendNoOrg(reply)
-      return saved === 'no_member' ? sendNoMember(reply, user) : customBody(custom)
-    },
-  )
-  app.delete<CustomRoute>(customPath, deleteCustom, async ({ params: { org, user } }, reply) =>
-    (await directory.deleteCustomLimit(org, user)) ? reply.code(204).send() : sendNoCustomLimit(reply, user),
-  )
-}
-
-/** O7: each of them must be an admin when it is saved. */
-async function recipientErrors(
-  directory: Directory,
-  org: string,
-  { recipients }: UserLimits,
-): Promise<FieldError[]> {
-  if (recipients === 'all') return []
-  const strangers = await directory.notAdmins(org, recipients)
-  return strangers.map((user) => ({
-    field: `recipients.${recipients.indexOf(user)}`,
-    message: `must be an admin of the organization: ${user} is none`,
-  }))
 }
 
 /** The whole setting: what is absent gets its default, not what was there before. */
@@ -220,18 +129,6 @@ function limitsOf(body: Static<typeof LimitsBody>): UserLimits {
   }
 }
 
-function limitsBody({ recipients, ...limits }: UserLimits): Static<typeof Limits> {
-  return {
-    ...limits,
-    default: toCredits(limits.default),
-    recipients: recipients === 'all' ? 'all' : [...recipients],
-  }
-}
-
-function customBody({ user, limit }: CustomLimit): Static<typeof Custom> {
-  return { user, limit: limit === null ? null : toCredits(limit) }
-}
-
-function sendNoCustomLimit(reply: FastifyReply, user: string): FastifyReply {
-  return sendProblem(reply, 'not_found', `${user} has no custom limit.`)
+function limitsBody({ limits }: { readonly limits: UserLimits }): Static<typeof Limits> {
+  return { ...limits, default: toCredits(limits.default), recipients: recipientsBody(limits.recipients) }
 }

@@ -2,10 +2,11 @@
  * Organizations, members, virtual keys and limits in the store: what admins manage. Nothing here stands on the path of
  * a call. All of it rejects with StoreUnavailable where the store does; expected outcomes are values.
  */
-import type { RedisClient } from './connection.ts'
+import { createAuditDirectory, type AuditDirectory } from './directory/audit.ts'
 import { createChannelDirectory, type ChannelDirectory } from './directory/channels.ts'
+import type { SavingStore } from './directory/configure.ts'
 import { createMemberDirectory, type MemberDirectory } from './directory/members.ts'
-import { createOrgDirectory, type OpenPeriod, type OrgDirectory } from './directory/orgs.ts'
+import { createOrgDirectory, type OrgDirectory } from './directory/orgs.ts'
 import { createOwnUseDirectory, type OwnUseDirectory } from './directory/own-use.ts'
 import { createSessionDirectory, type SessionDirectory } from './directory/sessions.ts'
 import { createUserLimitDirectory, type UserLimitDirectory } from './directory/user-limits.ts'
@@ -19,22 +20,22 @@ export type Directory = OrgDirectory &
   UseDirectory &
   OwnUseDirectory &
   SessionDirectory &
+  AuditDirectory &
   ChannelDirectory
 
-export interface DirectoryOptions {
-  readonly redis: RedisClient
-  readonly openPeriod: OpenPeriod
-}
+export type DirectoryOptions = SavingStore
 
-export function createDirectory({ redis, openPeriod }: DirectoryOptions): Directory {
+export function createDirectory(options: DirectoryOptions): Directory {
+  const { redis } = options
   return {
-    ...createOrgDirectory(redis, openPeriod),
+    ...createOrgDirectory(options),
     ...createMemberDirectory(redis),
     ...createKeyDirectory(redis),
-    ...createUserLimitDirectory(redis),
+    ...createUserLimitDirectory(options),
     ...createUseDirectory(redis),
     ...createOwnUseDirectory(redis),
     ...createSessionDirectory(redis),
+    ...createAuditDirectory(redis),
     ...createChannelDirectory(redis),
   }
 }

@@ -10,6 +10,8 @@ const PREFIX = 'tg'
 
 /** SET of organization ids; written before the organization itself, so that sweeps miss none. */
 export const ORGS = `${PREFIX}:orgs`
+/** STREAM of the deletions of organizations, whose own logs go with them (A3). */
+export const OPERATOR_AUDIT = `${PREFIX}:audit`
 /** Pub/sub channel: the SHA-256 of a virtual key whose cached look-up must be dropped, or `*` for all of them. */
 export const KEY_INVALIDATIONS = `${PREFIX}:key-invalidations`
 
@@ -27,6 +29,10 @@ export const org = (id: string): string => `${PREFIX}:{${id}}:org`
 export const members = (id: string): string => `${PREFIX}:{${id}}:members`
 /** SET of users whom an admin removed: no app enrolls them again. */
 export const removedMembers = (id: string): string => `${PREFIX}:{${id}}:removed`
+/** SET of members whose role is admin, so that nobody has to look through all members for them. */
+export const admins = (id: string): string => `${PREFIX}:{${id}}:admins`
+/** STREAM of every change of an organization's settings (A3). */
+export const audit = (id: string): string => `${PREFIX}:{${id}}:audit`
 /** HASH user → custom limit in microcredits, or `unlimited`. */
 export const customLimits = (id: string): string => `${PREFIX}:{${id}}:limits`
 /** HASH key id → JSON of a virtual key's public part and its SHA-256. */

@@ -26,6 +26,7 @@ export const ORG_FIELDS = [
   'exclude_agent_deployment',
   'explanation', //          JSON of an Explanation
   'created_at',
+  'deleting', //             all that is left of one that is being deleted, besides created_at: what its log will say
 ] as const
 
 export type OrgField = (typeof ORG_FIELDS)[number]

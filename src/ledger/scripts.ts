@@ -12,6 +12,10 @@ export const SCRIPT_NAMES = [
   'roll',
   'create-org',
   'configure',
+  'delete-org',
+  'put-member',
+  'remove-member',
+  'save-entry',
 ] as const
 export type ScriptName = (typeof SCRIPT_NAMES)[number]
 

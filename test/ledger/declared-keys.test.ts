@@ -12,6 +12,7 @@ import { createDirectory } from '../../src/ledger/directory.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold, Reservation } from '../../src/ledger/ledger.ts'
 import { SCRIPT_NAMES, scriptSource, type ScriptName } from '../../src/ledger/scripts.ts'
+import { CHANGE, changeOrg, deleteOrg, putMember, removeMember, saveOf } from '../support/changes.ts'
 import { books, charge, createOrg, holdOf, openClient, openLedger, reservation } from '../support/ledger.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -117,22 +118,22 @@ void t.test('organizations are made, configured, and asked for twice', async (t)
     maxMembers: 5,
     billing: { every: 'month', anchor: 1, timezone: 'UTC' },
   } as const
-  t.equal(await directory.createOrg('made', settings), 'created')
-  t.equal(await directory.createOrg('made', settings), 'exists')
-  const org = await directory.getOrg('made')
-  t.match(await directory.changeOrg('made', { name: 'Other' }, org?.revision ?? null), { status: 'saved' })
-  t.match(await directory.changeOrg('made', { name: 'Again' }, org?.revision ?? null), { status: 'conflict' })
-  t.match(await directory.changeOrg('nobody', { name: 'Nobody' }, null), { status: 'no_org' })
+  t.equal(await directory.createOrg('made', settings, CHANGE), 'created')
+  t.equal(await directory.createOrg('made', settings, CHANGE), 'exists')
+  const save = saveOf((await directory.getOrg('made'))?.tags.settings)
+  t.match(await directory.changeOrg('made', { name: 'Other' }, save), { status: 'saved' })
+  t.match(await directory.changeOrg('made', { name: 'Again' }, save), { status: 'conflict' })
+  t.match(await directory.changeOrg('nobody', { name: 'Nobody' }, save), { status: 'no_org' })
   t.equal(
     (await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status,
     'reserved',
   )
-  await directory.removeMember('made', 'enrolled', { mayLeaveNoAdmin: true })
+  await removeMember(directory, 'made', 'enrolled')
   t.equal(
     (await ledger.reserve(reservation('made', 1, { user: 'enrolled', mayEnroll: true }))).status,
     'unknown_user',
   )
-  t.equal(await directory.deleteOrg('made'), true)
+  t.equal(await deleteOrg(directory, 'made'), 'deleted')
 })
 
 void t.test('calls of several users are held, charged with every crossing, freed, refused', async (t) => {
@@ -200,7 +201,7 @@ void t.test(
     ledger.settle(lost, charge(2))
     await settled()
     t.match(await books(redis, 'lost', ['ada']), { used: 2e6 })
-    await directory.deleteOrg('lost')
+    await deleteOrg(directory, 'lost')
     ledger.settle(last, charge(2))
     await settled()
     t.match(await books(redis, 'lost', ['ada']), { used: 0, usersUsed: 0 })
@@ -232,6 +233,38 @@ void t.test('a period ends with alerts to arm, and a late settle of the last one
   ledger.free(next)
   await settled()
   t.equal(next.periodNo, 2)
+})
+
+void t.test('members, recipients, custom limits and keys are saved and removed', async (t) => {
+  await createOrg(redis, 'saves')
+  const ada = { user: 'ada', email: null, name: null, role: 'admin' } as const
+  t.equal(await putMember(directory, 'saves', ada), 'replaced')
+  t.equal(await putMember(directory, 'saves', { ...ada, role: 'member' }, false), 'last_admin')
+  t.equal(await removeMember(directory, 'saves', 'ada', false), 'last_admin')
+  const found = await directory.getUserLimits('saves')
+  if (found === null) throw new Error('no limits')
+  const limits = { ...found.limits, recipients: ['ada', 'eve'] }
+  t.match(await directory.setUserLimits('saves', limits, saveOf(found.tag)), {
+    status: 'not_admins',
+    users: ['eve'],
+  })
+  const named = { ...limits, recipients: ['ada'] }
+  t.match(await directory.setUserLimits('saves', named, saveOf(found.tag)), { status: 'saved' })
+  const custom = { user: 'ada', limit: null }
+  t.match(await directory.putCustomLimit('saves', { ...custom, user: 'eve' }, saveOf(null)), {
+    status: 'no_member',
+  })
+  const put = await directory.putCustomLimit('saves', custom, saveOf(null))
+  t.match(put, { status: 'saved' })
+  const { tag } = (await directory.getCustomLimit('saves', 'ada')) ?? {}
+  t.equal(await directory.deleteCustomLimit('saves', 'ada', saveOf(tag)), 'deleted')
+  const draft = { name: 'k', user: 'ada', app: false, sources: ['chat'], scope: 'traffic' } as const
+  const made = await directory.createKey('saves', draft, () => CHANGE)
+  t.equal(
+    await directory.revokeKey('saves', made.status === 'created' ? made.record.id : '', () => CHANGE),
+    true,
+  )
+  t.match(await changeOrg(directory, 'saves', { name: 'Saved' }), { status: 'saved' })
 })
 
 // --- what MONITOR saw -----------------------------------------------------------------------------------------------

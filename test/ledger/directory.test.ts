@@ -4,6 +4,7 @@ import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/uni
 import { isWellFormedKey } from '../../src/core/virtual-key.ts'
 import { connect, type RedisClient } from '../../src/ledger/connection.ts'
 import { createDirectory, type Directory } from '../../src/ledger/directory.ts'
+import { changeArgs } from '../../src/ledger/directory/changes.ts'
 import type { OrgSettings } from '../../src/ledger/directory/org-record.ts'
 import { parseUseCursor, type UserUse } from '../../src/ledger/directory/users-by-use.ts'
 import { hashKey } from '../../src/ledger/directory/virtual-keys.ts'
@@ -11,6 +12,7 @@ import * as keys from '../../src/ledger/keys.ts'
 import { StoreUnavailable } from '../../src/ledger/ledger.ts'
 import { createOrgViews } from '../../src/ledger/org-views.ts'
 import { runScript } from '../../src/ledger/scripts.ts'
+import { CHANGE, changeOrg, deleteOrg, putMember, removeMember, saveOf } from '../support/changes.ts'
 import { openClient } from '../support/ledger.ts'
 import { startRedis } from '../support/redis.ts'
 
@@ -39,17 +41,13 @@ let orgs = 0
 async function newOrg(settings: Partial<OrgSettings> = {}): Promise<string> {
   orgs += 1
   const id = `org-${orgs}`
-  const status = await directory.createOrg(id, { ...SETTINGS, ...settings })
+  const status = await directory.createOrg(id, { ...SETTINGS, ...settings }, CHANGE)
   if (status !== 'created') throw new Error(status)
   return id
 }
 
 async function addMember(org: string, user: string, role: 'admin' | 'member' = 'member'): Promise<void> {
-  await directory.putMember(
-    org,
-    { user, email: `${user}@example.com`, name: null, role },
-    { mayLeaveNoAdmin: true },
-  )
+  await putMember(directory, org, { user, email: `${user}@example.com`, name: null, role })
 }
 
 /** Writes what settle writes of a user's use in period 1. */
@@ -78,7 +76,7 @@ async function setLimit(org: string, credits: number, exclude: 'workflow' | null
       exclude: { agent_deployment: false, workflow: exclude === 'workflow' },
       explanation: { text: null, contact: null, hideAmounts: false },
     },
-    null,
+    saveOf((await directory.getUserLimits(org))?.tag),
   )
 }
 
@@ -140,11 +138,11 @@ void t.test(
 
 void t.test('an id that is taken creates nothing and changes nothing', async (t) => {
   const org = await newOrg()
-  t.equal(await directory.createOrg(org, { ...SETTINGS, name: 'Other' }), 'exists')
+  t.equal(await directory.createOrg(org, { ...SETTINGS, name: 'Other' }, CHANGE), 'exists')
   t.equal((await directory.getOrg(org))?.name, 'Acme')
   const results = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
-      directory.createOrg('org-race', { ...SETTINGS, name: `${index}` }),
+      directory.createOrg('org-race', { ...SETTINGS, name: `${index}` }, CHANGE),
     ),
   )
   t.equal(results.filter((result) => result === 'created').length, 1)
@@ -157,8 +155,8 @@ void t.test(
       runScript(
         redis,
         'create-org',
-        [keys.org('org-wrong'), keys.total('org-wrong', 1)],
-        [start, end, end, 'name', 'x'],
+        [keys.org('org-wrong'), keys.total('org-wrong', 1), keys.audit('org-wrong')],
+        [start, end, end, ...changeArgs(CHANGE), 'name', 'x'],
       )
     t.equal(await create(Date.now() - 2_000, Date.now() - 1_000), 'wrong_period')
     t.equal(await create(Date.now() + 60_000, Date.now() + 120_000), 'wrong_period')
@@ -167,7 +165,7 @@ void t.test(
 )
 
 void t.test(
-  'A2: a change is saved whole, raises the revision, and is refused from a revision that is not the last',
+  'A2: a change is saved whole, raises the revision, and is refused on a version that is not the last',
   async (t) => {
     const org = await newOrg()
     const changes = {
@@ -177,20 +175,15 @@ void t.test(
       maxMembers: 7,
       admission: 'strict',
     } as const
-    const first = (await directory.getOrg(org))?.revision ?? 0
-    t.same(await directory.changeOrg(org, changes, first), { status: 'saved', revision: first + 1 })
-    t.match(await directory.getOrg(org), changes)
-    t.same(await directory.changeOrg(org, { name: 'Stale' }, first), {
-      status: 'conflict',
-      revision: first + 1,
-    })
+    const first = await directory.getOrg(org)
+    const save = saveOf(first?.tags.settings)
+    t.same(await directory.changeOrg(org, changes, save), { status: 'saved' })
+    t.match(await directory.getOrg(org), { ...changes, revision: (first?.revision ?? 0) + 1 })
+    t.same(await directory.changeOrg(org, { name: 'Stale' }, save), { status: 'conflict' })
     t.equal((await directory.getOrg(org))?.name, 'New')
-    t.same(await directory.changeOrg(org, { name: 'Overwritten' }, null), {
-      status: 'saved',
-      revision: first + 2,
-    })
-    t.same(await directory.changeOrg('org-none', { name: 'x' }, null), { status: 'no_org' })
+    t.same(await directory.changeOrg('org-none', { name: 'x' }, save), { status: 'no_org' })
     t.equal(await redis.exists(keys.org('org-none')), 0)
+    t.equal(await redis.exists(keys.audit('org-none')), 0)
   },
 )
 
@@ -230,7 +223,7 @@ void t.test(
     const org = await newOrg()
     const weekly = { every: 'week', anchor: 1, timezone: 'UTC' } as const
     const { period } = (await directory.getOrg(org)) ?? {}
-    await directory.changeOrg(org, { billing: weekly }, null)
+    await changeOrg(directory, org, { billing: weekly })
     t.match(await directory.getOrg(org), {
       billing: SETTINGS.billing,
       billingNext: weekly,
@@ -243,7 +236,7 @@ void t.test(
     t.equal(after?.period.start, end, 'it begins where the last one ended')
     t.equal(new Date(after?.period.end ?? 0).getUTCDay(), 1, 'and ends on a Monday')
 
-    await directory.changeOrg(org, { billing: { every: { days: 10 }, anchor: 1, timezone: 'UTC' } }, null)
+    await changeOrg(directory, org, { billing: { every: { days: 10 }, anchor: 1, timezone: 'UTC' } })
     const reopened = await directory.getOrg(org)
     t.match(
       reopened,
@@ -251,7 +244,7 @@ void t.test(
       'a later change waits for the end of the period that is current',
     )
     t.same(reopened?.period, after?.period)
-    await directory.changeOrg(org, { billing: weekly }, null)
+    await changeOrg(directory, org, { billing: weekly })
     t.equal(
       (await directory.getOrg(org))?.billingNext,
       null,
@@ -261,7 +254,7 @@ void t.test(
 )
 
 void t.test('organizations are listed by id, a page at a time', async (t) => {
-  for (const name of ['c', 'a', 'b']) await directory.createOrg(`page-${name}`, SETTINGS)
+  for (const name of ['c', 'a', 'b']) await directory.createOrg(`page-${name}`, SETTINGS, CHANGE)
   await redis.sadd(keys.ORGS, 'page-ghost')
   const first = await directory.listOrgs({ limit: 2, after: 'page' })
   t.same(
@@ -281,24 +274,28 @@ void t.test('a deleted organization leaves no key, works no key, and its id can 
   const org = await newOrg()
   const neighbour = await newOrg()
   await addMember(org, 'ada', 'admin')
-  const made = await directory.createKey(org, {
-    name: 'k',
-    user: 'ada',
-    app: false,
-    sources: ['chat'],
-    scope: 'traffic',
-  })
+  const made = await directory.createKey(
+    org,
+    {
+      name: 'k',
+      user: 'ada',
+      app: false,
+      sources: ['chat'],
+      scope: 'traffic',
+    },
+    () => CHANGE,
+  )
   await used(org, 'ada', { chat: 5 })
   await redis.zadd(keys.leases(org), 1, 'x')
-  t.ok(await directory.deleteOrg(org))
+  t.equal(await deleteOrg(directory, org), 'deleted')
   t.same(await redis.keys(`tg:{${org}}*`), [])
   t.equal(await redis.exists(keys.virtualKey(hashKey(made.status === 'created' ? made.key : ''))), 0)
   t.equal(await redis.sismember(keys.ORGS, org), 0)
   t.equal(await directory.getOrg(org), null)
-  t.notOk(await directory.deleteOrg(org))
+  t.equal(await deleteOrg(directory, org), 'no_org')
   t.ok(await directory.getOrg(neighbour))
 
-  t.equal(await directory.createOrg(org, SETTINGS), 'created')
+  t.equal(await directory.createOrg(org, SETTINGS, CHANGE), 'created')
   t.same(await allUsers(org, false, 10), [])
 })
 
@@ -306,25 +303,25 @@ void t.test('a deletion that broke off keeps the id until it was asked again', a
   const org = await newOrg()
   await redis.hdel(keys.org(org), 'period_no', 'revision')
   t.equal(await directory.getOrg(org), null)
-  t.equal(await directory.createOrg(org, SETTINGS), 'deleting')
-  t.ok(await directory.deleteOrg(org))
-  t.equal(await directory.createOrg(org, SETTINGS), 'created')
+  t.equal(await directory.createOrg(org, SETTINGS, CHANGE), 'deleting')
+  t.equal(await deleteOrg(directory, org), 'deleted')
+  t.equal(await directory.createOrg(org, SETTINGS, CHANGE), 'created')
 })
 
 void t.test('members are added, replaced, found and removed', async (t) => {
   const org = await newOrg()
   const ada = { user: 'ada', email: 'ada@example.com', name: 'Ada Lovelace', role: 'admin' } as const
-  const options = { mayLeaveNoAdmin: false }
-  t.equal(await directory.putMember(org, ada, options), 'created')
-  t.same(await directory.getMember(org, 'ada'), ada)
-  t.equal(await directory.putMember(org, { ...ada, name: null }, options), 'replaced')
+  t.equal(await putMember(directory, org, ada, false), 'created')
+  t.match(await directory.getMember(org, 'ada'), ada)
+  t.equal(await putMember(directory, org, { ...ada, name: null }, false), 'replaced')
   t.equal((await directory.getMember(org, 'ada'))?.name, null)
-  t.equal(await directory.putMember('org-none', ada, options), 'no_org')
+  t.equal(await putMember(directory, 'org-none', ada, false), 'no_org')
   t.equal(await redis.exists(keys.members('org-none')), 0)
   await addMember(org, 'bob')
   t.same(await directory.notAdmins(org, ['ada', 'bob', 'eve']), ['bob', 'eve'])
-  t.equal(await directory.removeMember(org, 'bob', options), 'removed')
-  t.equal(await directory.removeMember(org, 'bob', options), 'no_member')
+  t.match(await directory.listAdmins(org), [{ user: 'ada', role: 'admin' }])
+  t.equal(await removeMember(directory, org, 'bob', false), 'removed')
+  t.equal(await removeMember(directory, org, 'bob', false), 'no_member')
   t.equal(await directory.getMember(org, 'bob'), null)
   t.equal(await directory.listMembers('org-none', { ...EVERYONE, q: null }), null)
 })
@@ -335,11 +332,7 @@ void t.test(
     const org = await newOrg()
     const users = Array.from({ length: 700 }, (_, index) => `u${String(index).padStart(3, '0')}`)
     await Promise.all(users.map((user) => addMember(org, user)))
-    await directory.putMember(
-      org,
-      { user: 'zoe', email: 'z@firm.test', name: 'ZOË Äpfel', role: 'member' },
-      { mayLeaveNoAdmin: true },
-    )
+    await putMember(directory, org, { user: 'zoe', email: 'z@firm.test', name: 'ZOË Äpfel', role: 'member' })
     const seen: string[] = []
     for (let after: string | null = null, more = true; more; more = after !== null) {
       const page = await directory.listMembers(org, { limit: 99, after, q: null })
@@ -364,12 +357,12 @@ void t.test('A1: the last admin is neither removed nor demoted, except by the op
   await addMember(org, 'ada', 'admin')
   await addMember(org, 'bob')
   const demoted = { user: 'ada', email: null, name: null, role: 'member' } as const
-  t.equal(await directory.putMember(org, demoted, { mayLeaveNoAdmin: false }), 'last_admin')
-  t.equal(await directory.removeMember(org, 'ada', { mayLeaveNoAdmin: false }), 'last_admin')
+  t.equal(await putMember(directory, org, demoted, false), 'last_admin')
+  t.equal(await removeMember(directory, org, 'ada', false), 'last_admin')
   t.equal((await directory.getMember(org, 'ada'))?.role, 'admin')
   await addMember(org, 'eve', 'admin')
-  t.equal(await directory.putMember(org, demoted, { mayLeaveNoAdmin: false }), 'replaced')
-  t.equal(await directory.removeMember(org, 'eve', { mayLeaveNoAdmin: true }), 'removed')
+  t.equal(await putMember(directory, org, demoted, false), 'replaced')
+  t.equal(await removeMember(directory, org, 'eve', true), 'removed')
 })
 
 void t.test('A1: admins who demote each other at the same time leave one admin', async (t) => {
@@ -380,12 +373,8 @@ void t.test('A1: admins who demote each other at the same time leave one admin',
     await Promise.all(
       admins.map((user) =>
         round % 2 === 0
-          ? directory.removeMember(org, user, { mayLeaveNoAdmin: false })
-          : directory.putMember(
-              org,
-              { user, email: null, name: null, role: 'member' },
-              { mayLeaveNoAdmin: false },
-            ),
+          ? removeMember(directory, org, user, false)
+          : putMember(directory, org, { user, email: null, name: null, role: 'member' }, false),
       ),
     )
     const left = (await directory.notAdmins(org, admins)).length
@@ -398,13 +387,17 @@ void t.test(
   async (t) => {
     const org = await newOrg()
     await addMember(org, 'ada')
-    const made = await directory.createKey(org, {
-      name: 'Nightly',
-      user: null,
-      app: true,
-      sources: ['workflow', 'chat'],
-      scope: 'traffic',
-    })
+    const made = await directory.createKey(
+      org,
+      {
+        name: 'Nightly',
+        user: null,
+        app: true,
+        sources: ['workflow', 'chat'],
+        scope: 'traffic',
+      },
+      () => CHANGE,
+    )
     if (made.status !== 'created') throw new Error(made.status)
     t.ok(isWellFormedKey(made.key))
     t.same(await redis.hgetall(keys.virtualKey(hashKey(made.key))), {
@@ -426,10 +419,10 @@ void t.test(
     const stored = JSON.stringify(await redis.hgetall(keys.orgKeys(org)))
     t.notOk(stored.includes(made.key.slice(0, 12)))
 
-    t.ok(await directory.revokeKey(org, made.record.id))
+    t.ok(await directory.revokeKey(org, made.record.id, () => CHANGE))
     t.equal(await redis.exists(keys.virtualKey(hashKey(made.key))), 0)
     t.same((await directory.listKeys(org, EVERYONE))?.items, [])
-    t.notOk(await directory.revokeKey(org, made.record.id))
+    t.notOk(await directory.revokeKey(org, made.record.id, () => CHANGE))
   },
 )
 
@@ -439,11 +432,13 @@ void t.test(
     const org = await newOrg()
     await addMember(org, 'ada')
     const draft = { user: 'ada', app: false, sources: ['chat'], scope: 'traffic' } as const
-    t.same(await directory.createKey('org-none', { ...draft, name: 'x' }), { status: 'no_org' })
-    t.same(await directory.createKey(org, { ...draft, name: 'x', user: 'bob' }), { status: 'no_member' })
+    t.same(await directory.createKey('org-none', { ...draft, name: 'x' }, () => CHANGE), { status: 'no_org' })
+    t.same(await directory.createKey(org, { ...draft, name: 'x', user: 'bob' }, () => CHANGE), {
+      status: 'no_member',
+    })
     t.equal(await directory.listKeys('org-none', EVERYONE), null)
     for (const name of ['first', 'second', 'third']) {
-      await directory.createKey(org, { ...draft, name })
+      await directory.createKey(org, { ...draft, name }, () => CHANGE)
       const made = Date.now()
       while (Date.now() === made) await redis.ping()
     }
@@ -466,15 +461,18 @@ void t.test(
     const org = await newOrg()
     for (const user of ['ada', 'bob']) await addMember(org, user)
     const custom = { user: 'ada', limit: wholeCredits(2_500) }
-    t.equal(await directory.putCustomLimit(org, custom), 'saved')
-    t.equal(await directory.putCustomLimit(org, { user: 'bob', limit: null }), 'saved')
+    const none = saveOf(null)
+    t.match(await directory.putCustomLimit(org, custom, none), { status: 'saved' })
+    t.match(await directory.putCustomLimit(org, { user: 'bob', limit: null }, none), { status: 'saved' })
+    t.match(await directory.putCustomLimit(org, custom, none), { status: 'conflict' }, 'A2')
     t.same(await redis.hgetall(keys.customLimits(org)), { ada: '2500000000', bob: 'unlimited' })
-    t.same(await directory.getCustomLimit(org, 'ada'), custom)
+    t.match(await directory.getCustomLimit(org, 'ada'), custom)
     t.same((await directory.listCustomLimits(org, EVERYONE))?.items, [custom, { user: 'bob', limit: null }])
-    t.equal(await directory.putCustomLimit(org, { user: 'eve', limit: null }), 'no_member')
-    t.equal(await directory.putCustomLimit('org-none', custom), 'no_org')
-    t.ok(await directory.deleteCustomLimit(org, 'bob'))
-    t.notOk(await directory.deleteCustomLimit(org, 'bob'))
+    t.match(await directory.putCustomLimit(org, { user: 'eve', limit: null }, none), { status: 'no_member' })
+    t.match(await directory.putCustomLimit('org-none', custom, none), { status: 'no_org' })
+    const save = saveOf((await directory.getCustomLimit(org, 'bob'))?.tag)
+    t.equal(await directory.deleteCustomLimit(org, 'bob', save), 'deleted')
+    t.equal(await directory.deleteCustomLimit(org, 'bob', save), 'conflict')
     t.equal(await directory.getCustomLimit(org, 'bob'), null)
   },
 )
@@ -488,9 +486,11 @@ void t.test('L9: per-user limits are kept whole, also while they are switched of
     exclude: { agent_deployment: true, workflow: false },
     explanation: { text: 'Ask "Bob" {limit}', contact: 'bob@example.com', hideAmounts: true },
   }
-  const first = (await directory.getOrg(org))?.revision ?? 0
-  t.same(await directory.setUserLimits(org, limits, first), { status: 'saved', revision: first + 1 })
-  t.same(await directory.getUserLimits(org), { limits, revision: first + 1 })
+  await addMember(org, 'ada', 'admin')
+  const first = saveOf((await directory.getUserLimits(org))?.tag)
+  const saved = await directory.setUserLimits(org, limits, first)
+  t.match(saved, { status: 'saved' })
+  t.same(await directory.getUserLimits(org), { limits, tag: saved.status === 'saved' && saved.tag })
   t.equal((await directory.setUserLimits(org, limits, first)).status, 'conflict')
   t.equal(await directory.getUserLimits('org-none'), null)
 })
@@ -565,7 +565,11 @@ void t.test(
       await addMember(org, user)
       if (Object.keys(use).length > 0) await used(org, user, use)
       if (limit !== undefined) {
-        await directory.putCustomLimit(org, { user, limit: limit === null ? null : wholeCredits(limit) })
+        await directory.putCustomLimit(
+          org,
+          { user, limit: limit === null ? null : wholeCredits(limit) },
+          saveOf(null),
+        )
       }
     }
     await used(org, 'removed', { chat: 500 })
@@ -588,8 +592,8 @@ void t.test('L1, L7: under a limit of 0 every member exceeds, also who used noth
   const org = await newOrg()
   for (const user of ['ada', 'bob', 'eve', 'fay']) await addMember(org, user)
   await used(org, 'ada', { chat: 1 })
-  await directory.putCustomLimit(org, { user: 'bob', limit: null })
-  await directory.putCustomLimit(org, { user: 'fay', limit: wholeCredits(0) })
+  await directory.putCustomLimit(org, { user: 'bob', limit: null }, saveOf(null))
+  await directory.putCustomLimit(org, { user: 'fay', limit: wholeCredits(0) }, saveOf(null))
   await setLimit(org, 0)
   for (const limit of [1, 10]) {
     t.same((await allUsers(org, true, limit)).map(({ user }) => user).sort(), ['ada', 'eve', 'fay'])
@@ -648,10 +652,14 @@ void t.test(
             await addMember(org, name)
             if (chat + workflow > 0) await used(org, name, { chat, workflow })
             if (custom !== undefined) {
-              await directory.putCustomLimit(org, {
-                user: name,
-                limit: custom === null ? null : wholeCredits(custom),
-              })
+              await directory.putCustomLimit(
+                org,
+                {
+                  user: name,
+                  limit: custom === null ? null : wholeCredits(custom),
+                },
+                saveOf(null),
+              )
             }
             const cap = custom === undefined ? limit : custom
             if (cap !== null && chat + (excludesWorkflow ? 0 : workflow) >= cap) wanted.push(name)
@@ -686,19 +694,22 @@ void t.test('D1: a store that cannot be reached is StoreUnavailable, for every o
   })
   const draft = { name: 'k', user: null, app: true, sources: ['chat'], scope: 'traffic' } as const
   const operations: Record<string, () => Promise<unknown>> = {
-    createOrg: () => broken.createOrg('org-down', SETTINGS),
+    createOrg: () => broken.createOrg('org-down', SETTINGS, CHANGE),
     getOrg: () => broken.getOrg('org-down'),
     listOrgs: () => broken.listOrgs(EVERYONE),
-    changeOrg: () => broken.changeOrg('org-down', { billing: SETTINGS.billing }, null),
-    deleteOrg: () => broken.deleteOrg('org-down'),
+    changeOrg: () => broken.changeOrg('org-down', { billing: SETTINGS.billing }, saveOf(null)),
+    deleteOrg: () => broken.deleteOrg('org-down', saveOf(null)),
     getMember: () => broken.getMember('org-down', 'ada'),
     listMembers: () => broken.listMembers('org-down', { ...EVERYONE, q: null }),
-    removeMember: () => broken.removeMember('org-down', 'ada', { mayLeaveNoAdmin: true }),
-    createKey: () => broken.createKey('org-down', draft),
+    removeMember: () => broken.removeMember('org-down', 'ada', { ...saveOf(null), mayLeaveNoAdmin: true }),
+    createKey: () => broken.createKey('org-down', draft, () => CHANGE),
     listKeys: () => broken.listKeys('org-down', EVERYONE),
-    revokeKey: () => broken.revokeKey('org-down', 'x'),
+    revokeKey: () => broken.revokeKey('org-down', 'x', () => CHANGE),
     getUserLimits: () => broken.getUserLimits('org-down'),
-    putCustomLimit: () => broken.putCustomLimit('org-down', { user: 'ada', limit: null }),
+    putCustomLimit: () => broken.putCustomLimit('org-down', { user: 'ada', limit: null }, saveOf(null)),
+    listAdmins: () => broken.listAdmins('org-down'),
+    listAudit: () =>
+      broken.listAudit('org-down', { actor: null, action: null, target: null, limit: 1, after: null }),
     listUsersByUse: () =>
       broken.listUsersByUse('org-down', { exceeding: true, q: null, limit: 1, after: null }),
   }

@@ -12,6 +12,7 @@ import * as keys from '../../src/ledger/keys.ts'
 import { StoreUnavailable } from '../../src/ledger/ledger.ts'
 import { createOrgViews } from '../../src/ledger/org-views.ts'
 import { openClient } from '../support/ledger.ts'
+import { CHANGE } from '../support/changes.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -24,14 +25,18 @@ t.teardown(async () => {
   await server.stop()
 })
 
-await directory.createOrg('acme', {
-  name: 'Acme',
-  allowance: wholeCredits(1),
-  admission: 'straddle',
-  autoEnroll: false,
-  maxMembers: 10,
-  billing: { every: 'month', anchor: 1, timezone: 'UTC' },
-})
+await directory.createOrg(
+  'acme',
+  {
+    name: 'Acme',
+    allowance: wholeCredits(1),
+    admission: 'straddle',
+    autoEnroll: false,
+    maxMembers: 10,
+    billing: { every: 'month', anchor: 1, timezone: 'UTC' },
+  },
+  CHANGE,
+)
 
 interface Made {
   readonly key: string
@@ -40,7 +45,7 @@ interface Made {
 
 async function newKey(): Promise<Made> {
   const draft = { name: 'k', user: null, app: true, sources: ['workflow', 'chat'], scope: 'traffic' } as const
-  const made = await directory.createKey('acme', draft)
+  const made = await directory.createKey('acme', draft, () => CHANGE)
   if (made.status !== 'created') throw new Error(made.status)
   return { key: made.key, id: made.record.id }
 }
@@ -189,7 +194,7 @@ void t.test('a revocation reaches every gateway within a second', async (t) => {
   const { key, id } = await newKey()
   for (const { cache } of gateways) t.ok(await cache.lookup(key))
   const revoked = performance.now()
-  await directory.revokeKey('acme', id)
+  await directory.revokeKey('acme', id, () => CHANGE)
   for (const { cache } of gateways)
     await until(async () => (await cache.lookup(key)) === null, { timeoutMs: 1_000 })
   t.ok(performance.now() - revoked < 1_000)
@@ -226,7 +231,7 @@ void t.test('a reply that a revocation overtook is not used and not remembered',
   const found = cache.lookup(key)
   await reached
   const heard = once(listener, 'message')
-  await directory.revokeKey('acme', id)
+  await directory.revokeKey('acme', id, () => CHANGE)
   await heard
   const joined = cache.lookup(key)
   release()

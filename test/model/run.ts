@@ -1,5 +1,6 @@
 /** Runs sequences of steps against the model and the gateway, several at a time: most of a step is waiting. */
 import fc from 'fast-check'
+import { putMember } from '../support/changes.ts'
 import { agree } from './agree.ts'
 import { Model, type LimitSettings, type OrgSettings, type UserAlertSettings } from './model.ts'
 import { limitSettings, STEPS } from './steps.ts'
@@ -45,11 +46,7 @@ async function open(
     ['cyd', 'member'],
   ] as const) {
     model.putMember(user, role, true)
-    await real.directory.putMember(
-      real.org,
-      { user, role, email: null, name: null },
-      { mayLeaveNoAdmin: true },
-    )
+    await putMember(real.directory, real.org, { user, role, email: null, name: null })
   }
   await real.setLimits(limits)
   await agree(model, real)

@@ -2,6 +2,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Microcredits } from '../../src/core/units.ts'
+import {
+  changeOrg,
+  deleteCustomLimit,
+  putCustomLimit,
+  putMember as putMemberOf,
+  removeMember as removeMemberOf,
+} from '../support/changes.ts'
 import { agree, sameStanding, USERS } from './agree.ts'
 import { SOURCES, type Call, type LimitSettings, type Model, type Recipients } from './model.ts'
 import { CREDIT, GATEWAYS, type System } from './system.ts'
@@ -237,28 +244,28 @@ const customLimit = fc.tuple(user, fc.option(wholeLimit)).map(([user, limit]) =>
   step(`custom limit of ${user}: ${limit ?? 'unlimited'}`, async (model, system) => {
     const expected = model.putCustomLimit(user, limit)
     const custom = { user, limit: limit as Microcredits | null }
-    assert.equal(await system.directory.putCustomLimit(system.org, custom), expected)
+    assert.equal(await putCustomLimit(system.directory, system.org, custom), expected)
   }),
 )
 
 const noCustomLimit = user.map((user) =>
   step(`no custom limit of ${user}`, async (model, system) => {
     const expected = model.deleteCustomLimit(user)
-    assert.equal(await system.directory.deleteCustomLimit(system.org, user), expected)
+    assert.equal(await deleteCustomLimit(system.directory, system.org, user), expected)
   }),
 )
 
 const admission = fc.constantFrom('strict' as const, 'straddle' as const).map((admission) =>
   step(`admission ${admission}`, async (model, system) => {
     model.setAdmission(admission)
-    await system.directory.changeOrg(system.org, { admission }, null)
+    await changeOrg(system.directory, system.org, { admission })
   }),
 )
 
 const enrollment = fc.tuple(fc.boolean(), fc.integer({ min: 2, max: 6 })).map(([autoEnroll, maxMembers]) =>
   step(`enrollment ${String(autoEnroll)} up to ${maxMembers}`, async (model, system) => {
     Object.assign(model.settings, { autoEnroll, maxMembers })
-    await system.directory.changeOrg(system.org, { autoEnroll, maxMembers }, null)
+    await changeOrg(system.directory, system.org, { autoEnroll, maxMembers })
   }),
 )
 
@@ -268,16 +275,14 @@ const putMember = fc
     step(`put ${user} as ${role}${byOperator ? ' by the operator' : ''}`, async (model, system) => {
       const expected = model.putMember(user, role, byOperator)
       const member = { user, email: null, name: null, role }
-      const options = { mayLeaveNoAdmin: byOperator }
-      assert.equal(await system.directory.putMember(system.org, member, options), expected)
+      assert.equal(await putMemberOf(system.directory, system.org, member, byOperator), expected)
     }),
   )
 
 const removeMember = fc.tuple(user, fc.boolean()).map(([user, byOperator]) =>
   step(`remove ${user}${byOperator ? ' by the operator' : ''}`, async (model, system) => {
     const expected = model.removeMember(user, byOperator)
-    const options = { mayLeaveNoAdmin: byOperator }
-    assert.equal(await system.directory.removeMember(system.org, user, options), expected)
+    assert.equal(await removeMemberOf(system.directory, system.org, user, byOperator), expected)
   }),
 )
 

@@ -9,6 +9,7 @@ import { createDirectory, type Directory } from '../../src/ledger/directory.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold, ReserveResult } from '../../src/ledger/ledger.ts'
 import type { RedisLedger } from '../../src/ledger/redis-ledger.ts'
+import { CHANGE, deleteOrg, setUserLimits } from '../support/changes.ts'
 import { openClient, openLedger } from '../support/ledger.ts'
 import {
   SOURCES,
@@ -87,16 +88,20 @@ export class System {
   async create(settings: OrgSettings): Promise<void> {
     const billing = { every: 'month', anchor: 1, timezone: 'UTC' } as const
     const { allowance, ...rest } = settings
-    await this.directory.createOrg(this.org, {
-      name: 'Acme',
-      billing,
-      allowance: allowance as Microcredits,
-      ...rest,
-    })
+    await this.directory.createOrg(
+      this.org,
+      {
+        name: 'Acme',
+        billing,
+        allowance: allowance as Microcredits,
+        ...rest,
+      },
+      CHANGE,
+    )
   }
 
   async remove(): Promise<void> {
-    await this.directory.deleteOrg(this.org)
+    await deleteOrg(this.directory, this.org)
   }
 
   // --- calls ------------------------------------------------------------------------------------------------------------
@@ -174,7 +179,7 @@ export class System {
   async setLimits(limits: LimitSettings): Promise<void> {
     const explanation = { text: null, contact: null, hideAmounts: false }
     const whole = { ...limits, default: limits.default as Microcredits, explanation }
-    await this.directory.setUserLimits(this.org, whole, null)
+    await setUserLimits(this.directory, this.org, whole)
   }
 
   // --- what the store says ------------------------------------------------------------------------------------------------

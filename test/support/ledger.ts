@@ -4,12 +4,14 @@ import { pino } from 'pino'
 import { periodAt } from '../../src/core/period.ts'
 import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
 import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
+import { changeArgs } from '../../src/ledger/directory/changes.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold, Reservation, ReserveResult } from '../../src/ledger/ledger.ts'
 import type { LedgerMetrics } from '../../src/ledger/ledger-metrics.ts'
 import { PERIOD_LIFE_MS } from '../../src/ledger/org-views.ts'
 import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { runScript } from '../../src/ledger/scripts.ts'
+import { CHANGE } from './changes.ts'
 
 export interface OrgSetup {
   readonly members?: readonly string[]
@@ -86,8 +88,9 @@ export async function createOrg(redis: RedisClient, org: string, setup: OrgSetup
     exclude_agent_deployment: '0',
     ...setup.fields,
   }
-  const args = [start, end, end + PERIOD_LIFE_MS, ...Object.entries(fields).flat()]
-  const created = await runScript(redis, 'create-org', [keys.org(org), keys.total(org, 1)], args)
+  const args = [start, end, end + PERIOD_LIFE_MS, ...changeArgs(CHANGE), ...Object.entries(fields).flat()]
+  const keyList = [keys.org(org), keys.total(org, 1), keys.audit(org)]
+  const created = await runScript(redis, 'create-org', keyList, args)
   if (created !== 'created') throw new Error(`${org}: ${String(created)}`)
   await redis.sadd(keys.ORGS, org)
   for (const user of setup.members ?? ['ada']) {

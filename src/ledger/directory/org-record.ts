@@ -12,6 +12,7 @@ import type { Microcredits, UnixMs } from '../../core/units.ts'
 import type { RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { OrgField } from '../org-fields.ts'
+import { tagOf } from './changes.ts'
 
 export interface OrgSettings {
   readonly name: string
@@ -31,9 +32,25 @@ export interface OrgRecord extends OrgSettings {
   readonly limits: UserLimits
   readonly revision: number
   readonly createdAt: UnixMs
+  /** The versions of what is saved on its own (A2). */
+  readonly tags: Readonly<Record<Resource, string>>
 }
 
-type OrgHash = Partial<Record<OrgField, string>>
+/** The fields of the hash that make up each resource that admins save on its own; their order makes its tag. */
+export const RESOURCES = {
+  settings: ['name', 'allowance', 'admission', 'auto_enroll', 'max_members', 'billing', 'billing_next'],
+  userLimits: [
+    'limit_on',
+    'limit_default',
+    'limit_recipients',
+    'exclude_workflow',
+    'exclude_agent_deployment',
+    'explanation',
+  ],
+} as const satisfies Record<string, readonly OrgField[]>
+export type Resource = keyof typeof RESOURCES
+
+export type OrgHash = { readonly [Field in OrgField]?: string | undefined }
 
 /** What the store's own clock says. It alone decides which period is current (P4). */
 export async function storeTime(redis: RedisClient): Promise<UnixMs> {
@@ -63,6 +80,9 @@ function parseOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
   }
   const ended = now >= stored.end
   const current = billingNext ?? billing
+  // What a roll will make of the hash (P4), so that opening the period is no change to who read before it.
+  const rolls = ended && hash.billing_next !== undefined && hash.billing_next !== ''
+  const texts = rolls ? { ...hash, billing: hash.billing_next, billing_next: '' } : hash
   return {
     id,
     name: hash.name ?? id,
@@ -76,7 +96,12 @@ function parseOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
     limits: parseLimits(hash),
     revision: whole(hash.revision),
     createdAt: whole(hash.created_at) as UnixMs,
+    tags: { settings: resourceTag(texts, 'settings'), userLimits: resourceTag(texts, 'userLimits') },
   }
+}
+
+export function resourceTag(hash: OrgHash, resource: Resource): string {
+  return tagOf(RESOURCES[resource].map((field) => hash[field] ?? '').join('\n'))
 }
 
 function parseLimits(hash: OrgHash): UserLimits {

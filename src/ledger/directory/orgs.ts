@@ -1,15 +1,18 @@
 /** Organizations: created, read, changed and deleted. */
 import { periodAt } from '../../core/period.ts'
-import { MICROCREDITS_PER_CREDIT, type Microcredits, type UnixMs } from '../../core/units.ts'
+import { MICROCREDITS_PER_CREDIT, type Microcredits } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
-import { ORG_FIELDS, type OrgField } from '../org-fields.ts'
+import type { OrgField } from '../org-fields.ts'
 import { PERIOD_LIFE_MS } from '../org-views.ts'
 import { runScript } from '../scripts.ts'
-import { readOrg, storeTime, type OrgRecord, type OrgSettings } from './org-record.ts'
+import { AUDIT_LIFE_MS } from './audit.ts'
+import { changeArgs, type Change, type Save } from './changes.ts'
+import { configure, type OrgValues, type SaveResult, type SavingStore } from './configure.ts'
+import { readOrg, RESOURCES, storeTime, type OrgRecord, type OrgSettings } from './org-record.ts'
 import { pageOf, type Page, type PageRequest } from './page.ts'
 import { purgeOrg } from './purge.ts'
-import { revokeAllKeys } from './virtual-keys.ts'
+import { disableAllKeys } from './virtual-keys.ts'
 
 export interface OrgStanding extends OrgRecord {
   /** Charged in the current period, all users and sources. */
@@ -20,28 +23,22 @@ export interface OrgStanding extends OrgRecord {
 /** Fields to change; what is absent stays. `billing` takes effect when the current period ends (P4). */
 export type OrgChanges = Partial<OrgSettings>
 
-export type SaveResult =
-  | { readonly status: 'saved'; readonly revision: number }
-  /** Somebody saved since the revision that the change was made from (A2). */
-  | { readonly status: 'conflict'; readonly revision: number }
-  | { readonly status: 'no_org' }
-
-/** Opens the billing period that is current at `now` where the stored one has ended: the ledger's part. */
-export type OpenPeriod = (org: string, now: UnixMs) => Promise<unknown>
+export type DeleteResult = 'deleted' | 'conflict' | 'no_org'
 
 export interface OrgDirectory {
   /** `deleting`: the id is free again once its deletion has finished. */
-  createOrg(id: string, settings: OrgSettings): Promise<'created' | 'exists' | 'deleting'>
+  createOrg(id: string, settings: OrgSettings, change: Change): Promise<'created' | 'exists' | 'deleting'>
   getOrg(id: string): Promise<OrgStanding | null>
   /** In order of their ids. */
   listOrgs(page: PageRequest): Promise<Page<OrgStanding>>
-  /** `from` is the revision that the change was made from, null to overwrite whatever is there. */
-  changeOrg(id: string, changes: OrgChanges, from: number | null): Promise<SaveResult>
-  /** Revokes the organization's keys, then forgets all about it; false where there is none. May be asked again. */
-  deleteOrg(id: string): Promise<boolean>
+  /** `expected` of the save is the tag of the settings. */
+  changeOrg(id: string, changes: OrgChanges, save: Save): Promise<SaveResult>
+  /**
+   * Revokes the organization's keys, then forgets all about it. May be asked again: a deletion that broke off is
+   * finished, with `expected` or without. It stands in the operator's log, since the organization's own goes with it.
+   */
+  deleteOrg(id: string, save: Save): Promise<DeleteResult>
 }
-
-export type OrgValues = Partial<Record<OrgField, string>>
 
 /** A period's last millisecond may pass between computing it and the script: then it is computed again. */
 const CREATE_ATTEMPTS = 3
@@ -63,18 +60,16 @@ const DORMANT_PANELS = {
   explanation: '',
 } satisfies OrgValues
 
-export function createOrgDirectory(redis: RedisClient, openPeriod: OpenPeriod): OrgDirectory {
+export function createOrgDirectory(store: SavingStore): OrgDirectory {
+  const { redis } = store
   return {
-    createOrg: (id, settings) => storeCall(() => createOrg(redis, id, settings)),
+    createOrg: (id, settings, change) => storeCall(() => createOrg(redis, id, settings, change)),
     getOrg: (id) => storeCall(() => readStanding(redis, id)),
     listOrgs: (page) => storeCall(() => listOrgs(redis, page)),
-    changeOrg: (id, changes, from) =>
-      storeCall(async () => {
-        // A new schedule takes over from the period that is current, so that one must be open before it is saved (P4).
-        if (changes.billing !== undefined) await openPeriod(id, await storeTime(redis))
-        return configure(redis, id, valuesOf(changes, 'billing_next'), from)
-      }),
-    deleteOrg: (id) => storeCall(() => deleteOrg(redis, id)),
+    // A new schedule takes over from the period that is current, so it is saved only while that one is open (P4).
+    changeOrg: (id, changes, save) =>
+      storeCall(() => configure(store, id, 'settings', valuesOf(changes, 'billing_next'), 'all', save)),
+    deleteOrg: (id, save) => storeCall(() => deleteOrg(redis, id, save)),
   }
 }
 
@@ -82,14 +77,16 @@ async function createOrg(
   redis: RedisClient,
   id: string,
   settings: OrgSettings,
+  change: Change,
 ): Promise<'created' | 'exists' | 'deleting'> {
   // First of all: sweeps go through the registry, and must miss no organization.
   await redis.sadd(keys.ORGS, id)
   const values: OrgValues = { ...valuesOf(settings, 'billing'), billing_next: '', ...DORMANT_PANELS }
+  const keyList = [keys.org(id), keys.total(id, 1), keys.audit(id)]
   for (let attempt = 1; attempt <= CREATE_ATTEMPTS; attempt += 1) {
     const { start, end } = periodAt(settings.billing, await storeTime(redis))
-    const args = [start, end, end + PERIOD_LIFE_MS, ...Object.entries(values).flat()]
-    const status = await runScript(redis, 'create-org', [keys.org(id), keys.total(id, 1)], args)
+    const args = [start, end, end + PERIOD_LIFE_MS, ...changeArgs(change), ...Object.entries(values).flat()]
+    const status = await runScript(redis, 'create-org', keyList, args)
     if (status === 'created' || status === 'exists' || status === 'deleting') return status
   }
   throw new Error(`no first period for ${id}`)
@@ -111,32 +108,30 @@ async function listOrgs(redis: RedisClient, { limit, after }: PageRequest): Prom
 }
 
 /**
- * Forgets an organization. From the first write on no call of it is admitted; what that leaves of its hash keeps the id
- * from being taken before everything is gone. If it breaks off, asking again finishes it.
+ * Forgets an organization. From the first step on no call of it is admitted; what that leaves of its hash keeps the id
+ * from being taken before everything is gone, and holds what the operator's log will have. If it breaks off, asking
+ * again finishes it, and may log it once more: twice rather than never.
  */
-async function deleteOrg(redis: RedisClient, id: string): Promise<boolean> {
+async function deleteOrg(redis: RedisClient, id: string, { expected, change }: Save): Promise<DeleteResult> {
   const [hash, registered] = await Promise.all([redis.exists(keys.org(id)), redis.sismember(keys.ORGS, id)])
-  if (hash === 0 && registered === 0) return false
-  await redis.hdel(keys.org(id), ...ORG_FIELDS.filter((field) => field !== 'created_at'))
-  await revokeAllKeys(redis, id)
+  if (hash === 0 && registered === 0) return 'no_org'
+  const args = [expected, JSON.stringify(changeArgs(change)), ...RESOURCES.settings]
+  if ((await runScript(redis, 'delete-org', [keys.org(id)], args)) === 'conflict') return 'conflict'
+  const deletion = await redis.hget(keys.org(id), 'deleting' satisfies OrgField)
+  if (deletion !== null) await logDeletion(redis, JSON.parse(deletion) as string[])
+  await disableAllKeys(redis, id)
   await purgeOrg(redis, id)
   await redis.srem(keys.ORGS, id)
   await redis.del(keys.org(id))
-  return true
+  return 'deleted'
 }
 
-/** Saves fields of the organization's hash, all or none. Rejects as the connection does. */
-export async function configure(
-  redis: RedisClient,
-  id: string,
-  values: OrgValues,
-  from: number | null,
-): Promise<SaveResult> {
-  const args = [from ?? '', ...Object.entries(values).flat()]
-  const reply = (await runScript(redis, 'configure', [keys.org(id)], args)) as [string, string?]
-  const revision = Number(reply[1])
-  if (reply[0] === 'saved') return { status: 'saved', revision }
-  return reply[0] === 'conflict' ? { status: 'conflict', revision } : { status: 'no_org' }
+async function logDeletion(redis: RedisClient, words: readonly string[]): Promise<void> {
+  const now = await storeTime(redis)
+  const names = ['actor', 'action', 'target', 'before', 'after']
+  const fields = names.flatMap((name, index) => [name, words[index] ?? ''])
+  await redis.xadd(keys.OPERATOR_AUDIT, 'MINID', '~', now - AUDIT_LIFE_MS, '*', 'at', now, ...fields)
+  await redis.pexpire(keys.OPERATOR_AUDIT, AUDIT_LIFE_MS)
 }
 
 function valuesOf(changes: OrgChanges, billingField: 'billing' | 'billing_next'): OrgValues {

@@ -1,10 +1,12 @@
 /** Per-user limits: the organization's own (fields of its hash) and custom ones, both read by reserve itself (L8). */
 import type { UserLimits } from '../../core/policy.ts'
 import type { Microcredits } from '../../core/units.ts'
-import { storeCall, type RedisClient } from '../connection.ts'
+import { storeCall } from '../connection.ts'
 import * as keys from '../keys.ts'
-import { orgExists, readOrg } from './org-record.ts'
-import { configure, type SaveResult } from './orgs.ts'
+import { tagOf, type Save, type Tagged } from './changes.ts'
+import { configure, type SaveResult, type SavingStore } from './configure.ts'
+import { saveEntry } from './entries.ts'
+import { orgExists, readOrg, resourceTag } from './org-record.ts'
 import { pageOfHash, type Page, type PageRequest } from './page.ts'
 
 const UNLIMITED = 'unlimited'
@@ -15,41 +17,40 @@ export interface CustomLimit {
   readonly limit: Microcredits | null
 }
 
+export type PutCustomLimitResult =
+  | { readonly status: 'saved'; readonly tag: string }
+  | { readonly status: 'conflict' | 'no_org' | 'no_member' }
+
 export interface UserLimitDirectory {
-  getUserLimits(org: string): Promise<{ readonly limits: UserLimits; readonly revision: number } | null>
-  /** Replaces all of it; `from` as in `changeOrg`. */
-  setUserLimits(org: string, limits: UserLimits, from: number | null): Promise<SaveResult>
+  getUserLimits(org: string): Promise<Tagged<{ readonly limits: UserLimits }> | null>
+  /** Replaces all of it; of a save, the answer has the new tag. */
+  setUserLimits(
+    org: string,
+    limits: UserLimits,
+    save: Save,
+  ): Promise<Exclude<SaveResult, { status: 'saved' }> | { readonly status: 'saved'; readonly tag: string }>
   /** In order of the users' ids; null for an unknown organization. */
   listCustomLimits(org: string, page: PageRequest): Promise<Page<CustomLimit> | null>
-  getCustomLimit(org: string, user: string): Promise<CustomLimit | null>
-  putCustomLimit(org: string, custom: CustomLimit): Promise<'saved' | 'no_org' | 'no_member'>
-  /** The default holds again; false where there was no custom limit. */
-  deleteCustomLimit(org: string, user: string): Promise<boolean>
+  getCustomLimit(org: string, user: string): Promise<Tagged<CustomLimit> | null>
+  putCustomLimit(org: string, custom: CustomLimit, save: Save): Promise<PutCustomLimitResult>
+  /** The default holds again. */
+  deleteCustomLimit(org: string, user: string, save: Save): Promise<'deleted' | 'conflict' | 'no_org'>
 }
 
-export function createUserLimitDirectory(redis: RedisClient): UserLimitDirectory {
+export function createUserLimitDirectory(store: SavingStore): UserLimitDirectory {
+  const { redis } = store
   return {
     getUserLimits: (org) =>
       storeCall(async () => {
         const record = await readOrg(redis, org)
-        return record === null ? null : { limits: record.limits, revision: record.revision }
+        return record === null ? null : { limits: record.limits, tag: record.tags.userLimits }
       }),
-    setUserLimits: (org, limits, from) =>
-      storeCall(() =>
-        configure(
-          redis,
-          org,
-          {
-            limit_on: limits.enabled ? '1' : '0',
-            limit_default: String(limits.default),
-            limit_recipients: JSON.stringify(limits.recipients),
-            exclude_workflow: limits.exclude.workflow ? '1' : '0',
-            exclude_agent_deployment: limits.exclude.agent_deployment ? '1' : '0',
-            explanation: JSON.stringify(limits.explanation),
-          },
-          from,
-        ),
-      ),
+    setUserLimits: (org, limits, save) =>
+      storeCall(async () => {
+        const values = valuesOf(limits)
+        const saved = await configure(store, org, 'userLimits', values, limits.recipients, save)
+        return saved.status === 'saved' ? { ...saved, tag: resourceTag(values, 'userLimits') } : saved
+      }),
     listCustomLimits: (org, page) =>
       storeCall(async () =>
         (await orgExists(redis, org))
@@ -62,11 +63,25 @@ export function createUserLimitDirectory(redis: RedisClient): UserLimitDirectory
     getCustomLimit: (org, user) =>
       storeCall(async () => {
         const text = await redis.hget(keys.customLimits(org), user)
-        return text === null ? null : { user, limit: parseLimit(text) }
+        return text === null ? null : { user, limit: parseLimit(text), tag: tagOf(text) }
       }),
-    putCustomLimit: (org, custom) => storeCall(() => putCustomLimit(redis, org, custom)),
-    deleteCustomLimit: (org, user) =>
-      storeCall(async () => (await redis.hdel(keys.customLimits(org), user)) === 1),
+    putCustomLimit: (org, { user, limit }, save) =>
+      storeCall(async () => {
+        const text = limit === null ? UNLIMITED : String(limit)
+        const entry = { hash: keys.customLimits(org), field: user, text, member: user }
+        const status = await saveEntry(redis, org, entry, save)
+        return status === 'saved' ? { status, tag: tagOf(text) } : { status }
+      }),
+    deleteCustomLimit: (org, user, save) =>
+      storeCall(async () => {
+        const status = await saveEntry(
+          redis,
+          org,
+          { hash: keys.customLimits(org), field: user, text: null },
+          save,
+        )
+        return status === 'saved' ? 'deleted' : status
+      }),
   }
 }
 
@@ -75,16 +90,13 @@ export function parseLimit(text: string): Microcredits | null {
   return text === UNLIMITED ? null : (Number(text) as Microcredits)
 }
 
-async function putCustomLimit(
-  redis: RedisClient,
-  org: string,
-  { user, limit }: CustomLimit,
-): Promise<'saved' | 'no_org' | 'no_member'> {
-  if (!(await orgExists(redis, org))) return 'no_org'
-  if ((await redis.hexists(keys.members(org), user)) === 0) return 'no_member'
-  await redis.hset(keys.customLimits(org), user, limit === null ? UNLIMITED : String(limit))
-  if (await orgExists(redis, org)) return 'saved'
-  // Deleted since the look: nothing of it may be left behind.
-  await redis.hdel(keys.customLimits(org), user)
-  return 'no_org'
+function valuesOf(limits: UserLimits) {
+  return {
+    limit_on: limits.enabled ? '1' : '0',
+    limit_default: String(limits.default),
+    limit_recipients: JSON.stringify(limits.recipients),
+    exclude_workflow: limits.exclude.workflow ? '1' : '0',
+    exclude_agent_deployment: limits.exclude.agent_deployment ? '1' : '0',
+    explanation: JSON.stringify(limits.explanation),
+  }
 }

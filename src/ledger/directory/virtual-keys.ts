@@ -5,9 +5,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { isSource, type Source } from '../../core/policy.ts'
 import type { UnixMs } from '../../core/units.ts'
-import { keyHint, mintKey, randomBase62 } from '../../core/virtual-key.ts'
+import { keyHint, mintKey } from '../../core/virtual-key.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
+import { NO_TAG, tagOf, type Change } from './changes.ts'
+import { saveEntry } from './entries.ts'
+import { timedId } from './ids.ts'
 import { orgExists, storeTime } from './org-record.ts'
 import { entriesOf, pageOfHash, type Page, type PageRequest } from './page.ts'
 
@@ -57,13 +60,16 @@ export type CreateKeyResult =
   | { readonly status: 'no_org' }
   | { readonly status: 'no_member' }
 
+/** What the audit log says of a key that is made or revoked, given its public part. */
+export type ChangeOfKey = (record: KeyRecord) => Change
+
 export interface KeyDirectory {
   /** The key's user, where it has one, must be a member. */
-  createKey(org: string, draft: KeyDraft): Promise<CreateKeyResult>
+  createKey(org: string, draft: KeyDraft, by: ChangeOfKey): Promise<CreateKeyResult>
   /** In the order in which they were made; null for an unknown organization. */
   listKeys(org: string, page: PageRequest): Promise<Page<KeyRecord> | null>
   /** Revokes on every gateway; false where there is no such key. */
-  revokeKey(org: string, id: string): Promise<boolean>
+  revokeKey(org: string, id: string, by: ChangeOfKey): Promise<boolean>
 }
 
 /** The hex SHA-256 of a virtual key, under which it is stored. */
@@ -87,7 +93,7 @@ export function parseIdentity(fields: Readonly<Record<string, string>>): KeyIden
 
 export function createKeyDirectory(redis: RedisClient): KeyDirectory {
   return {
-    createKey: (org, draft) => storeCall(() => createKey(redis, org, draft)),
+    createKey: (org, draft, by) => storeCall(() => createKey(redis, org, draft, by)),
     listKeys: (org, page) =>
       storeCall(async () =>
         (await orgExists(redis, org))
@@ -96,27 +102,28 @@ export function createKeyDirectory(redis: RedisClient): KeyDirectory {
             )
           : null,
       ),
-    revokeKey: (org, id) =>
-      storeCall(async () => {
-        const json = await redis.hget(keys.orgKeys(org), id)
-        if (json === null) return false
-        await revoke(redis, org, id, JSON.parse(json) as StoredKey)
-        return true
-      }),
+    revokeKey: (org, id, by) => storeCall(() => revokeKey(redis, org, id, by)),
   }
 }
 
-async function createKey(redis: RedisClient, org: string, draft: KeyDraft): Promise<CreateKeyResult> {
-  if (!(await orgExists(redis, org))) return { status: 'no_org' }
-  if (draft.user !== null && (await redis.hexists(keys.members(org), draft.user)) === 0) {
-    return { status: 'no_member' }
-  }
+async function createKey(
+  redis: RedisClient,
+  org: string,
+  draft: KeyDraft,
+  by: ChangeOfKey,
+): Promise<CreateKeyResult> {
   const key = mintKey(randomBytes)
   const sha256 = hashKey(key)
   const createdAt = await storeTime(redis)
-  const id = keyId(createdAt)
+  const id = timedId('key', createdAt)
   const stored: StoredKey = { ...draft, hint: keyHint(key), createdAt, sha256 }
-  await redis.hset(keys.orgKeys(org), id, JSON.stringify(stored))
+  const record = toRecord(id, stored)
+  const text = JSON.stringify(stored)
+  // Without a user it is an app's, which needs nobody.
+  const entry = { hash: keys.orgKeys(org), field: id, text, member: draft.user ?? '' }
+  const saved = await saveEntry(redis, org, entry, { expected: NO_TAG, change: by(record) })
+  if (saved === 'no_org' || saved === 'no_member') return { status: saved }
+  if (saved === 'conflict') throw new Error(`the id ${id} was made twice`)
   await redis.hset(keys.virtualKey(sha256), {
     id,
     org,
@@ -127,15 +134,11 @@ async function createKey(redis: RedisClient, org: string, draft: KeyDraft): Prom
   })
   // Deleted since the look: a later organization of this id must not find a key of this one.
   if (!(await orgExists(redis, org))) {
-    await revoke(redis, org, id, stored)
+    await disable(redis, stored)
+    await redis.hdel(keys.orgKeys(org), id)
     return { status: 'no_org' }
   }
-  return { status: 'created', record: toRecord(id, stored), key }
-}
-
-/** Ids sort by the time at which they were made. */
-function keyId(createdAt: UnixMs): string {
-  return `key_${createdAt.toString(36).padStart(9, '0')}${randomBase62(7, randomBytes)}`
+  return { status: 'created', record, key }
 }
 
 function toRecord(id: string, { name, user, app, sources, scope, hint, createdAt }: StoredKey): KeyRecord {
@@ -143,14 +146,30 @@ function toRecord(id: string, { name, user, app, sources, scope, hint, createdAt
 }
 
 /** The listing goes last: as long as it is there, revoking can be asked again, and tells every gateway again. */
-async function revoke(redis: RedisClient, org: string, id: string, { sha256 }: StoredKey): Promise<void> {
-  await redis.del(keys.virtualKey(sha256))
-  await redis.publish(keys.KEY_INVALIDATIONS, sha256)
-  await redis.hdel(keys.orgKeys(org), id)
+async function revokeKey(redis: RedisClient, org: string, id: string, by: ChangeOfKey): Promise<boolean> {
+  const text = await redis.hget(keys.orgKeys(org), id)
+  if (text === null) return false
+  const stored = JSON.parse(text) as StoredKey
+  await disable(redis, stored)
+  const change = by(toRecord(id, stored))
+  // A key never changes, so a conflict says that somebody else has revoked it meanwhile, as does an organization that is gone.
+  await saveEntry(
+    redis,
+    org,
+    { hash: keys.orgKeys(org), field: id, text: null },
+    { expected: tagOf(text), change },
+  )
+  return true
 }
 
-export async function revokeAllKeys(redis: RedisClient, org: string): Promise<void> {
-  for await (const [id, json] of entriesOf(redis, keys.orgKeys(org))) {
-    await revoke(redis, org, id, JSON.parse(json) as StoredKey)
-  }
+/** From here on the key opens nothing, on any gateway. */
+async function disable(redis: RedisClient, { sha256 }: StoredKey): Promise<void> {
+  await redis.del(keys.virtualKey(sha256))
+  await redis.publish(keys.KEY_INVALIDATIONS, sha256)
+}
+
+/** As the organization goes: its listing goes with everything else of it. */
+export async function disableAllKeys(redis: RedisClient, org: string): Promise<void> {
+  for await (const [, json] of entriesOf(redis, keys.orgKeys(org)))
+    await disable(redis, JSON.parse(json) as StoredKey)
 }

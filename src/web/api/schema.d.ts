@@ -100,7 +100,7 @@ export interface paths {
     post?: never
     /**
      * Delete an organization
-     * @description With its members, keys, settings and usage. Its keys fail at their next call.
+     * @description With its members, keys, settings and usage. Its keys fail at their next call. The deletion stands in `/v1/audit`.
      */
     delete: operations['deleteOrg']
     options?: never
@@ -272,6 +272,46 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/orgs/{org}/audit': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List or export the changes of an organization
+     * @description Newest first. Entries are kept for 13 months. A page looks through at most 10,000 entries for those that match, so it may have few or none of them and a `next` all the same.
+     */
+    get: operations['listAudit']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/audit': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List or export the deletions of organizations
+     * @description An organization’s own log goes with it; that it was deleted, by whom and what it was, stands here for 13 months.
+     */
+    get: operations['listOperatorAudit']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -297,6 +337,71 @@ export interface components {
       }[]
       /** @description With `precondition_failed`: what is there now, as a read shows it. */
       current?: unknown
+    }
+    AuditEntry: {
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      at: string
+      /** @description `operator`, or the id of an admin. */
+      actor: string
+      /** @enum {string} */
+      action:
+        | 'org.create'
+        | 'org.update'
+        | 'org.delete'
+        | 'member.put'
+        | 'member.remove'
+        | 'key.create'
+        | 'key.revoke'
+        | 'alert.create'
+        | 'alert.update'
+        | 'alert.delete'
+        | 'user_alerts.update'
+        | 'user_limits.update'
+        | 'custom_limit.put'
+        | 'custom_limit.delete'
+        | 'adjustment.create'
+        | 'channel.create'
+        | 'channel.update'
+        | 'channel.delete'
+        | 'notification.redeliver'
+      /** @description The id of what was changed. */
+      target: string
+      /** @description As the API showed it; null where there was nothing. */
+      before: unknown
+      /** @description As the API shows it; null where there is nothing any more. */
+      after: unknown
+    }
+    MemberSettings: {
+      /** @description an email address, or null */
+      email?: string | null
+      /** @description a text of one line that is not empty, or null */
+      name?: string | null
+      /** @enum {string} */
+      role?: 'admin' | 'member'
+    }
+    Member: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description Where mail goes; null: nowhere. */
+      email: string | null
+      name: string | null
+      /** @enum {string} */
+      role: 'admin' | 'member'
+    }
+    CustomLimitSettings: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user?: string
+      /** @description a whole number of credits from 0 to 1000000000, or null for unlimited */
+      limit: number | null
+    }
+    CustomLimit: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description Credits; null is unlimited. */
+      limit: number | null
     }
     NewKey: {
       /** @description a text of one line that is not empty */
@@ -351,23 +456,6 @@ export interface components {
       createdAt: string
       /** @description The key itself. It is never shown again. */
       key: string
-    }
-    MemberSettings: {
-      /** @description an email address, or null */
-      email?: string | null
-      /** @description a text of one line that is not empty, or null */
-      name?: string | null
-      /** @enum {string} */
-      role?: 'admin' | 'member'
-    }
-    Member: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
-      user: string
-      /** @description Where mail goes; null: nowhere. */
-      email: string | null
-      name: string | null
-      /** @enum {string} */
-      role: 'admin' | 'member'
     }
     /** @description "month", "week" or {"days": 1 to 366} */
     BillingEvery:
@@ -492,18 +580,6 @@ export interface components {
         hideAmounts: boolean
       }
     }
-    CustomLimitSettings: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
-      user?: string
-      /** @description a whole number of credits from 0 to 1000000000, or null for unlimited */
-      limit: number | null
-    }
-    CustomLimit: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
-      user: string
-      /** @description Credits; null is unlimited. */
-      limit: number | null
-    }
     UserUse: {
       /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
       user: string
@@ -588,8 +664,8 @@ export interface components {
         }
       }
     }
-    /** @description `last_admin`: The last admin. */
-    '409.last_admin': {
+    /** @description `save_conflict`: Others save it at the same time. */
+    '409.save_conflict': {
       headers: {
         'X-Request-Id': components['headers']['X-Request-Id']
         [name: string]: unknown
@@ -597,7 +673,34 @@ export interface components {
       content: {
         'application/problem+json': components['schemas']['Problem'] & {
           /** @enum {string} */
-          code: 'last_admin'
+          code: 'save_conflict'
+        }
+      }
+    }
+    /** @description `save_conflict`: Others save it at the same time. `last_admin`: The last admin. */
+    '409.save_conflict.last_admin': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'save_conflict' | 'last_admin'
+        }
+      }
+    }
+    /** @description `precondition_failed`: It was changed meanwhile. */
+    '412.precondition_failed': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        ETag: components['headers']['ETag']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'precondition_failed'
         }
       }
     }
@@ -874,6 +977,7 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
           Location: components['headers']['Location']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -907,6 +1011,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -924,7 +1029,10 @@ export interface operations {
   deleteOrg: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -945,6 +1053,8 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden']
       404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -952,7 +1062,10 @@ export interface operations {
   changeOrg: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -969,6 +1082,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -979,6 +1093,8 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden']
       404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
       500: components['responses']['500.internal_error']
@@ -1043,6 +1159,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -1060,7 +1177,10 @@ export interface operations {
   putMember: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -1079,6 +1199,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -1089,6 +1210,7 @@ export interface operations {
       201: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -1099,7 +1221,8 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden']
       404: components['responses']['404.not_found']
-      409: components['responses']['409.last_admin']
+      409: components['responses']['409.save_conflict.last_admin']
+      412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
       500: components['responses']['500.internal_error']
@@ -1109,7 +1232,10 @@ export interface operations {
   removeMember: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -1132,7 +1258,8 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden']
       404: components['responses']['404.not_found']
-      409: components['responses']['409.last_admin']
+      409: components['responses']['409.save_conflict.last_admin']
+      412: components['responses']['412.precondition_failed']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1258,6 +1385,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -1275,7 +1403,10 @@ export interface operations {
   putUserLimits: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -1292,6 +1423,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -1302,6 +1434,8 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden']
       404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
       422: components['responses']['422.not_an_admin']
@@ -1366,6 +1500,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -1383,7 +1518,10 @@ export interface operations {
   putCustomLimit: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -1402,6 +1540,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
           [name: string]: unknown
         }
         content: {
@@ -1412,6 +1551,8 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden']
       404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
       500: components['responses']['500.internal_error']
@@ -1421,7 +1562,10 @@ export interface operations {
   deleteCustomLimit: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -1444,6 +1588,8 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden']
       404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1479,6 +1625,137 @@ export interface operations {
             /** @description The `cursor` of the page after this one, or null on the last. */
             next: string | null
           }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listAudit: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+        action?:
+          | 'org.create'
+          | 'org.update'
+          | 'org.delete'
+          | 'member.put'
+          | 'member.remove'
+          | 'key.create'
+          | 'key.revoke'
+          | 'alert.create'
+          | 'alert.update'
+          | 'alert.delete'
+          | 'user_alerts.update'
+          | 'user_limits.update'
+          | 'custom_limit.put'
+          | 'custom_limit.delete'
+          | 'adjustment.create'
+          | 'channel.create'
+          | 'channel.update'
+          | 'channel.delete'
+          | 'notification.redeliver'
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        actor?: string
+        /** @description the id of what was changed */
+        target?: string
+        /** @description `csv` and `jsonl` are files with everything that matches; `limit` and `cursor` are for pages. */
+        format?: 'json' | 'csv' | 'jsonl'
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page, or with `format` a file of all of them. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['AuditEntry'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+          'text/csv': string
+          'application/jsonl': string
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden']
+      404: components['responses']['404.not_found']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listOperatorAudit: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+        action?:
+          | 'org.create'
+          | 'org.update'
+          | 'org.delete'
+          | 'member.put'
+          | 'member.remove'
+          | 'key.create'
+          | 'key.revoke'
+          | 'alert.create'
+          | 'alert.update'
+          | 'alert.delete'
+          | 'user_alerts.update'
+          | 'user_limits.update'
+          | 'custom_limit.put'
+          | 'custom_limit.delete'
+          | 'adjustment.create'
+          | 'channel.create'
+          | 'channel.update'
+          | 'channel.delete'
+          | 'notification.redeliver'
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        actor?: string
+        /** @description the id of what was changed */
+        target?: string
+        /** @description `csv` and `jsonl` are files with everything that matches; `limit` and `cursor` are for pages. */
+        format?: 'json' | 'csv' | 'jsonl'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page, or with `format` a file of all of them. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['AuditEntry'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+          'text/csv': string
+          'application/jsonl': string
         }
       }
       400: components['responses']['400.invalid_request']
