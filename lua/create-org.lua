@@ -22,7 +22,7 @@ redis.call('HSET', KEYS[1], 'revision', digits(now), 'created_at', digits(now), 
 -- Nothing of an organization that had the same id before may be taken for this one's.
 redis.call('DEL', KEYS[2], KEYS[3])
 redis.call('HSET', KEYS[2], 'used', '0', 'held', '0', 'start', ARGV[1], 'end', ARGV[2],
-  'next_mark', '')
+  'next_mark', '', 'billing', redis.call('HGET', KEYS[1], 'billing') or '')
 redis.call('PEXPIREAT', KEYS[2], ARGV[3])
 audit(KEYS[3], now, 4)
 return 'created'

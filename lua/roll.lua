@@ -9,7 +9,7 @@
 -- @include clock
 -- @include text
 local now = server_time()
-local o = redis.call('HMGET', KEYS[1], 'period_no', 'period_end', 'billing_next', 'allowance')
+local o = redis.call('HMGET', KEYS[1], 'period_no', 'period_end', 'billing_next', 'allowance', 'billing')
 if o[1] ~= ARGV[1] or now < tonumber(o[2]) then return 'already' end
 if (o[3] or '') ~= ARGV[6] or now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return 'changed' end
 
@@ -28,7 +28,7 @@ end
 redis.call('HSET', KEYS[1], 'period_no', ARGV[2], 'period_start', ARGV[3], 'period_end', ARGV[4])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'billing', ARGV[6], 'billing_next', '') end
 redis.call('HSET', KEYS[2], 'used', '0', 'held', '0', 'start', ARGV[3], 'end', ARGV[4],
-  'next_mark', lowest and digits(lowest) or '')
+  'next_mark', lowest and digits(lowest) or '', 'billing', ARGV[6] ~= '' and ARGV[6] or o[5] or '')
 redis.call('PEXPIREAT', KEYS[2], ARGV[5])
 if #arm > 0 then
   redis.call('ZADD', KEYS[3], unpack(arm))

@@ -157,7 +157,11 @@ function openAdminPlane(parts: Parts): FastifyInstance {
   const { admin } = config
   return createAdminPlane({
     redis: store.redis,
-    directory: createDirectory({ redis: store.redis, openPeriod: (org, now) => ledger.openPeriod(org, now) }),
+    directory: createDirectory({
+      redis: store.redis,
+      openPeriod: (org, now) => ledger.openPeriod(org, now),
+      retentionDays: config.retentionDays,
+    }),
     keyCache,
     operatorToken: admin.operatorToken ?? null,
     sessionLife: {

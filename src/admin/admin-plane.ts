@@ -18,6 +18,7 @@ import { useSecurityHeaders } from './security-headers.ts'
 import { createSessionCookie } from './session-cookie.ts'
 import { sessionRoutes, signInRoute } from './session.ts'
 import { createThrottle, THROTTLE_LIMITS, type ThrottleLimits } from './throttle.ts'
+import { usageRoutes } from './usage.ts'
 import { userLimitRoutes } from './user-limits.ts'
 import { userRoutes } from './users.ts'
 import type { Directory } from '../ledger/directory.ts'
@@ -125,6 +126,7 @@ function guardedRoutes(app: FastifyInstance, directory: Directory, auth: AuthOpt
   userLimitRoutes(app, directory)
   customLimitRoutes(app, directory)
   userRoutes(app, directory)
+  usageRoutes(app, directory)
   auditRoutes(app, directory)
 }
 

@@ -11,6 +11,7 @@ import { createOwnUseDirectory, type OwnUseDirectory } from './directory/own-use
 import { createSessionDirectory, type SessionDirectory } from './directory/sessions.ts'
 import { createUserLimitDirectory, type UserLimitDirectory } from './directory/user-limits.ts'
 import { createUseDirectory, type UseDirectory } from './directory/users-by-use.ts'
+import { createUsageDirectory, type UsageDirectory } from './usage/usage.ts'
 import { createKeyDirectory, type KeyDirectory } from './directory/virtual-keys.ts'
 
 export type Directory = OrgDirectory &
@@ -18,21 +19,28 @@ export type Directory = OrgDirectory &
   KeyDirectory &
   UserLimitDirectory &
   UseDirectory &
+  UsageDirectory &
   OwnUseDirectory &
   SessionDirectory &
   AuditDirectory &
   ChannelDirectory
 
-export type DirectoryOptions = SavingStore
+export interface DirectoryOptions extends SavingStore {
+  /** How many days usage by user and day is kept (P5); 62 by default, as in the configuration. */
+  readonly retentionDays?: number
+}
+
+const RETENTION_DAYS = 62
 
 export function createDirectory(options: DirectoryOptions): Directory {
-  const { redis } = options
+  const { redis, retentionDays = RETENTION_DAYS } = options
   return {
     ...createOrgDirectory(options),
     ...createMemberDirectory(redis),
     ...createKeyDirectory(redis),
     ...createUserLimitDirectory(options),
     ...createUseDirectory(redis),
+    ...createUsageDirectory(redis, retentionDays),
     ...createOwnUseDirectory(redis),
     ...createSessionDirectory(redis),
     ...createAuditDirectory(redis),

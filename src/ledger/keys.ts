@@ -48,7 +48,7 @@ export const outbox = (id: string): string => `${PREFIX}:{${id}}:outbox`
 /** HASH hold id → how it was resolved, for the ids minted in one five-minute bucket. */
 export const resolved = (id: string, bucket: number): string => `${PREFIX}:{${id}}:resolved:${bucket}`
 
-/** HASH of a period's totals: used, held, next_mark, start, end. */
+/** HASH of a period's totals: used, held, next_mark, start, end, and the schedule (billing) that it was opened under. */
 export const total = (id: string, periodNo: number): string => `${PREFIX}:{${id}}:p${periodNo}:total`
 /** ZSET of alerts that have not fired in a period, by their mark in microcredits. */
 export const armed = (id: string, periodNo: number): string => `${PREFIX}:{${id}}:p${periodNo}:armed`

@@ -131,6 +131,7 @@ void t.test(
       start: `${start}`,
       end: `${end}`,
       next_mark: '',
+      billing: JSON.stringify(found?.billing),
     })
     t.equal(await redis.pexpiretime(keys.total(org, 1)), expireAt, 'P5: kept for 13 months past its end')
   },

@@ -1,0 +1,47 @@
+/** The days that a question about usage is of: read from its query, checked, and completed with the current period's. */
+import { countDays, isoDay, parseDay } from '../core/days.ts'
+import type { Day } from '../core/units.ts'
+import type { UsageFrame } from '../ledger/usage/query.ts'
+import type { FieldError } from './problems.ts'
+
+/** No range reads more days than are kept, also where it ends in days that are to come. */
+const MOST_DAYS = 400
+
+export type Range = { readonly from: Day; readonly to: Day }
+
+/** The range, or what is wrong with it by the names of the query. */
+export function readRange(
+  query: { readonly from?: string; readonly to?: string },
+  frame: UsageFrame,
+): Range | readonly FieldError[] {
+  const errors: FieldError[] = []
+  const read = (field: 'from' | 'to', otherwise: Day): Day => {
+    const text = query[field]
+    const day = text === undefined ? otherwise : parseDay(text)
+    if (day === null) errors.push({ field, message: 'must be a day of the calendar, such as 2026-12-01' })
+    return day ?? otherwise
+  }
+  const from = read('from', frame.current.first)
+  const to = read('to', frame.current.last)
+  if (errors.length > 0) return errors
+  if (from < frame.oldest) return [{ field: 'from', message: notKept(frame.oldest) }]
+  if (from > to) {
+    return query.to === undefined
+      ? [{ field: 'from', message: `must not be after ${isoDay(to)}, the last day of the current period` }]
+      : [{ field: 'to', message: `must not be before from, ${isoDay(from)}` }]
+  }
+  if (countDays(from, to) > MOST_DAYS) {
+    return [{ field: 'to', message: `must be at most ${MOST_DAYS} days after from` }]
+  }
+  return { from, to }
+}
+
+/** Where days by user are needed that are gone. */
+export function notKeptByUser(oldest: Day): FieldError {
+  const whole = 'or ask for whole billing periods, whose usage by user is kept for 13 months'
+  return { field: 'from', message: `${notKept(oldest)} of single users; ${whole}` }
+}
+
+function notKept(oldest: Day): string {
+  return `must not be before ${isoDay(oldest)}, the oldest day that is kept`
+}
