@@ -14,7 +14,7 @@ import { meRoute } from './me.ts'
 import { memberRoutes } from './members.ts'
 import { orgRoutes } from './orgs.ts'
 import { sendError, useProblems } from './problems.ts'
-import { useSecurityHeaders } from './security-headers.ts'
+import { secure, useSecurityHeaders } from './security-headers.ts'
 import { createSessionCookie } from './session-cookie.ts'
 import { sessionRoutes, signInRoute } from './session.ts'
 import { createThrottle, THROTTLE_LIMITS, type ThrottleLimits } from './throttle.ts'
@@ -76,7 +76,10 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
         keywords: ['expects'],
       },
     },
-    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      secure(reply)
+      sendError(error, request, reply)
+    },
   })
   useSecurityHeaders(app)
   useProblems(app)

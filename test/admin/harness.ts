@@ -126,7 +126,7 @@ function helpers(url: string, redis: RedisClient): Helpers {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
-    const json = /[/+]json\b/.test(response.headers.get('content-type') ?? '')
+    const json = text !== '' && /[/+]json\b/.test(response.headers.get('content-type') ?? '')
     return {
       status: response.status,
       headers: response.headers,
