@@ -2,6 +2,7 @@
 import {
   build,
   checkNode,
+  ensureChromium,
   ensurePackages,
   ensureRedis,
   ensureTap,
@@ -14,6 +15,7 @@ import {
 process.chdir(ROOT)
 checkNode()
 ensureRedis()
+ensureChromium()
 ensurePackages()
 ensureTap()
 
