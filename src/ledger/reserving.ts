@@ -23,7 +23,7 @@ const SETTLES_WAIT_MS = 50
 
 interface Pending {
   readonly reservation: Reservation
-  readonly id: string
+  id: string
   overdueRounds: number
   settlesAwaited: boolean
   readonly resolve: (result: ReserveResult) => void
@@ -44,6 +44,11 @@ export interface ReservingOptions {
   readonly release: (hold: Hold) => void
   readonly onReserved: (hold: Hold) => void
   readonly onCrossings: (org: string) => void
+}
+
+/** The belief under which a batch may have been admitted without an answer; null where nothing is in doubt. */
+interface Doubt {
+  view: OrgView | null
 }
 
 interface Decided {
@@ -99,17 +104,17 @@ export class Reserving {
   }
 
   /**
-   * An outcome that is not known is asked for once more with the same ids. What may still have taken effect after that,
-   * or under a period that ended meanwhile, is released. Who waits behind a store that is gone is told at once.
+   * An outcome that is not known is asked for once more with the same ids. What may still have taken effect after that is
+   * released. Who waits behind a store that is gone is told at once.
    */
   async #run(org: string, batch: Pending[]): Promise<void> {
-    const unknown = new Map<number, OrgView>()
+    const doubt: Doubt = { view: null }
     try {
       if (this.#isDown && this.#options.redis.status !== 'ready')
         throw new Error('the store is not connected')
-      await this.#commit(org, batch, unknown).catch(async () => {
+      await this.#commit(org, batch, doubt).catch(async () => {
         await pause(ASK_AGAIN_AFTER_MS)
-        await this.#commit(org, batch, unknown)
+        await this.#commit(org, batch, doubt)
       })
       this.#isDown = false
     } catch (error) {
@@ -119,13 +124,30 @@ export class Reserving {
       for (const pending of [...batch, ...waiting])
         pending.reject(new StoreUnavailable(reason, { cause: error }))
     }
-    for (const view of unknown.values()) {
-      for (const pending of batch) this.#options.release(holdOf(view, pending, NOTHING))
-    }
+    this.#release(batch, doubt)
   }
 
-  async #commit(org: string, batch: readonly Pending[], unknown: Map<number, OrgView>): Promise<void> {
-    const decided = await this.#decide(org, batch, unknown)
+  #release(batch: readonly Pending[], doubt: Doubt): void {
+    const { view } = doubt
+    if (view === null) return
+    for (const pending of batch) this.#options.release(holdOf(view, pending, NOTHING))
+    doubt.view = null
+  }
+
+  /**
+   * What may have been admitted in a period or on a day that is over is given up, and asked for anew under other ids: one
+   * id admitted twice would be two holds with one fate.
+   */
+  #startAnewWhereOver(view: OrgView, batch: readonly Pending[], doubt: Doubt): void {
+    const before = doubt.view
+    if (before === null) return
+    if (before.period.no === view.period.no && before.day.day === view.day.day) return
+    this.#release(batch, doubt)
+    for (const pending of batch) pending.id = this.#ids.mint(this.#options.clock.now())
+  }
+
+  async #commit(org: string, batch: readonly Pending[], doubt: Doubt): Promise<void> {
+    const decided = await this.#decide(org, batch, doubt)
     if (decided === null) {
       for (const pending of batch) pending.resolve({ status: 'unknown_org' })
       return
@@ -139,20 +161,17 @@ export class Reserving {
   }
 
   /** Asks until the belief is fresh; null for an organization that does not exist. */
-  async #decide(
-    org: string,
-    batch: readonly Pending[],
-    unknown: Map<number, OrgView>,
-  ): Promise<Decided | null> {
+  async #decide(org: string, batch: readonly Pending[], doubt: Doubt): Promise<Decided | null> {
     const { views, clock } = this.#options
     for (let attempt = 0; attempt < MAX_STALE; attempt += 1) {
       const view = await views.current(org, clock.now())
       if (view === null) return null
-      const { head, items } = entries(await this.#ask(view, batch, unknown))
+      this.#startAnewWhereOver(view, batch, doubt)
+      const { head, items } = entries(await this.#ask(view, batch, doubt))
       const read = readReserveHead(head)
       if (read.status === 'ok') {
-        // Decided under this period: whatever an earlier ask under it did is what this one answered.
-        unknown.delete(view.period.no)
+        // Whatever an earlier ask with these ids did is what this one answered.
+        doubt.view = null
         clock.learn(read.now)
         return { view: await this.#withWordsOf(read.revision, view, read.now), head: read, items }
       }
@@ -163,8 +182,8 @@ export class Reserving {
     throw new Error(`the period of ${org} keeps changing`)
   }
 
-  /** Sends a batch once. `unknown` remembers under which period it may have taken effect without an answer. */
-  async #ask(view: OrgView, batch: readonly Pending[], unknown: Map<number, OrgView>): Promise<unknown> {
+  /** Sends a batch once. `doubt` remembers that it may have taken effect without an answer. */
+  async #ask(view: OrgView, batch: readonly Pending[], doubt: Doubt): Promise<unknown> {
     const { redis, metrics, leaseMs } = this.#options
     const { keyList, args } = reserveArguments(view, batch, leaseMs)
     const started = performance.now()
@@ -172,7 +191,7 @@ export class Reserving {
     try {
       return await runScript(redis, 'reserve', keyList, args)
     } catch (error) {
-      if (wasSent) unknown.set(view.period.no, view)
+      if (wasSent) doubt.view = view
       throw error
     } finally {
       metrics.script('reserve', (performance.now() - started) / 1_000, batch.length)

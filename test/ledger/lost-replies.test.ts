@@ -100,6 +100,28 @@ void t.test(
 )
 
 void t.test(
+  'C3: the reply to a reserve is lost and the period ends: asked again under another id, it holds once',
+  async (t) => {
+    await ready()
+    await createOrg(direct, 'over')
+    const lost = proxy.loseReplyTo(sha1('reserve'))
+    const reserving = ledger.reserve(reservation('over', 5))
+    await lost
+    await direct.hset(keys.org('over'), 'period_end', String(Date.now() - 1_000))
+    const hold = holdOf(await reserving)
+    t.ok(await ledger.drained(5_000))
+    t.equal(hold.periodNo, 2)
+    t.match(await books(direct, 'over', ['ada'], 1), { held: 0, usersHeld: 0, openHolds: 0 })
+    t.match(await books(direct, 'over', ['ada'], 2), { held: 5e6, usersHeld: 5e6, openHolds: 5e6, leases: 1 })
+    const fates = await direct.hgetall(
+      keys.resolved('over', Number.parseInt(hold.id.split('.')[0] ?? '', 36)),
+    )
+    t.notOk(hold.id in fates, 'what was given up is not the hold that is open')
+    t.same(Object.values(fates), ['freed'])
+  },
+)
+
+void t.test(
   'trap: by default ioredis runs a script twice when its reply is lost; on our connection it runs once',
   async (t) => {
     await ready()
