@@ -8,6 +8,7 @@ import type { Day, UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
 import { runScript } from './scripts.ts'
+import { readStoreTime } from './store-clock.ts'
 
 /** Usage per period is kept for 13 months past its end (P5). */
 export const PERIOD_LIFE_MS = 396 * 86_400_000
@@ -68,7 +69,8 @@ function nextPeriod(view: OrgView, now: UnixMs): BillingPeriod {
 export function createOrgViews(redis: RedisClient): OrgViews {
   const views = new Map<string, Promise<OrgView | null>>()
 
-  async function load(org: string, now: UnixMs): Promise<OrgView | null> {
+  async function load(org: string, believed: UnixMs): Promise<OrgView | null> {
+    let now = believed
     let refused = -1
     for (let attempt = 0; attempt < MAX_ROLLS; attempt += 1) {
       const view = parseView(org, await redis.hgetall(keys.org(org)), now)
@@ -83,6 +85,8 @@ export function createOrgViews(redis: RedisClient): OrgViews {
         [view.period.no, next.no, next.start, next.end, next.end + PERIOD_LIFE_MS, view.billingNext],
       )
       if (rolled === 'already') refused = view.period.no
+      // Where this machine's clock has jumped, only the store can say which period is to be opened.
+      if (rolled === 'changed') now = await readStoreTime(redis)
     }
     throw new Error(`the billing period of ${org} could not be opened`)
   }

@@ -11,7 +11,7 @@ import { createOrgViews } from './org-views.ts'
 import { readStanding } from './standing.ts'
 import { Reserving } from './reserving.ts'
 import { Resolving } from './resolving.ts'
-import { createStoreClock } from './store-clock.ts'
+import { createStoreClock, readStoreTime } from './store-clock.ts'
 
 export interface RedisLedgerOptions {
   readonly redis: RedisClient
@@ -22,6 +22,8 @@ export interface RedisLedgerOptions {
   readonly logger: Logger
   /** Called when a script put crossings into an organization's outbox, for the relay to fetch at once. */
   readonly onCrossings: (org: string) => void
+  /** This machine's clock; absent: `Date.now`. */
+  readonly wallClock?: () => number
 }
 
 export interface RedisLedger extends Ledger {
@@ -39,9 +41,8 @@ const POLL_MS = 5
 /** Needs a connection that is ready: the store's clock is read first. Rejects with StoreUnavailable. */
 export async function createRedisLedger(options: RedisLedgerOptions): Promise<RedisLedger> {
   const { redis, leaseMs, metrics, logger, onCrossings } = options
-  const clock = createStoreClock()
-  const [seconds, micros] = await storeCall(() => redis.time())
-  clock.learn((Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)) as UnixMs)
+  const clock = createStoreClock(options.wallClock)
+  clock.learn(await storeCall(() => readStoreTime(redis)))
 
   const views = createOrgViews(redis)
   const resolving = new Resolving({
