@@ -1,0 +1,361 @@
+/** One organization, three gateways' ledgers, each behind a bad network, and what became of every call. */
+import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import type { Microcredits } from '../../src/core/units.ts'
+import type { RedisClient } from '../../src/ledger/connection.ts'
+import * as keys from '../../src/ledger/keys.ts'
+import type { Hold } from '../../src/ledger/ledger.ts'
+import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
+import { SCRIPT_NAMES, scriptSource } from '../../src/ledger/scripts.ts'
+import { countingMetrics, createOrg, openClient, silent } from '../support/ledger.ts'
+import { until } from '../support/until.ts'
+import { GATEWAYS, USERS, type Action, type Setting, type SimulatedCall } from './actions.ts'
+import { check, readBooks, type Books } from './books.ts'
+import { startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
+
+const ORG = 'sim'
+const CREDIT = 1_000_000
+/** Longer than any run: leases end when an action says so. */
+const LEASE_MS = 86_400_000
+/** How long a gateway here waits for an answer: less than in production, so that a second of faults is a few of them. */
+const COMMAND_TIMEOUT_MS = 250
+const DELAY_MS = 15
+const AWAIT_MS = 400
+
+interface Gateway {
+  readonly proxy: FaultyProxy
+  client: RedisClient
+  ledger: RedisLedger
+  /** How far this machine's clock is off. */
+  skewMs: number
+  /** Counts its lives: a crash ends one. */
+  life: number
+}
+
+/** A call that was admitted, as its client knows it. */
+interface Admitted {
+  readonly hold: Hold
+  readonly prompt: number
+  readonly gateway: number
+  readonly life: number
+  /** How it was ended, if it was; null for a free. */
+  end: { readonly cost: number | null } | null
+  /** Its lease has run out at some time: whatever the gateway says may have come after its expiry. */
+  leaseEnded: boolean
+}
+
+export interface World {
+  perform(action: Action): Promise<void>
+  /** Reads the store and checks the invariants. */
+  check(): Promise<void>
+  /** Ends all calls, lets every lease run out, and checks what became of every hold. */
+  conclude(): Promise<void>
+  /** How many calls were admitted, and faults happened. */
+  readonly counts: () => { calls: number; faults: number; crashes: number }
+  close(): Promise<void>
+}
+
+export interface WorldOptions {
+  /** `redis://host:port`. */
+  readonly url: string
+  readonly port: number
+  readonly database: number
+  readonly setting: Setting
+}
+
+async function openGateway(proxy: FaultyProxy, database: number, skew: () => number) {
+  const client = await openClient({ url: `redis://127.0.0.1:${proxy.port}/${database}` })
+  const ledger = await createRedisLedger({
+    redis: client,
+    leaseMs: LEASE_MS,
+    userDayLifeMs: 62 * LEASE_MS,
+    metrics: countingMetrics(),
+    logger: silent,
+    onCrossings: () => undefined,
+    wallClock: () => Date.now() + skew(),
+  })
+  ;(client as Redis).options.commandTimeout = COMMAND_TIMEOUT_MS
+  return { client, ledger }
+}
+
+async function fill(redis: RedisClient, setting: Setting): Promise<void> {
+  await redis.flushdb()
+  for (const name of SCRIPT_NAMES) await redis.script('LOAD', scriptSource(name))
+  await createOrg(redis, ORG, {
+    members: USERS,
+    admission: setting.admission,
+    limit: setting.limit,
+    fields: {
+      exclude_workflow: setting.excludesWorkflows ? '1' : '0',
+      alert_on: '1',
+      alert_mark: String(setting.userAlert * CREDIT),
+      alert_version: '1',
+    },
+  })
+  for (const [index, threshold] of setting.alerts.entries()) {
+    const alert = { type: 'absolute', threshold, recipients: 'all', version: 1 }
+    await redis.hset(keys.alerts(ORG), `a${index}`, JSON.stringify(alert))
+    await redis.zadd(keys.armed(ORG, 1), threshold * CREDIT, `a${index} 1 absolute ${threshold}`)
+  }
+  await redis.hset(keys.total(ORG, 1), 'next_mark', String(Math.min(...setting.alerts) * CREDIT))
+}
+
+export async function openWorld({ url, port, database, setting }: WorldOptions): Promise<World> {
+  const redis = await openClient({ url: `${url}/${database}` })
+  await fill(redis, setting)
+  const gateways: Gateway[] = []
+  for (let index = 0; index < GATEWAYS; index += 1) {
+    const timeOutMs = COMMAND_TIMEOUT_MS + 100
+    const proxy = await startFaultyProxy({ target: port, database, delayMs: DELAY_MS, timeOutMs })
+    const skew = (): number => gateways[index]?.skewMs ?? 0
+    gateways.push({ proxy, ...(await openGateway(proxy, database, skew)), skewMs: 0, life: 0 })
+  }
+  return new Simulated(redis, gateways, database, setting)
+}
+
+class Simulated implements World {
+  readonly #redis: RedisClient
+  readonly #gateways: Gateway[]
+  readonly #database: number
+  readonly #setting: Setting
+  readonly #admitted: Admitted[] = []
+  readonly #excess = new Map<string, number>()
+  #crashes = 0
+
+  constructor(redis: RedisClient, gateways: Gateway[], database: number, setting: Setting) {
+    this.#redis = redis
+    this.#gateways = gateways
+    this.#database = database
+    this.#setting = setting
+  }
+
+  counts = (): { calls: number; faults: number; crashes: number } => ({
+    calls: this.#admitted.length,
+    crashes: this.#crashes,
+    faults: this.#gateways
+      .flatMap(({ proxy }) => Object.values(proxy.happened))
+      .reduce((total, count) => total + count, 0),
+  })
+
+  async perform(action: Action): Promise<void> {
+    switch (action.kind) {
+      case 'calls':
+        return this.#calls(action.calls, action.crash)
+      case 'finish':
+        return this.#finish(action.which, action.how === 'free' ? null : action.cost, true)
+      case 'settle again':
+        return this.#settleAgain(action.which)
+      case 'fault':
+        this.#gateway(action.gateway).proxy.arm(action.fault)
+        return
+      case 'replay': {
+        const { proxy } = this.#gateway(action.gateway)
+        if (proxy.kept() > 0) await proxy.replay(action.which)
+        return
+      }
+      case 'crash':
+        return this.#crash(action.gateway)
+      case 'leases of dead gateways end':
+        for (const call of this.#admitted) if (!this.#isAlive(call)) await this.#endLease(call)
+        return
+      case 'lease ends': {
+        const open = this.#admitted.filter(({ end }) => end === null)
+        const call = open[action.which % open.length]
+        if (call !== undefined) await this.#endLease(call)
+        return
+      }
+      case 'sweep':
+        // A sweep that the network breaks off is made again by the next one.
+        await this.#gateway(action.gateway)
+          .ledger.sweep()
+          .catch(() => undefined)
+        return
+      case 'clock jumps':
+        this.#gateway(action.gateway).skewMs += action.ms
+        return
+      case 'period ends':
+        await this.#redis.hset(keys.org(ORG), 'period_end', String(Date.now() - 1_000))
+    }
+  }
+
+  async check(): Promise<void> {
+    check(await readBooks(this.#redis, ORG), this.#setting, this.#excess)
+  }
+
+  async conclude(): Promise<void> {
+    for (const { proxy } of this.#gateways) proxy.heal()
+    for (let open = this.#open(); open.length > 0; open = this.#open()) await this.#finish(0, 50, false)
+    for (const { ledger } of this.#gateways) assert.ok(await ledger.drained(20_000), 'settles are stuck')
+    await this.check()
+    // Only holds of the dead are left: their leases run out, and any gateway frees them.
+    const { leases } = await readBooks(this.#redis, ORG)
+    for (const lease of leases) await this.#overdue(lease)
+    const { client, ledger } = this.#gateway(0)
+    await until(() => client.status === 'ready')
+    await ledger.sweep()
+    await this.check()
+    this.#checkOutcomes(await readBooks(this.#redis, ORG))
+  }
+
+  async close(): Promise<void> {
+    for (const { ledger, client, proxy } of this.#gateways) {
+      ledger.close()
+      client.disconnect()
+      await proxy.stop()
+    }
+    this.#redis.disconnect()
+  }
+
+  // --- what clients and gateways do ---------------------------------------------------------------------------------------
+
+  async #calls(calls: readonly SimulatedCall[], crash: number | null): Promise<void> {
+    const all = calls.map((call) => this.#call(call))
+    if (crash !== null) {
+      // In the middle of it: scripts are on their way, replies are not back.
+      await pause(1)
+      await this.#crash(crash)
+    }
+    await Promise.all(all)
+  }
+
+  async #call(call: SimulatedCall): Promise<void> {
+    const gateway = this.#gateway(call.gateway)
+    const { life } = gateway
+    const promptPrice = Math.floor((call.worstCase * call.prompt) / 100)
+    const result = await gateway.ledger
+      .reserve({
+        org: ORG,
+        user: call.user,
+        source: call.source,
+        model: call.model,
+        worstCase: call.worstCase as Microcredits,
+        strictWorstCase: call.worstCase as Microcredits,
+        promptPrice: promptPrice as Microcredits,
+        mayEnroll: false,
+      })
+      // Whether it held is not known: then the gateway releases it, or its lease does.
+      .catch(() => null)
+    // A gateway that crashed meanwhile has told nobody; its hold is nobody's.
+    if (result?.status !== 'reserved' || gateway.life !== life) return
+    const place = this.#gateways.indexOf(gateway)
+    const admitted: Admitted = {
+      hold: result.hold,
+      prompt: promptPrice,
+      gateway: place,
+      life,
+      end: null,
+      leaseEnded: false,
+    }
+    this.#admitted.push(admitted)
+    if (call.end !== 'stay') await this.#end(admitted, call.end === 'free' ? null : call.cost, call.isAwaited)
+  }
+
+  /** Calls in flight of gateways that live. */
+  #open(): Admitted[] {
+    return this.#admitted.filter((call) => call.end === null && this.#isAlive(call))
+  }
+
+  async #finish(which: number, percent: number | null, isAwaited: boolean): Promise<void> {
+    const open = this.#open()
+    const call = open[which % open.length]
+    if (call !== undefined) await this.#end(call, percent, isAwaited)
+  }
+
+  /** `percent` of the hold is what it cost; null frees it. Under `strict` nothing costs more than its worst case. */
+  async #end(call: Admitted, percent: number | null, isAwaited: boolean): Promise<void> {
+    const { hold } = call
+    const { ledger } = this.#gateway(call.gateway)
+    const most = this.#setting.admission === 'strict' ? 100 : Infinity
+    const cost = percent === null ? null : Math.floor((hold.amount * Math.min(percent, most)) / 100)
+    call.end = { cost }
+    // What may pass the limit: the part above the hold, and all of it where the hold may be gone already.
+    const above = (cost ?? 0) - (call.leaseEnded ? 0 : hold.amount)
+    if (above > 0) this.#excess.set(hold.user, (this.#excess.get(hold.user) ?? 0) + above)
+    if (cost === null) ledger.free(hold)
+    else ledger.settle(hold, chargeOf(hold, cost))
+    if (isAwaited) await ledger.drained(AWAIT_MS)
+  }
+
+  async #settleAgain(which: number): Promise<void> {
+    const ended = this.#admitted.filter((call) => call.end !== null && this.#isAlive(call))
+    const call = ended[which % ended.length]
+    if (call?.end?.cost === null || call?.end?.cost === undefined) return
+    const { ledger } = this.#gateway(call.gateway)
+    ledger.settle(call.hold, chargeOf(call.hold, call.end.cost))
+    await ledger.drained(AWAIT_MS)
+  }
+
+  /** The process is gone with all that it knew; another one starts at the same place. */
+  async #crash(place: number): Promise<void> {
+    const gateway = this.#gateway(place)
+    gateway.ledger.close()
+    gateway.client.disconnect()
+    gateway.life += 1
+    this.#crashes += 1
+    gateway.proxy.heal()
+    Object.assign(gateway, await openGateway(gateway.proxy, this.#database, () => gateway.skewMs))
+  }
+
+  async #endLease(call: Admitted): Promise<void> {
+    const { hold } = call
+    if (call.end !== null && call.end.cost !== null && this.#isAlive(call) && !call.leaseEnded) {
+      // Its settle may still be on its way.
+      this.#excess.set(hold.user, (this.#excess.get(hold.user) ?? 0) + Math.min(hold.amount, call.end.cost))
+    }
+    call.leaseEnded = true
+    await this.#overdue(keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
+  }
+
+  /** Moves the end of a lease into the past, where it is still there. */
+  async #overdue(lease: string): Promise<void> {
+    const [period = '', , , user = ''] = lease.split(' ')
+    const isThere = await this.#redis.zadd(keys.leases(ORG), 'XX', 'CH', 1, lease)
+    if (isThere === 0) return
+    await this.#redis.hset(keys.user(ORG, Number(period), user), 'sweep_at', '1')
+  }
+
+  // --- what must have come of it --------------------------------------------------------------------------------------------
+
+  /** Every hold was resolved once, to what the rules allow for what happened to it (C3, C5, C6). */
+  #checkOutcomes(after: Books): void {
+    const known = new Map(this.#admitted.map((call) => [call.hold.id, call]))
+    assert.deepEqual(after.leases, [], 'no hold is left')
+    for (const [id, call] of known) {
+      const outcome = after.resolved.get(id)
+      const may = this.#allowed(call)
+      const what = `${id} of ${call.hold.user}: ${JSON.stringify({ ...call, hold: undefined, outcome })}`
+      assert.ok(outcome !== undefined && may.has(outcome.amount), `${what} may be ${[...may].join(' or ')}`)
+    }
+    // Whoever was never told of a hold pays its prompt at the most, and only where its gateway died.
+    for (const [id, { status }] of after.resolved) {
+      if (known.has(id) || status === 'freed') continue
+      assert.equal(status, 'expired', `${id}, which nobody was told of, was charged`)
+      assert.ok(this.#crashes > 0, `${id}, which nobody was told of, was left to its lease`)
+    }
+  }
+
+  #allowed(call: Admitted): Set<number> {
+    const { end, prompt, leaseEnded } = call
+    const died = !this.#isAlive(call)
+    const expires = leaseEnded || died
+    if (end === null) return new Set([prompt])
+    const { cost } = end
+    if (cost === null) return new Set(expires ? [0, prompt] : [0])
+    return new Set([cost, ...(expires ? [Math.max(cost, prompt)] : []), ...(died ? [prompt] : [])])
+  }
+
+  #isAlive({ gateway, life }: Admitted): boolean {
+    return this.#gateway(gateway).life === life
+  }
+
+  #gateway(place: number): Gateway {
+    const gateway = this.#gateways[place % this.#gateways.length]
+    if (gateway === undefined) throw new Error('no gateway')
+    return gateway
+  }
+}
+
+function chargeOf(hold: Hold, cost: number) {
+  return { cost: cost as Microcredits, model: hold.model, inputTokens: 7, outputTokens: 3 }
+}
