@@ -258,6 +258,8 @@ void t.test('docs/store.md would forget a key', (t) => {
       .replace(/\$\{userId\}/, '<user>')
       .replace(/\$\{sha256\}/, '<sha256>')
       .replace(/\$\{subject\}/, '<subject>')
+      .replace(/\$\{noticeId\}/, '<notice>')
+      .replace(/\$\{state\}/, '<state>')
     const isThere =
       documented.includes(`tg:${written}`) || documented.includes(`:${written.split(':').at(-1) ?? ''}\``)
     t.ok(isThere || /channel/i.test(commentAbove(KEYS, key)), `tg:${written}`)

@@ -36,9 +36,31 @@ const LISTENING: RedisOptions = {
   autoResubscribe: true,
 }
 
+/**
+ * A connection that takes jobs from a queue: it waits for the store for ever, and so does whatever it was asked for. What
+ * runs here may run twice, and must be written for it.
+ */
+const WORKING: RedisOptions = {
+  maxRetriesPerRequest: null,
+  enableOfflineQueue: true,
+  connectTimeout: 2_000,
+  retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+  noDelay: true,
+  keepAlive: 10_000,
+}
+
+/** `decide` fails fast and never runs a command twice; it is also how jobs are put into a queue. */
+export type Purpose = 'decide' | 'listen' | 'work'
+
+const OPTIONS: Readonly<Record<Purpose, RedisOptions>> = {
+  decide: DECISIVE,
+  listen: LISTENING,
+  work: WORKING,
+}
+
 /** Opens a connection in the background; errors reach the `error` event and whoever sends a command. */
-export function connect(address: StoreAddress, purpose: 'decide' | 'listen'): RedisClient {
-  const options = purpose === 'decide' ? DECISIVE : LISTENING
+export function connect(address: StoreAddress, purpose: Purpose): RedisClient {
+  const options = OPTIONS[purpose]
   if ('cluster' in address) {
     const clusterOptions: ClusterOptions = {
       redisOptions: options,

@@ -12,6 +12,8 @@ const PREFIX = 'tg'
 export const ORGS = `${PREFIX}:orgs`
 /** STREAM of the deletions of organizations, whose own logs go with them (A3). */
 export const OPERATOR_AUDIT = `${PREFIX}:audit`
+/** STRING of the gateway's sweep through all outboxes: whose turn it is, and what the last one had to leave. */
+export const OUTBOX_SWEEP = `${PREFIX}:outbox-sweep`
 /** Pub/sub channel: the SHA-256 of a virtual key whose cached look-up must be dropped, or `*` for all of them. */
 export const KEY_INVALIDATIONS = `${PREFIX}:key-invalidations`
 
@@ -45,6 +47,10 @@ export const alerts = (id: string): string => `${PREFIX}:{${id}}:alerts`
 export const leases = (id: string): string => `${PREFIX}:{${id}}:leases`
 /** STREAM of crossings that wait for delivery. */
 export const outbox = (id: string): string => `${PREFIX}:{${id}}:outbox`
+/** HASH of a crossing and what became of its deliveries: the log of notifications (N4). */
+export const notice = (id: string, noticeId: string): string => `${PREFIX}:{${id}}:notice:${noticeId}`
+/** ZSET of the notices that have a delivery in a state, or of `all`, in order of their members (`notice-log.ts`). */
+export const notices = (id: string, state: string): string => `${PREFIX}:{${id}}:notices:${state}`
 /** HASH hold id → how it was resolved, for the ids minted in one five-minute bucket. */
 export const resolved = (id: string, bucket: number): string => `${PREFIX}:{${id}}:resolved:${bucket}`
 

@@ -1,4 +1,5 @@
 /** Reads what the scripts answer. Their formats are in the head of each file in lua/. */
+import type { CrossingType } from '../core/crossing.ts'
 import type { Source, Standing } from '../core/policy.ts'
 import type { Day, Microcredits, UnixMs } from '../core/units.ts'
 
@@ -16,8 +17,7 @@ export type ReserveEntry =
   | { readonly status: 'unknown_user' | 'gone' }
   | { readonly status: 'overdue'; readonly leases: readonly string[] }
 
-export const CROSSING_TYPES = ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'] as const
-export type CrossingType = (typeof CROSSING_TYPES)[number]
+export { CROSSING_TYPES, type CrossingType } from '../core/crossing.ts'
 
 /** What a lease's text says of its hold. */
 export interface Lease {

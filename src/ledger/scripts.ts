@@ -16,6 +16,11 @@ export const SCRIPT_NAMES = [
   'put-member',
   'remove-member',
   'save-entry',
+  'open-notices',
+  'relayed',
+  'plan-deliveries',
+  'log-delivery',
+  'redeliver',
 ] as const
 export type ScriptName = (typeof SCRIPT_NAMES)[number]
 

@@ -4,7 +4,7 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
-import { connect, type RedisClient, type StoreAddress } from './connection.ts'
+import { connect, type Purpose, type RedisClient, type StoreAddress } from './connection.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
 
 export interface Store {
@@ -12,6 +12,8 @@ export interface Store {
   readonly redis: RedisClient
   /** This one only listens. */
   readonly listener: RedisClient
+  /** One more connection, which `stop` closes with the others. */
+  open(purpose: Purpose): RedisClient
   /** Whether the store answers within a second. */
   answers(): Promise<boolean>
   /** Closes the connections, and the embedded server last. */
@@ -93,14 +95,17 @@ export async function openStore(
 ): Promise<Store> {
   const what = describe(config)
   const { address, embedded } = await addressOf(config, logger, runningSocket)
-  const redis = connect(address, 'decide')
-  const listener = connect(address, 'listen')
-  for (const connection of [redis, listener]) {
+  const connections: RedisClient[] = []
+  function open(purpose: Purpose): RedisClient {
+    const connection = connect(address, purpose)
     connection.on('error', (error: Error) => logger.debug({ reason: error.message }, 'store connection'))
+    connections.push(connection)
+    return connection
   }
+  const redis = open('decide')
+  const listener = open('listen')
   async function stop(): Promise<void> {
-    redis.disconnect()
-    listener.disconnect()
+    for (const connection of connections) connection.disconnect()
     await embedded?.stop()
   }
   try {
@@ -113,6 +118,7 @@ export async function openStore(
   return {
     redis,
     listener,
+    open,
     answers: () =>
       Promise.race([redis.ping().then(() => true), pause(ANSWER_MS, false, { ref: false })]).catch(
         () => false,

@@ -11,8 +11,11 @@ import type { UnixMs } from '../../src/core/units.ts'
 import { createDirectory } from '../../src/ledger/directory.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold, Reservation } from '../../src/ledger/ledger.ts'
+import { createNoticeLog } from '../../src/ledger/notice-log.ts'
+import { readOutbox } from '../../src/ledger/outbox.ts'
 import { SCRIPT_NAMES, scriptSource, type ScriptName } from '../../src/ledger/scripts.ts'
 import { CHANGE, changeOrg, deleteOrg, putMember, removeMember, saveOf } from '../support/changes.ts'
+import { crossingOf } from '../../src/notices/crossing.ts'
 import { books, charge, createOrg, holdOf, openClient, openLedger, reservation } from '../support/ledger.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -265,6 +268,37 @@ void t.test('members, recipients, custom limits and keys are saved and removed',
     true,
   )
   t.match(await changeOrg(directory, 'saves', { name: 'Saved' }), { status: 'saved' })
+})
+
+void t.test('a crossing is relayed, planned, tried, parked and sent again', async (t) => {
+  await createOrg(redis, 'told', { limit: 1 })
+  ledger.settle(await reserved('told', 1), charge(1))
+  await settled()
+  const page = await readOutbox(redis, 'told', null, 10)
+  const [entry] = page?.entries ?? []
+  if (page === null || entry === undefined) throw new Error('nothing was crossed')
+  const log = createNoticeLog(redis)
+  const crossing = crossingOf('told', page.orgCreatedAt, entry)
+  const mail = { channel: 'email', target: 'ada' } as const
+  const nobody = { channel: 'email', target: 'bob', nobody: 'no e-mail address' } as const
+  t.strictSame(await log.open(page.orgCreatedAt, [crossing]), ['new'])
+  t.strictSame(await log.open(page.orgCreatedAt, [crossing]), ['known'])
+  t.equal(await log.open('1', [crossing]), 'other_org')
+  await log.relayed('told', [{ entryId: entry.entryId, id: crossing.id }])
+  t.strictSame(await log.open(page.orgCreatedAt, [crossing]), ['relayed'])
+  t.match(await log.plan(crossing, [{ ...mail, nobody: null }, nobody]), { length: 2 })
+  t.match(await log.plan(crossing, []), { length: 2 }, 'planned once')
+  const attempt = { round: 0, attempts: 1, error: 'refused' } as const
+  for (const state of ['failed', 'parked'] as const)
+    t.equal(await log.attempted(crossing, mail, { ...attempt, state }), 'logged')
+  t.equal(await log.redeliver(crossing), 1)
+  t.match(await log.plan(crossing, [{ ...mail, nobody: null }]), [{ state: 'queued', round: 1 }])
+  t.equal(await log.attempted(crossing, mail, { ...attempt, state: 'parked' }), 'stale')
+  const sent = { ...attempt, round: 1, state: 'sent', error: null } as const
+  t.equal(await log.attempted(crossing, mail, sent), 'logged')
+  t.equal(await log.attempted(crossing, mail, { ...sent, state: 'failed' }), 'stale')
+  t.equal(await log.redeliver(crossing), 'nothing')
+  t.equal(await log.redeliver({ ...crossing, id: 'cx_other' }), 'gone')
 })
 
 // --- what MONITOR saw -----------------------------------------------------------------------------------------------

@@ -58,7 +58,11 @@ export function countingMetrics(): LedgerMetrics & {
 
 export async function openLedger(
   redis: RedisClient,
-  options: { readonly leaseMs?: number; readonly metrics?: LedgerMetrics } = {},
+  options: {
+    readonly leaseMs?: number
+    readonly metrics?: LedgerMetrics
+    readonly onCrossings?: (org: string) => void
+  } = {},
 ): Promise<RedisLedger> {
   return createRedisLedger({
     redis,
@@ -66,7 +70,7 @@ export async function openLedger(
     userDayLifeMs: 62 * 86_400_000,
     metrics: options.metrics ?? countingMetrics(),
     logger: silent,
-    onCrossings: () => undefined,
+    onCrossings: options.onCrossings ?? (() => undefined),
   })
 }
 

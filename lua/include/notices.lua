@@ -1,0 +1,32 @@
+-- The log of notifications: a hash for each notice, and for each state an index of the notices with a delivery in it.
+local STATES = { 'queued', 'sent', 'failed', 'parked', 'no_recipients' }
+local DELIVERY = '^(%S+) (%d+) (%d+) (%d+) ?(.*)$'
+
+-- What is kept of a delivery; `round` counts how often an admin had the notice sent again.
+local function delivery_text(state, attempts, round, at, error_text)
+  return table.concat({ state, attempts, round, digits(at), error_text }, ' ')
+end
+
+-- How many deliveries are in each state, by `n:<state>`.
+local function counts_of(record)
+  local names, counts = {}, {}
+  for i, state in ipairs(STATES) do names[i] = 'n:' .. state end
+  local found = redis.call('HMGET', record, unpack(names))
+  for i, state in ipairs(STATES) do counts[state] = tonumber(found[i] or 0) end
+  return counts
+end
+
+local function add_to_index(index, member, life, oldest)
+  redis.call('ZREMRANGEBYLEX', index, '-', '(' .. oldest)
+  redis.call('ZADD', index, '0', member)
+  redis.call('PEXPIRE', index, life)
+end
+
+-- Files the notice under the states of its deliveries; `first` is the place of the indexes' keys, in the order of STATES.
+local function file_under(record, first, member, counts, life, oldest)
+  for i, state in ipairs(STATES) do
+    redis.call('HSET', record, 'n:' .. state, digits(counts[state]))
+    if counts[state] > 0 then add_to_index(KEYS[first + i - 1], member, life, oldest)
+    else redis.call('ZREM', KEYS[first + i - 1], member) end
+  end
+end

@@ -1,0 +1,33 @@
+#!lua
+-- redeliver: puts what did not reach anybody back in line: an admin asked for it (N2).
+--
+-- KEYS    1 hash of the notice, indexes: 2 queued, 3 sent, 4 failed, 5 parked, 6 no_recipients
+-- ARGV    1 member of the indexes, 2 life of the log (ms), 3 the oldest time (ms) that it shows
+-- Returns 'gone' | 'nothing' (all of it is sent, or still in line) | the number of the round that begins
+-- Effects failed and parked deliveries are queued; those without recipients go, so that they are looked for again; the plan
+-- @include clock
+-- @include text
+-- @include notices
+local record, now = KEYS[1], server_time()
+local all = redis.call('HGETALL', record)
+if #all == 0 then return 'gone' end
+local value = {}
+for i = 1, #all, 2 do value[all[i]] = all[i + 1] end
+local counts = counts_of(record)
+if value.planned and counts.failed + counts.parked + counts.no_recipients == 0 then return 'nothing' end
+
+local round = digits(tonumber(value.round or '0') + 1)
+for name, text in pairs(value) do
+  local state = name:sub(1, 2) == 'd:' and text:match('^%S+') or 'sent'
+  if state == 'no_recipients' then
+    redis.call('HDEL', record, name)
+  elseif state == 'failed' or state == 'parked' then
+    redis.call('HSET', record, name, delivery_text('queued', '0', round, now, ''))
+    counts.queued = counts.queued + 1
+  end
+end
+counts.failed, counts.parked, counts.no_recipients = 0, 0, 0
+redis.call('HSET', record, 'round', round)
+redis.call('HDEL', record, 'planned')
+file_under(record, 2, ARGV[1], counts, ARGV[2], ARGV[3])
+return round

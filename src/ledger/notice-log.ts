@@ -1,0 +1,174 @@
+/**
+ * The log of notifications (N4): each crossing that was relayed, and what became of it on its way to each recipient. It
+ * stands in the organization's slot and is written by scripts, so that the counts by state are always those of the
+ * deliveries. It is also what makes delivery happen once: an id that was relayed, planned or sent before is known here for
+ * longer than any queue remembers its jobs.
+ */
+import type { Crossing, CrossingType } from '../core/crossing.ts'
+import type { UnixMs } from '../core/units.ts'
+import type { RedisClient } from './connection.ts'
+import * as keys from './keys.ts'
+import { runScript } from './scripts.ts'
+
+/** How long a notice is shown, and its id remembered. */
+export const NOTICE_LIFE_MS = 62 * 86_400_000
+
+export const DELIVERY_STATES = ['queued', 'sent', 'failed', 'parked', 'no_recipients'] as const
+/** `failed` is tried again, `parked` is not; `no_recipients`: there is nobody, or no address, to send it to. */
+export type DeliveryState = (typeof DELIVERY_STATES)[number]
+
+export type DeliveryChannel = 'email' | 'webhook' | 'slack'
+
+/** Where one delivery goes. `target` is a user's id for email, else a channel's; null where nobody is to get it. */
+export interface Destination {
+  readonly channel: DeliveryChannel
+  readonly target: string | null
+}
+
+export interface Delivery extends Destination {
+  readonly state: DeliveryState
+  /** In this round. */
+  readonly attempts: number
+  /** Counts up when an admin has it sent again. */
+  readonly round: number
+  readonly at: UnixMs
+  readonly error: string | null
+}
+
+export interface PlannedDelivery extends Destination {
+  /** Why nobody can get it; null where it can be sent. */
+  readonly nobody: string | null
+}
+
+export interface LoggedNotice {
+  readonly crossing: Crossing
+  /** When the queue had it; null while it does not. */
+  readonly relayedAt: UnixMs | null
+  readonly deliveries: readonly Delivery[]
+}
+
+export interface Attempt {
+  readonly round: number
+  readonly state: DeliveryState
+  readonly attempts: number
+  readonly error: string | null
+}
+
+type Of = Pick<Crossing, 'id' | 'org' | 'type' | 'occurredAt'>
+
+/** Everything here rejects as its connection does. */
+export interface NoticeLog {
+  /** Writes crossings of one organization that are not there yet, and says which a queue had before. */
+  open(orgCreatedAt: string, crossings: readonly Crossing[]): Promise<'other_org' | readonly OpenedNotice[]>
+  /** A queue has these: takes them out of the outbox. */
+  relayed(org: string, entries: readonly { readonly entryId: string; readonly id: string }[]): Promise<void>
+  /** Decides once where a notice goes, and answers what was decided; null where there is no such notice any more. */
+  plan(of: Of, deliveries: readonly PlannedDelivery[]): Promise<readonly Delivery[] | null>
+  /** `stale`: it was sent before, or is being sent again since. `gone`: there is no such delivery any more. */
+  attempted(of: Of, to: Destination, attempt: Attempt): Promise<'logged' | 'gone' | 'stale'>
+  /** A notice with one of its deliveries; null where either is gone. */
+  find(org: string, id: string, to: Destination): Promise<{ crossing: Crossing; delivery: Delivery } | null>
+  get(org: string, id: string): Promise<LoggedNotice | null>
+  /** Puts what reached nobody back in line: the number of the round that begins. */
+  redeliver(of: Of): Promise<number | 'nothing' | 'gone'>
+}
+
+export type OpenedNotice = 'new' | 'known' | 'relayed'
+
+const LETTERS: Readonly<Record<CrossingType, string>> = {
+  'org.alert.crossed': 'o',
+  'user.alert.crossed': 'u',
+  'user.limit.reached': 'l',
+}
+
+/** In the indexes: sorts by time, and says enough to pick by type without a look at the notice. */
+export function memberOf({ id, type, occurredAt }: Of): string {
+  return `${String(Date.parse(occurredAt)).padStart(15, '0')} ${LETTERS[type]} ${id}`
+}
+
+/** The id, and whether it is of the type, of a member of the indexes. */
+export function readMember(member: string, type: CrossingType | null): { id: string; isWanted: boolean } {
+  const [, letter, id = ''] = member.split(' ')
+  return { id, isWanted: type === null || LETTERS[type] === letter }
+}
+
+export function createNoticeLog(redis: RedisClient): NoticeLog {
+  const life = (): [number, string] => [NOTICE_LIFE_MS, String(Date.now() - NOTICE_LIFE_MS).padStart(15, '0')]
+  const indexes = (org: string): string[] => DELIVERY_STATES.map((state) => keys.notices(org, state))
+  const keysOf = ({ org, id }: Of): string[] => [keys.notice(org, id), ...indexes(org)]
+  return {
+    async open(orgCreatedAt, crossings) {
+      const org = crossings[0]?.org
+      if (org === undefined) return []
+      const records = crossings.map(({ id }) => keys.notice(org, id))
+      const keyList = [keys.org(org), keys.notices(org, 'all'), keys.notices(org, 'queued'), ...records]
+      const notices = crossings.flatMap((crossing) => [memberOf(crossing), JSON.stringify(crossing)])
+      const args = [orgCreatedAt, ...life(), ...notices]
+      return (await runScript(redis, 'open-notices', keyList, args)) as 'other_org' | OpenedNotice[]
+    },
+    async relayed(org, entries) {
+      const keyList = [keys.outbox(org), ...entries.map(({ id }) => keys.notice(org, id))]
+      const args = entries.map(({ entryId }) => entryId)
+      if (args.length > 0) await runScript(redis, 'relayed', keyList, args)
+    },
+    async plan(of, deliveries) {
+      const planned = deliveries.flatMap((delivery) => [
+        nameOf(delivery),
+        delivery.nobody === null ? 'queued' : 'no_recipients',
+        delivery.nobody ?? '',
+      ])
+      const args = [memberOf(of), ...life(), ...planned]
+      const reply = (await runScript(redis, 'plan-deliveries', keysOf(of), args)) as 'gone' | string[]
+      if (reply === 'gone') return null
+      const [, ...flat] = reply
+      return flat.flatMap((name, i) => (i % 2 === 0 ? [readDelivery(name, flat[i + 1] ?? '')] : []))
+    },
+    async attempted(of, to, { round, state, attempts, error }) {
+      const args = [memberOf(of), ...life(), nameOf(to), round, state, attempts, error ?? '']
+      return (await runScript(redis, 'log-delivery', keysOf(of), args)) as 'logged' | 'gone' | 'stale'
+    },
+    async find(org, id, to) {
+      const [crossing, text] = await redis.hmget(keys.notice(org, id), 'crossing', `d:${nameOf(to)}`)
+      if (crossing === null || crossing === undefined || text === null || text === undefined) return null
+      return { crossing: JSON.parse(crossing) as Crossing, delivery: readDelivery(nameOf(to), text) }
+    },
+    get: (org, id) => readNotice(redis, org, id),
+    async redeliver(of) {
+      const reply = String(await runScript(redis, 'redeliver', keysOf(of), [memberOf(of), ...life()]))
+      return reply === 'nothing' || reply === 'gone' ? reply : Number(reply)
+    },
+  }
+}
+
+export async function readNotice(redis: RedisClient, org: string, id: string): Promise<LoggedNotice | null> {
+  const hash = await redis.hgetall(keys.notice(org, id))
+  const { crossing, relayed } = hash
+  if (crossing === undefined) return null
+  return {
+    crossing: JSON.parse(crossing) as Crossing,
+    relayedAt: relayed === undefined ? null : (Number(relayed) as UnixMs),
+    deliveries: Object.entries(hash)
+      .filter(([name]) => name.startsWith('d:'))
+      .map(([name, text]) => readDelivery(name.slice(2), text))
+      .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
+  }
+}
+
+/** Of a delivery within its notice; neither users' nor channels' ids hold a space. */
+function nameOf({ channel, target }: Destination): string {
+  return `${channel} ${target ?? ''}`
+}
+
+function readDelivery(name: string, text: string): Delivery {
+  const [channel = '', target = ''] = name.split(' ')
+  const [state = '', attempts, round, at, ...error] = text.split(' ')
+  return {
+    channel: channel as DeliveryChannel,
+    target: target === '' ? null : target,
+    state: state as DeliveryState,
+    attempts: Number(attempts),
+    round: Number(round),
+    at: Number(at) as UnixMs,
+    error: error.length === 0 || error[0] === '' ? null : error.join(' '),
+  }
+}

@@ -1,0 +1,55 @@
+/** From one crossing to a delivery for each recipient and channel, decided once. */
+import type { Crossing } from '../core/crossing.ts'
+import type { RedisClient } from '../ledger/connection.ts'
+import type { ChannelDirectory } from '../ledger/directory/channels.ts'
+import type { NoticeLog, PlannedDelivery } from '../ledger/notice-log.ts'
+import type { NoticeMetrics } from './notice-metrics.ts'
+import type { Queues } from './queue.ts'
+import { readAudience, recipientsOf } from './recipients.ts'
+
+export interface FanOutOptions {
+  readonly redis: RedisClient
+  readonly log: NoticeLog
+  readonly channels: Pick<ChannelDirectory, 'listEnabled'>
+  readonly queues: Queues
+  readonly metrics: NoticeMetrics
+}
+
+/**
+ * Safe to do again, after a crash in its middle or because the same crossing came twice: what was planned stays as it is,
+ * and of that only what is still in line is queued, under the same ids.
+ */
+export async function fanOut(options: FanOutOptions, crossing: Crossing): Promise<void> {
+  const { log, queues, metrics } = options
+  const { org, id } = crossing
+  const deliveries = await log.plan(crossing, await destinations(options, crossing))
+  // The organization is gone, and its log with it.
+  if (deliveries === null) return
+  for (const { channel, state } of deliveries) {
+    if (state === 'queued' || state === 'no_recipients') metrics.notification(channel, state)
+  }
+  await queues.addDeliveries(
+    deliveries
+      .filter(({ state }) => state === 'queued')
+      .map(({ channel, target, round }) => ({ org, notice: id, channel, target, round })),
+  )
+}
+
+async function destinations(
+  { redis, channels }: FanOutOptions,
+  crossing: Crossing,
+): Promise<PlannedDelivery[]> {
+  const audience = await readAudience(redis, crossing)
+  if (audience === null) return []
+  const recipients = await recipientsOf(redis, crossing.org, audience)
+  const mails = recipients.map(({ user, email }): PlannedDelivery => {
+    return { channel: 'email', target: user, nobody: email === null ? 'no e-mail address' : null }
+  })
+  if (mails.length === 0) {
+    const nobody =
+      audience.recipients === null ? 'the alert was deleted' : 'none of the recipients is an admin'
+    mails.push({ channel: 'email', target: null, nobody })
+  }
+  const targets = await channels.listEnabled(crossing.org)
+  return [...mails, ...targets.map(({ kind, id }) => ({ channel: kind, target: id, nobody: null }))]
+}

@@ -1,0 +1,115 @@
+/**
+ * The two queues. `tollgate-notices` is part of the contract: one job `crossing` per crossing, its data the event.
+ * `tollgate-deliveries` is our own: one job per recipient and channel. They have a connection of their own each way: who
+ * puts jobs in must fail fast, and who takes them out must wait for ever.
+ */
+import { createHash } from 'node:crypto'
+import { Queue, type JobsOptions } from 'bullmq'
+import type { Crossing } from '../core/crossing.ts'
+import type { RedisClient } from '../ledger/connection.ts'
+import type { Destination } from '../ledger/notice-log.ts'
+
+export const NOTICES_QUEUE = 'tollgate-notices'
+export const DELIVERIES_QUEUE = 'tollgate-deliveries'
+/** In a cluster, all keys of the queues are in one slot: that of this tag. */
+export const QUEUE_PREFIX = '{tg}'
+export const CROSSING_JOB = 'crossing'
+export const DELIVERY_JOB = 'delivery'
+export const FAN_OUT_JOB = 'fan-out'
+
+/** What is to be delivered: the notice stands in the organization's log. */
+export interface DeliveryJob extends Destination {
+  readonly org: string
+  readonly notice: string
+  readonly round: number
+}
+
+/** Makes the deliveries of a notice once more, for what reached nobody. */
+export interface FanOutJob {
+  readonly crossing: Crossing
+}
+
+export interface Retries {
+  readonly attempts: number
+  readonly backoffMs: number
+  readonly maxBackoffMs: number
+}
+
+const DAY_SECONDS = 86_400
+/** While a job exists, its id cannot be queued again. */
+const KEPT: JobsOptions = {
+  removeOnComplete: { age: DAY_SECONDS },
+  removeOnFail: { age: 7 * DAY_SECONDS },
+  stackTraceLimit: 0,
+}
+
+export interface Queues {
+  /** All of them or none; those whose id is there already stay as they are. */
+  addCrossings(crossings: readonly Crossing[]): Promise<void>
+  addDeliveries(jobs: readonly DeliveryJob[]): Promise<void>
+  /** Once per notice and round. */
+  addFanOut(crossing: Crossing, round: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** How much is added in one step, so that no script of the queue holds the store up. */
+const CHUNK = 100
+
+/** Opens the queues to put jobs in. Adding rejects as the connection does; `onError` hears what goes wrong in between. */
+export function openQueues(redis: RedisClient, retries: Retries, onError: (error: Error) => void): Queues {
+  const options = { connection: redis, prefix: QUEUE_PREFIX, skipVersionCheck: true }
+  const notices = new Queue<Crossing>(NOTICES_QUEUE, options)
+  const deliveries = new Queue<DeliveryJob | FanOutJob>(DELIVERIES_QUEUE, options)
+  for (const queue of [notices, deliveries]) queue.on('error', onError)
+  const { attempts } = retries
+  // Whoever takes these may be a worker of somebody else's, which knows BullMQ's own ways to wait only.
+  const wait = { type: 'exponential', delay: retries.backoffMs, jitter: 0.5 }
+  const own = { ...KEPT, attempts, backoff: { type: 'custom' } }
+  return {
+    async addCrossings(crossings) {
+      const jobs = crossings.map((data) => ({
+        name: CROSSING_JOB,
+        data,
+        opts: { ...KEPT, attempts, backoff: wait, jobId: data.id },
+      }))
+      if (jobs.length > 0) await notices.addBulk(jobs)
+    },
+    async addDeliveries(jobs) {
+      for (let i = 0; i < jobs.length; i += CHUNK) {
+        const chunk = jobs.slice(i, i + CHUNK).map((data) => ({
+          name: DELIVERY_JOB,
+          data,
+          opts: { ...own, jobId: deliveryId(data) },
+        }))
+        await deliveries.addBulk(chunk)
+      }
+    },
+    async addFanOut(crossing, round) {
+      await deliveries.add(FAN_OUT_JOB, { crossing }, { ...own, jobId: `${crossing.id}.again.${round}` })
+    },
+    async close() {
+      await Promise.all([notices.close(), deliveries.close()])
+    },
+  }
+}
+
+/** One job per notice, recipient and channel; another one where an admin has it sent again. */
+function deliveryId({ notice, channel, target, round }: DeliveryJob): string {
+  const hash = createHash('sha256')
+    .update(target ?? '')
+    .digest('hex')
+    .slice(0, 16)
+  return `${notice}.${channel}.${hash}${round === 0 ? '' : `.again.${round}`}`
+}
+
+/**
+ * How long to wait before the next attempt: twice as long each time, up to a bound, and anywhere in the second half of
+ * that, so that what failed together does not come back together; longer where the other side asked for it.
+ */
+export function backoff(retries: Retries, attemptsMade: number, askedMs: number | null): number {
+  const longest = Math.min(retries.backoffMs * 2 ** Math.min(attemptsMade - 1, 30), retries.maxBackoffMs)
+  const ours = longest / 2 + Math.random() * (longest / 2)
+  return Math.round(Math.max(ours, Math.min(askedMs ?? 0, LONGEST_ASKED_MS)))
+}
+
+const LONGEST_ASKED_MS = DAY_SECONDS * 1_000

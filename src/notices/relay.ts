@@ -1,0 +1,133 @@
+/**
+ * The relay: outbox of an organization → queue of notices.
+ *
+ * It is woken when a script's reply says that crossings were recorded, and by a sweep for what a crash left behind. Any
+ * number of gateways may relay the same entries at the same time: a crossing's id is made of the crossing, the queue takes
+ * an id once, and the log remembers what a queue had. An entry leaves the outbox after all of that, never before.
+ */
+import type { Logger } from 'pino'
+import type { Crossing } from '../core/crossing.ts'
+import type { UnixMs } from '../core/units.ts'
+import type { RedisClient } from '../ledger/connection.ts'
+import type { NoticeLog } from '../ledger/notice-log.ts'
+import { readOutbox, recordedAt, type OutboxEntry, type OutboxPage } from '../ledger/outbox.ts'
+import { crossingOf, UnreadableEntry } from './crossing.ts'
+import type { Queues } from './queue.ts'
+
+export interface RelayOptions {
+  readonly redis: RedisClient
+  readonly log: NoticeLog
+  readonly queues: Queues
+  readonly logger: Logger
+}
+
+/** Entries of one step: they share one call of each script. */
+const BATCH = 100
+/** Organizations that are relayed at the same time. */
+const CONCURRENT = 4
+
+type Readable = { readonly entryId: string; readonly crossing: Crossing }
+
+export class Relay {
+  readonly #options: RelayOptions
+  /** Woken, in order; one that is being relayed may stand here again. */
+  readonly #waiting = new Set<string>()
+  readonly #running = new Map<string, Promise<void>>()
+  /** When the oldest entry was recorded that could not be relayed, by organization. */
+  readonly #stuck = new Map<string, UnixMs>()
+  #isStopped = false
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+  }
+
+  /** Relays an organization's outbox soon. However often it is called meanwhile, one run answers for all. */
+  wake(org: string): void {
+    if (this.#isStopped) return
+    this.#waiting.add(org)
+    this.#startNext()
+  }
+
+  /** Organizations whose outbox could not be relayed the last time. */
+  get stuck(): ReadonlyMap<string, UnixMs> {
+    return this.#stuck
+  }
+
+  /** Resolves when nothing waits or runs any more. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values())
+  }
+
+  /** Relays what it was woken for, within `ms`, and nothing after that. */
+  async stop(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const impatience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+    await Promise.race([this.idle(), impatience])
+    clearTimeout(timer)
+    this.#isStopped = true
+    this.#waiting.clear()
+  }
+
+  #startNext(): void {
+    for (const org of this.#waiting) {
+      if (this.#running.size >= CONCURRENT) return
+      if (this.#running.has(org)) continue
+      this.#waiting.delete(org)
+      const run = this.#run(org).finally(() => {
+        this.#running.delete(org)
+        this.#startNext()
+      })
+      this.#running.set(org, run)
+    }
+  }
+
+  async #run(org: string): Promise<void> {
+    let reached: UnixMs | null = null
+    try {
+      let after: string | null = null
+      for (;;) {
+        const page: OutboxPage | null = await readOutbox(this.#options.redis, org, after, BATCH)
+        const first = page?.entries[0]
+        if (page === null || first === undefined) break
+        reached ??= recordedAt(first.entryId)
+        await this.#relay(org, page)
+        after = page.entries.at(-1)?.entryId ?? null
+        if (page.entries.length < BATCH || this.#isStopped) break
+      }
+      this.#stuck.delete(org)
+    } catch (error) {
+      // The entries are still there: the next sweep, or the next crossing, tries again.
+      this.#options.logger.warn({ err: error, org }, 'crossings wait in the outbox')
+      this.#stuck.set(org, this.#stuck.get(org) ?? reached ?? (Date.now() as UnixMs))
+    }
+  }
+
+  async #relay(org: string, { orgCreatedAt, entries }: OutboxPage): Promise<void> {
+    const { log, queues } = this.#options
+    const readable = entries.flatMap((entry) => this.#read(org, orgCreatedAt, entry))
+    const opened = await log.open(
+      orgCreatedAt,
+      readable.map(({ crossing }) => crossing),
+    )
+    if (opened === 'other_org') return
+    // What a queue had before is in nobody's way any more, and is not to be queued again.
+    await queues.addCrossings(
+      readable.flatMap(({ crossing }, i) => (opened[i] === 'relayed' ? [] : [crossing])),
+    )
+    await log.relayed(
+      org,
+      readable.map(({ entryId, crossing }) => ({ entryId, id: crossing.id })),
+    )
+  }
+
+  #read(org: string, orgCreatedAt: string, entry: OutboxEntry): Readable[] {
+    try {
+      return [{ entryId: entry.entryId, crossing: crossingOf(org, orgCreatedAt, entry) }]
+    } catch (error) {
+      if (!(error instanceof UnreadableEntry)) throw error
+      const { entryId } = entry
+      this.#options.logger.error({ org, entryId, reason: error.message }, 'an outbox entry cannot be read')
+      return []
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The workers of the queues. A job is locked while it runs, and the lock renewed; the job of a worker that died is taken
+ * over by another one when its lock is over. So a delivery happens at least once, and a repeat bears the same id.
+ */
+import { UnrecoverableError, Worker, type Job, type WorkerOptions } from 'bullmq'
+import type { Logger } from 'pino'
+import type { Crossing } from '../core/crossing.ts'
+import type { RedisClient } from '../ledger/connection.ts'
+import { deliver, type DeliverOptions } from './deliver.ts'
+import { fanOut, type FanOutOptions } from './fan-out.ts'
+import {
+  backoff,
+  DELIVERIES_QUEUE,
+  FAN_OUT_JOB,
+  NOTICES_QUEUE,
+  QUEUE_PREFIX,
+  type DeliveryJob,
+  type FanOutJob,
+  type Retries,
+} from './queue.ts'
+
+export interface WorkersOptions extends DeliverOptions, FanOutOptions {
+  /** Waits for the store for ever; see ledger/connection.ts. */
+  readonly redis: RedisClient
+  readonly channels: DeliverOptions['channels'] & FanOutOptions['channels']
+  readonly retries: Retries
+  readonly concurrency: number
+  /** Most deliveries of all gateways together: a backlog must not take the processor from the calls. */
+  readonly perSecond: number
+  readonly lockMs: number
+  readonly logger: Logger
+}
+
+export interface Workers {
+  /** Takes no further job; resolves when those that run are done, or after `ms` (their locks then hand them over). */
+  stop(ms: number): Promise<void>
+}
+
+/** Why an attempt failed, for the queue to wait accordingly. */
+class DeliveryFailed extends Error {
+  override readonly name = 'DeliveryFailed'
+  readonly retryAfterMs: number | null
+  constructor(message: string, retryAfterMs: number | null) {
+    super(message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** How often a job may be taken over from a worker that died, before it counts as what kills them. */
+const MOST_STALLS = 10
+
+/** Begins to take jobs at once. */
+export function startWorkers(options: WorkersOptions): Workers {
+  const { redis, retries, perSecond, lockMs, logger } = options
+  const common: WorkerOptions = {
+    connection: redis,
+    prefix: QUEUE_PREFIX,
+    skipVersionCheck: true,
+    concurrency: options.concurrency,
+    lockDuration: lockMs,
+    stalledInterval: lockMs,
+    maxStalledCount: MOST_STALLS,
+    limiter: { max: perSecond, duration: 1_000 },
+    settings: {
+      backoffStrategy: (attemptsMade, _type, error) =>
+        backoff(retries, attemptsMade, error instanceof DeliveryFailed ? error.retryAfterMs : null),
+    },
+  }
+  const notices = new Worker<Crossing>(NOTICES_QUEUE, (job) => fanOut(options, job.data), common)
+  const deliveries = new Worker<DeliveryJob | FanOutJob>(
+    DELIVERIES_QUEUE,
+    (job) => process(options, job),
+    common,
+  )
+  deliveries.on('failed', (job, error) => {
+    if (job !== undefined && isParkedByQueue(job, error)) void park(options, job, error)
+  })
+  for (const worker of [notices, deliveries]) {
+    worker.on('error', (error) => logger.debug({ reason: error.message }, 'queue connection'))
+  }
+  return {
+    async stop(ms) {
+      const workers = [notices, deliveries]
+      let timer: NodeJS.Timeout | undefined
+      const impatience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+      await Promise.race([Promise.all(workers.map((worker) => worker.close())), impatience])
+      clearTimeout(timer)
+    },
+  }
+}
+
+async function process(options: WorkersOptions, job: Job<DeliveryJob | FanOutJob>): Promise<void> {
+  if (isFanOut(job)) return fanOut(options, job.data.crossing)
+  if (!isDelivery(job)) return
+  const attempt = job.attemptsMade + 1
+  const isLast = attempt >= (job.opts.attempts ?? options.retries.attempts)
+  const verdict = await deliver(options, job.data, attempt, isLast)
+  if (verdict.status === 'done') return
+  const { org, notice, channel } = job.data
+  if (verdict.status === 'parked') {
+    options.logger.error({ org, notice, channel, attempt, reason: verdict.error }, 'a delivery is parked')
+    throw new UnrecoverableError(verdict.error)
+  }
+  options.logger.warn({ org, notice, channel, attempt, reason: verdict.error }, 'a delivery failed')
+  throw new DeliveryFailed(verdict.error, verdict.retryAfterMs)
+}
+
+function isFanOut(job: Job<DeliveryJob | FanOutJob>): job is Job<FanOutJob> {
+  return job.name === FAN_OUT_JOB
+}
+
+function isDelivery(job: Job<DeliveryJob | FanOutJob>): job is Job<DeliveryJob> {
+  return job.name !== FAN_OUT_JOB
+}
+
+/** The queue gave the job up by itself: it was taken over too often, or its attempts ended in failures of the store. */
+function isParkedByQueue(job: Job<DeliveryJob | FanOutJob>, error: Error): job is Job<DeliveryJob> {
+  return isDelivery(job) && job.finishedOn !== undefined && !(error instanceof DeliveryFailed)
+}
+
+async function park(options: WorkersOptions, job: Job<DeliveryJob>, error: Error): Promise<void> {
+  const { log, logger, metrics } = options
+  const { org, notice, channel, round } = job.data
+  try {
+    const found = await log.find(org, notice, job.data)
+    if (found === null || found.delivery.state === 'parked') return
+    const attempt = { round, state: 'parked', attempts: job.attemptsMade, error: error.message } as const
+    if ((await log.attempted(found.crossing, job.data, attempt)) !== 'logged') return
+    metrics.notification(channel, 'parked')
+    logger.error({ org, notice, channel, reason: error.message }, 'a delivery is parked')
+  } catch (failure) {
+    logger.error({ err: failure, org, notice, channel }, 'a parked delivery could not be logged')
+  }
+}

@@ -1,0 +1,48 @@
+/** The queues as a team of the outside sees them: by their names and BullMQ alone. */
+import { Queue, type Job } from 'bullmq'
+import type { Crossing } from '../../src/core/crossing.ts'
+import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
+
+export interface WatchedQueue {
+  readonly queue: Queue<Crossing>
+  readonly redis: RedisClient
+  /** Its jobs of an organization, in whatever state. */
+  jobsOf(org: string): Promise<Job<Crossing>[]>
+  /** Ids of the jobs that were added so far, one for each time. */
+  added(): Promise<string[]>
+  close(): Promise<void>
+}
+
+/** Opens the queue of notices, or another one of the same prefix. */
+export function watchQueue(address: StoreAddress, name = 'tollgate-notices'): WatchedQueue {
+  const redis = connect(address, 'work')
+  redis.on('error', () => undefined)
+  // Everything that ever happened is kept, so that nothing can happen twice unseen.
+  const queue = new Queue<Crossing>(name, {
+    connection: redis,
+    prefix: '{tg}',
+    streams: { events: { maxLen: 1_000_000 } },
+  })
+  queue.on('error', () => undefined)
+  return {
+    queue,
+    redis,
+    jobsOf: async (org) =>
+      (await queue.getJobs(['waiting', 'completed', 'delayed', 'active', 'failed'])).filter(
+        ({ data }) => data.org === org,
+      ),
+    async added() {
+      const events = await redis.xrange(`{tg}:${name}:events`, '-', '+')
+      const fieldsOf = (flat: readonly string[]): Map<string, string> =>
+        new Map(flat.flatMap((field, i) => (i % 2 === 0 ? [[field, flat[i + 1] ?? '']] : [])))
+      return events
+        .map(([, flat]) => fieldsOf(flat))
+        .filter((fields) => fields.get('event') === 'added')
+        .map((fields) => fields.get('jobId') ?? '')
+    },
+    async close() {
+      await queue.close()
+      redis.disconnect()
+    },
+  }
+}
