@@ -17,7 +17,7 @@ import { timestamp } from './timestamps.ts'
 const FORMATS = ['json', 'csv', 'jsonl'] as const
 const AuditList = Closed({
   ...pageProperties,
-  action: Type.Optional(OneOf(AUDIT_ACTIONS)),
+  action: Type.Optional(OneOf(AUDIT_ACTIONS, 'Only changes of this kind.')),
   actor: Type.Optional(UserId),
   target: Type.Optional(
     Type.String({ minLength: 1, maxLength: 200, description: 'the id of what was changed' }),
@@ -56,6 +56,7 @@ const shared = {
         'text/csv': Type.String({ description: `Columns ${CSV_HEADER.join(', ')}.` }),
         'application/jsonl': Type.String({ description: 'An entry a line.' }),
       },
+      headers: ['Content-Disposition?'],
     },
   },
 } as const

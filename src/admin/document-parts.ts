@@ -19,7 +19,7 @@ export const TAGS = {
 } as const
 export type TagName = keyof typeof TAGS
 
-/** Headers of answers. One that an answer declares is always there. */
+/** Headers of answers. */
 export const HEADERS = {
   'X-Request-Id': 'Names this request in the logs of the gateway: what the caller sent, or a new id.',
   ETag: 'A strong tag of the settings in the body: what `If-Match` takes. Values that change by themselves, such as what was used, do not change it.',
@@ -30,6 +30,8 @@ export const HEADERS = {
   'Set-Cookie': 'The cookie of the session.',
 } as const
 export type HeaderName = keyof typeof HEADERS
+/** With a question mark: not every answer of this status has it. */
+export type HeaderDoc = HeaderName | `${HeaderName}?`
 
 /** By which credentials a route may be used. */
 export const SECURITY_SCHEMES = {

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { components } from './components.ts'
 import { HEADERS, SECURITY_SCHEMES, TAGS } from './document-parts.ts'
 import { documented, json } from './documented.ts'
+import { CSRF_HEADER } from './session-cookie.ts'
 
 /** Of the API, not of the gateway: it rises with what clients can rely on. */
 const API_VERSION = '1.0.0'
@@ -58,10 +59,19 @@ interface Response {
   headers?: Record<string, unknown>
   readonly content?: Record<string, { readonly schema: { readonly allOf?: readonly unknown[] } }>
 }
-interface Paths {
-  readonly [path: string]: {
-    readonly [method: string]: { readonly responses: Record<string, Response | object> }
-  }
+interface Operation {
+  readonly security?: readonly object[]
+  parameters?: readonly object[]
+  readonly responses: Record<string, Response | object>
+}
+type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>
+
+/** What a browser adds to its cookie, so that no other site can use it. */
+const CSRF = {
+  in: 'header',
+  name: CSRF_HEADER,
+  description: 'With a session, and only then: the `csrf` that `GET /v1/session` shows.',
+  schema: { type: 'string' },
 }
 
 /**
@@ -75,9 +85,11 @@ function finish(document: object): object {
     ...rest
   } = withoutExpects(document) as { paths: Paths; components: object }
   const problems = new Map<string, Response>()
-  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+  for (const [method, operation] of Object.values(paths).flatMap((methods) => Object.entries(methods))) {
+    if (method !== 'get' && operation.security?.some((scheme) => 'session' in scheme) === true)
+      operation.parameters = [...(operation.parameters ?? []), { $ref: '#/components/parameters/Csrf' }]
     for (const [status, response] of Object.entries(operation.responses) as [string, Response][]) {
-      response.headers = references('headers', Object.keys(response.headers ?? {}))
+      response.headers = headerReferences(response.headers ?? {})
       const codes = codesOf(response)
       if (codes.length === 0) continue
       const name = [status, ...codes].join('.')
@@ -86,7 +98,11 @@ function finish(document: object): object {
     }
   }
   const responses = Object.fromEntries([...problems].sort(([a], [b]) => (a < b ? -1 : 1)))
-  return { ...rest, components: { ...parts, headers: headers(), responses }, paths }
+  return {
+    ...rest,
+    components: { ...parts, parameters: { Csrf: CSRF }, headers: headers(), responses },
+    paths,
+  }
 }
 
 function withoutExpects(document: object): object {
@@ -100,15 +116,25 @@ function codesOf({ content }: Response): readonly string[] {
   return (narrowed as { properties: { code: { enum: string[] } } } | undefined)?.properties.code.enum ?? []
 }
 
+const OPTIONAL = '.optional'
+
 function headers(): object {
   return Object.fromEntries(
-    Object.entries(HEADERS).map(([name, description]) => [
-      name,
-      { description, required: true, schema: { type: 'string' } },
-    ]),
+    Object.entries(HEADERS).flatMap(([name, description]) => {
+      const header = { description, schema: { type: 'string' } }
+      return [
+        [name, { ...header, required: true }],
+        [name + OPTIONAL, header],
+      ]
+    }),
   )
 }
 
-function references(part: string, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/${part}/${name}` }]))
+function headerReferences(declared: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(declared).map(([name, header]) => {
+      const { required } = (header as { schema: { required: boolean } }).schema
+      return [name, { $ref: `#/components/headers/${name}${required ? '' : OPTIONAL}` }]
+    }),
+  )
 }

@@ -5,7 +5,7 @@
 import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import type { FastifySchema, RouteShorthandOptions } from 'fastify'
 import type { Access } from './auth.ts'
-import type { HeaderName, TagName } from './document-parts.ts'
+import type { HeaderDoc, TagName } from './document-parts.ts'
 import { PROBLEMS, ProblemBody, type ProblemCode } from './problems.ts'
 
 /** An answer that is not a problem. */
@@ -13,7 +13,7 @@ export interface AnswerDoc {
   readonly description: string
   /** By content type; absent where there is no body. */
   readonly content?: Readonly<Record<string, TSchema>>
-  readonly headers?: readonly HeaderName[]
+  readonly headers?: readonly HeaderDoc[]
 }
 
 export interface Operation {
@@ -78,12 +78,12 @@ const IfMatch = Type.Object({
 })
 
 /** An answer in JSON. */
-export function json(description: string, schema: TSchema, headers: readonly HeaderName[] = []): AnswerDoc {
+export function json(description: string, schema: TSchema, headers: readonly HeaderDoc[] = []): AnswerDoc {
   return { description, content: { 'application/json': schema }, headers }
 }
 
 /** An answer without a body. */
-export function empty(description: string, headers: readonly HeaderName[] = []): AnswerDoc {
+export function empty(description: string, headers: readonly HeaderDoc[] = []): AnswerDoc {
   return { description, headers }
 }
 
@@ -155,15 +155,18 @@ function codesOf({ access, body, ifMatch, problems = [] }: Operation): Set<Probl
   ])
 }
 
-function headersOfProblem(status: number, codes: readonly ProblemCode[]): HeaderName[] {
+function headersOfProblem(status: number, codes: readonly ProblemCode[]): HeaderDoc[] {
   if (status === 401) return ['WWW-Authenticate']
-  if (status === 412) return ['ETag']
+  // What was deleted meanwhile has no version any more.
+  if (status === 412) return ['ETag?']
   return codes.every((code) => 'retryAfter' in PROBLEMS[code]) ? ['Retry-After'] : []
 }
 
 /** Only names: the document refers to what `HEADERS` says of them. */
-function headersOf(names: readonly HeaderName[]): Record<string, object> {
-  return Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+function headersOf(headers: readonly HeaderDoc[]): Record<string, object> {
+  return Object.fromEntries(
+    headers.map((header) => [header.replace('?', ''), { required: !header.endsWith('?') }]),
+  )
 }
 
 function mapValues<V, W>(record: Readonly<Record<string, V>>, change: (value: V) => W): Record<string, W> {

@@ -56,7 +56,7 @@ const CreatedKey = Component(
   }),
 )
 const KeyList = Closed(pageProperties)
-const KeyPath = Type.Object({ ...OrgPath.properties, id: Type.String() })
+const KeyPath = Type.Object({ ...OrgPath.properties, id: Type.String({ description: 'The id of a key.' }) })
 
 const listKeys = documented({
   operationId: 'listKeys',

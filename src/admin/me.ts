@@ -12,7 +12,7 @@ import { sendNoMember } from './members.ts'
 import { Closed, Credits, OneOf, OrgId, Timestamp, UserId } from './schemas.ts'
 import { timestamp } from './timestamps.ts'
 
-const MeQuery = Closed({ by: Type.Optional(OneOf(['day'])) })
+const MeQuery = Closed({ by: Type.Optional(OneOf(['day'], 'With `day`, the answer has `days`.')) })
 const Amount = Type.Optional(Credits)
 const AmountOrNull = Type.Optional(
   Type.Union([Credits, Type.Null()], { description: 'Null when unlimited.' }),

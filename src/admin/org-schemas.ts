@@ -69,11 +69,10 @@ export const Org = Component(
     id: OrgId,
     name: Type.String(),
     allowance: Type.Integer({ description: 'Credits for a period, of which percentage alerts are a part.' }),
-    admission: Type.Unsafe<(typeof ADMISSIONS)[number]>({
-      ...OneOf(ADMISSIONS),
-      description:
-        '`strict` admits a call only when its worst case fits; `straddle` while any credit is neither counted nor held, so that at most one call at a time may pass the limit (C4).',
-    }),
+    admission: OneOf(
+      ADMISSIONS,
+      '`strict` admits a call only when its worst case fits; `straddle` while any credit is neither counted nor held, so that at most one call at a time may pass the limit (C4).',
+    ),
     autoEnroll: Type.Boolean({
       description: 'Whether app keys may add users whom the organization does not know (A5).',
     }),

@@ -12,8 +12,15 @@ export function Closed<T extends Parameters<typeof Type.Object>[0]>(
   return Type.Object(properties, { additionalProperties: false })
 }
 
-export function OneOf<const T extends readonly string[]>(values: T): TUnsafe<T[number]> {
-  return Type.Unsafe<T[number]>({ type: 'string', enum: [...values] })
+export function OneOf<const T extends readonly string[]>(
+  values: T,
+  description?: string,
+): TUnsafe<T[number]> {
+  return Type.Unsafe<T[number]>({
+    type: 'string',
+    enum: [...values],
+    ...(description !== undefined && { description }),
+  })
 }
 
 export function OrNull<T extends TSchema>(
@@ -53,4 +60,8 @@ export const Credits = Type.Number({ description: 'Credits, with up to six decim
 export const WholeCredits = Type.Integer({ minimum: 0, maximum: MAX_CREDITS })
 
 /** Part of a name to look for. */
-export const Search = Type.String({ minLength: 1, maxLength: 200 })
+export const Search = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  description: 'Only those with this in their id, name or email address, in any case.',
+})

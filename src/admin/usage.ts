@@ -24,10 +24,10 @@ const DayText = Type.String({
 const UsageList = Closed({
   from: Type.Optional({ ...DayText, description: 'First day. Default: that of the current billing period.' }),
   to: Type.Optional({ ...DayText, description: 'Last day, included. Default: that of the current period.' }),
-  by: Type.Optional(OneOf(USAGE_GROUPS)),
+  by: Type.Optional(OneOf(USAGE_GROUPS, 'What is summed up to an item. Default: `user`.')),
   user: Type.Optional(UserId),
   q: Type.Optional(Search),
-  format: Type.Optional(OneOf(['json', 'csv'])),
+  format: Type.Optional(OneOf(['json', 'csv'], 'With `csv`, all of it as one file.')),
   ...pageProperties,
 })
 const sumProperties = {
@@ -75,6 +75,7 @@ const getUsage = documented({
     200: {
       description: 'Usage of the range.',
       content: { 'application/json': UsageBody, 'text/csv': Type.String() },
+      headers: ['Content-Disposition?'],
     },
   },
 })

@@ -13,7 +13,7 @@ import { Closed, Credits, OneOf, OrgPath, Search, UserId } from './schemas.ts'
 
 const UserList = Closed({
   ...pageProperties,
-  exceeding: Type.Optional(OneOf(['true', 'false'])),
+  exceeding: Type.Optional(OneOf(['true', 'false'], 'Whether only users at or past their limit.')),
   q: Type.Optional(Search),
 })
 const User = Component(

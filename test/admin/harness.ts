@@ -11,6 +11,7 @@ import * as keys from '../../src/ledger/keys.ts'
 import { createOrgViews } from '../../src/ledger/org-views.ts'
 import { openClient } from '../support/ledger.ts'
 import { startRedis, type RedisServer } from '../support/redis.ts'
+import { unwatch, watch, type Document, type Seen } from './conformance.ts'
 
 export const OPERATOR = 'operator-token-of-the-tests'
 
@@ -28,6 +29,9 @@ export type Body = Record<string, unknown> & {
 
 export interface Admin {
   readonly url: string
+  /** What `/openapi.json` says, by which every answer that is fetched from here is checked. */
+  readonly document: Document
+  readonly seen: Seen
   readonly app: FastifyInstance
   /** All that it serves. */
   readonly routes: readonly Route[]
@@ -105,14 +109,17 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
     for (const each of [method].flat()) routes.push({ method: each, url, access: config?.access })
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const document = app.swagger() as unknown as Document
+  const seen = watch(url, document)
   t.teardown(async () => {
+    unwatch(url)
     await app.close()
     await keyCache.close()
     listener.disconnect()
     redis.disconnect()
     if (options.server === undefined) await server.stop()
   })
-  return { url, app, routes, redis, server, readiness, ...helpers(url, redis) }
+  return { url, document, seen, app, routes, redis, server, readiness, ...helpers(url, redis) }
 }
 
 type Helpers = Pick<Admin, 'call' | 'send' | 'signIn' | 'org' | 'adminKey' | 'used'>

@@ -69,6 +69,48 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/session': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who is signed in */
+    get: operations['getSession']
+    put?: never
+    /**
+     * Sign in with a key
+     * @description Opens a new session for the owner of a key of scope `admin`, and closes the one whose cookie comes along. The owner may also be a plain member, whose session opens only `/v1/session` and `/v1/me`. It ends when it was idle for too long, at the end of its absolute lifetime, or at once when the key is revoked or its owner removed.
+     */
+    post: operations['signIn']
+    /** Sign out */
+    delete: operations['signOut']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/me': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * The own standing
+     * @description What the owner of the session or key has used in the current period. `used` is all of it, `counted` what counts towards the limit, `held` what calls in flight set aside of that.
+     */
+    get: operations['getMe']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/orgs': {
     parameters: {
       query?: never
@@ -272,6 +314,46 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/orgs/{org}/usage': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * What was used, by user, source, model or day
+     * @description Most used first, days in their order. `total` is of the whole range, and of one user where `user` is given. `by` is `user` by default. `q` looks for users by id, name or email, with `by=user`. By source, model and day the last 13 months can be asked for; of single users the days that `retentionDays` keeps, and any whole billing periods of 13 months. With `format=csv` all of it comes as one file, without `limit` and `cursor`.
+     */
+    get: operations['getUsage']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/periods': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List the billing periods whose usage is kept
+     * @description Newest first. The first is the current one.
+     */
+    get: operations['listPeriods']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/orgs/{org}/audit': {
     parameters: {
       query?: never
@@ -457,6 +539,51 @@ export interface components {
       /** @description The key itself. It is never shown again. */
       key: string
     }
+    Me: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description 1 to 63 characters of a-z, 0-9 and - */
+      org: string
+      name: string | null
+      /** @enum {string} */
+      role: 'admin' | 'member'
+      period: {
+        /**
+         * Format: date-time
+         * @description RFC 3339, in UTC.
+         */
+        start: string
+        /**
+         * Format: date-time
+         * @description RFC 3339, in UTC.
+         */
+        end: string
+        /** @description The organization’s zone, in which days and periods begin. */
+        timezone: string
+      }
+      /** @description Whether the organization hides amounts from its members: then none of those below is there. */
+      amountsHidden: boolean
+      /** @description Credits, with up to six decimals. */
+      used?: number
+      /** @description Credits, with up to six decimals. */
+      counted?: number
+      /** @description Credits, with up to six decimals. */
+      held?: number
+      /** @description Null when unlimited. */
+      limit?: number | null
+      /** @description Null when unlimited. */
+      remaining?: number | null
+      /** @description With `by=day`: days of the period on which something was used, as far as they are kept. */
+      days?: {
+        /** @description The day in the organization’s zone, such as `2026-12-01`. */
+        key: string
+        /** @description Credits, with up to six decimals. */
+        credits: number
+        calls: number
+        inputTokens: number
+        outputTokens: number
+      }[]
+    }
     /** @description "month", "week" or {"days": 1 to 366} */
     BillingEvery:
       | 'month'
@@ -540,6 +667,64 @@ export interface components {
       used: number
       /** @description Credits set aside for calls in flight. */
       held: number
+    }
+    SignIn: {
+      /** @description A key of scope `admin`. */
+      key: string
+    }
+    Session: {
+      /** @description 1 to 63 characters of a-z, 0-9 and - */
+      org: string
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      name: string | null
+      /** @enum {string} */
+      role: 'admin' | 'member'
+      /** @description What every write by this session sends as `x-tollgate-csrf`. */
+      csrf: string
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      expiresAt: string
+    }
+    UsageItem: {
+      /** @description A user, a source, a model, or a day such as `2026-12-01`. */
+      key: string
+      /** @description Credits, with up to six decimals. */
+      credits: number
+      /** @description Calls that were charged; adjustments are none. */
+      calls: number
+      inputTokens: number
+      outputTokens: number
+    }
+    UsageTotal: {
+      /** @description Credits, with up to six decimals. */
+      credits: number
+      /** @description Calls that were charged; adjustments are none. */
+      calls: number
+      inputTokens: number
+      outputTokens: number
+    }
+    BillingPeriod: {
+      /** @description Counts up by one with each period. */
+      no: number
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      start: string
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      end: string
+      /** @description Its first day: what `from` of the usage takes. */
+      from: string
+      /** @description Its last day. */
+      to: string
+      /** @description Credits, with up to six decimals. */
+      used: number
     }
     /** @description "all", or the ids of 1 to 100 admins, each once */
     Recipients: 'all' | string[]
@@ -625,8 +810,8 @@ export interface components {
         }
       }
     }
-    /** @description `forbidden`: Not allowed. */
-    '403.forbidden': {
+    /** @description `cross_origin`: Asked for by another site. */
+    '403.cross_origin': {
       headers: {
         'X-Request-Id': components['headers']['X-Request-Id']
         [name: string]: unknown
@@ -634,7 +819,20 @@ export interface components {
       content: {
         'application/problem+json': components['schemas']['Problem'] & {
           /** @enum {string} */
-          code: 'forbidden'
+          code: 'cross_origin'
+        }
+      }
+    }
+    /** @description `forbidden`: Not allowed. `csrf_required`: Not shown to come from the page. `cross_origin`: Asked for by another site. */
+    '403.forbidden.csrf_required.cross_origin': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'forbidden' | 'csrf_required' | 'cross_origin'
         }
       }
     }
@@ -694,7 +892,7 @@ export interface components {
     '412.precondition_failed': {
       headers: {
         'X-Request-Id': components['headers']['X-Request-Id']
-        ETag: components['headers']['ETag']
+        ETag: components['headers']['ETag.optional']
         [name: string]: unknown
       }
       content: {
@@ -756,6 +954,20 @@ export interface components {
         }
       }
     }
+    /** @description `too_many_failures`: Too many failed attempts. */
+    '429.too_many_failures': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        'Retry-After': components['headers']['Retry-After']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'too_many_failures'
+        }
+      }
+    }
     /** @description `internal_error`: Something went wrong here. */
     '500.internal_error': {
       headers: {
@@ -784,23 +996,40 @@ export interface components {
       }
     }
   }
-  parameters: never
+  parameters: {
+    /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+    Csrf: string
+  }
   requestBodies: never
   headers: {
     /** @description Names this request in the logs of the gateway: what the caller sent, or a new id. */
     'X-Request-Id': string
+    /** @description Names this request in the logs of the gateway: what the caller sent, or a new id. */
+    'X-Request-Id.optional': string
     /** @description A strong tag of the settings in the body: what `If-Match` takes. Values that change by themselves, such as what was used, do not change it. */
     ETag: string
+    /** @description A strong tag of the settings in the body: what `If-Match` takes. Values that change by themselves, such as what was used, do not change it. */
+    'ETag.optional': string
     /** @description The path of what was made. */
     Location: string
+    /** @description The path of what was made. */
+    'Location.optional': string
     /** @description Seconds to wait before asking again. */
     'Retry-After': string
+    /** @description Seconds to wait before asking again. */
+    'Retry-After.optional': string
     /** @description Always `Bearer`. */
     'WWW-Authenticate': string
+    /** @description Always `Bearer`. */
+    'WWW-Authenticate.optional': string
     /** @description A name for the file. */
     'Content-Disposition': string
+    /** @description A name for the file. */
+    'Content-Disposition.optional': string
     /** @description The cookie of the session. */
     'Set-Cookie': string
+    /** @description The cookie of the session. */
+    'Set-Cookie.optional': string
   }
   pathItems: never
 }
@@ -923,6 +1152,129 @@ export interface operations {
       }
     }
   }
+  getSession: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The session, which goes on with this request. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Session']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  signIn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SignIn']
+      }
+    }
+    responses: {
+      /** @description Signed in. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          'Set-Cookie': components['headers']['Set-Cookie']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Session']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.cross_origin']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  signOut: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The session is over. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          'Set-Cookie': components['headers']['Set-Cookie']
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getMe: {
+    parameters: {
+      query?: {
+        /** @description With `day`, the answer has `days`. */
+        by?: 'day'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description As of now. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Me']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
   listOrgs: {
     parameters: {
       query?: {
@@ -953,8 +1305,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -986,11 +1339,12 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.already_exists.being_deleted']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1020,8 +1374,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1051,10 +1406,11 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.save_conflict']
       412: components['responses']['412.precondition_failed']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1065,6 +1421,8 @@ export interface operations {
       header?: {
         /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
         'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
       }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
@@ -1091,12 +1449,13 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.save_conflict']
       412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1108,6 +1467,7 @@ export interface operations {
         limit?: string
         /** @description the `next` of the page before */
         cursor?: string
+        /** @description Only those with this in their id, name or email address, in any case. */
         q?: string
       }
       header?: never
@@ -1135,8 +1495,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1168,8 +1529,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1180,6 +1542,8 @@ export interface operations {
       header?: {
         /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
         'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
       }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
@@ -1219,12 +1583,13 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.save_conflict.last_admin']
       412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1235,6 +1600,8 @@ export interface operations {
       header?: {
         /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
         'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
       }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
@@ -1256,10 +1623,11 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.save_conflict.last_admin']
       412: components['responses']['412.precondition_failed']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1297,8 +1665,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1306,7 +1675,10 @@ export interface operations {
   createKey: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
@@ -1331,11 +1703,12 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
       422: components['responses']['422.not_a_member']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1343,10 +1716,14 @@ export interface operations {
   revokeKey: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
+        /** @description The id of a key. */
         id: string
       }
       cookie?: never
@@ -1363,8 +1740,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1394,8 +1772,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1406,6 +1785,8 @@ export interface operations {
       header?: {
         /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
         'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
       }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
@@ -1432,13 +1813,14 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.save_conflict']
       412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
       422: components['responses']['422.not_an_admin']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1476,8 +1858,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1509,8 +1892,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1521,6 +1905,8 @@ export interface operations {
       header?: {
         /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
         'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
       }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
@@ -1549,12 +1935,13 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.save_conflict']
       412: components['responses']['412.precondition_failed']
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1565,6 +1952,8 @@ export interface operations {
       header?: {
         /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
         'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
       }
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
@@ -1586,10 +1975,11 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.save_conflict']
       412: components['responses']['412.precondition_failed']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1601,7 +1991,9 @@ export interface operations {
         limit?: string
         /** @description the `next` of the page before */
         cursor?: string
+        /** @description Whether only users at or past their limit. */
         exceeding?: 'true' | 'false'
+        /** @description Only those with this in their id, name or email address, in any case. */
         q?: string
       }
       header?: never
@@ -1629,8 +2021,108 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getUsage: {
+    parameters: {
+      query?: {
+        /** @description First day. Default: that of the current billing period. */
+        from?: string
+        /** @description Last day, included. Default: that of the current period. */
+        to?: string
+        /** @description What is summed up to an item. Default: `user`. */
+        by?: 'user' | 'source' | 'model' | 'day'
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        user?: string
+        /** @description Only those with this in their id, name or email address, in any case. */
+        q?: string
+        /** @description With `csv`, all of it as one file. */
+        format?: 'json' | 'csv'
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Usage of the range. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          'Content-Disposition': components['headers']['Content-Disposition.optional']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['UsageItem'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+            /** @description A day in the zone of the organization, such as `2026-12-01`. */
+            from: string
+            /** @description A day in the zone of the organization, such as `2026-12-01`. */
+            to: string
+            total: components['schemas']['UsageTotal']
+          }
+          'text/csv': string
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listPeriods: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of periods. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['BillingPeriod'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1642,6 +2134,7 @@ export interface operations {
         limit?: string
         /** @description the `next` of the page before */
         cursor?: string
+        /** @description Only changes of this kind. */
         action?:
           | 'org.create'
           | 'org.update'
@@ -1682,6 +2175,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          'Content-Disposition': components['headers']['Content-Disposition.optional']
           [name: string]: unknown
         }
         content: {
@@ -1696,8 +2190,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
@@ -1709,6 +2204,7 @@ export interface operations {
         limit?: string
         /** @description the `next` of the page before */
         cursor?: string
+        /** @description Only changes of this kind. */
         action?:
           | 'org.create'
           | 'org.update'
@@ -1746,6 +2242,7 @@ export interface operations {
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
+          'Content-Disposition': components['headers']['Content-Disposition.optional']
           [name: string]: unknown
         }
         content: {
@@ -1760,8 +2257,9 @@ export interface operations {
       }
       400: components['responses']['400.invalid_request']
       401: components['responses']['401.invalid_credentials']
-      403: components['responses']['403.forbidden']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
