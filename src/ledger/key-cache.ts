@@ -9,6 +9,7 @@ import { storeCall, type RedisClient } from './connection.ts'
 import { hashKey, parseIdentity, type KeyIdentity } from './directory/virtual-keys.ts'
 import { listenForInvalidations } from './key-invalidations.ts'
 import * as keys from './keys.ts'
+import { createLookupBudget, type LookupBudget } from './lookup-budget.ts'
 import { createLru, type Lru } from './lru.ts'
 
 export type { KeyIdentity } from './directory/virtual-keys.ts'
@@ -16,7 +17,8 @@ export type { KeyIdentity } from './directory/virtual-keys.ts'
 export interface KeyCache {
   /**
    * Whom a key names; null for a malformed, unknown or revoked one. Rejects with StoreUnavailable when it is not in the
-   * cache and the store cannot be asked (D1): that is remembered for nobody.
+   * cache and the store cannot be asked (D1), or not now because of too many unknown keys (TooManyLookups): that is
+   * remembered for nobody. Who was known here before never waits for guesses.
    */
   lookup(key: string): Promise<KeyIdentity | null>
   /** Stops listening; the connections stay open and are the caller's. */
@@ -30,6 +32,7 @@ export interface KeyCacheOptions {
   /** Unix ms, of this process: only differences matter. */
   readonly now: () => number
   readonly limits?: { readonly known: number; readonly unknown: number }
+  readonly budget?: LookupBudget
 }
 
 interface Entry {
@@ -54,7 +57,13 @@ const LIMITS = { known: 100_000, unknown: 10_000 }
 /** How often one look-up is repeated because revocations overtake it; then its last reply is used, and not kept. */
 const MOST_LOOKS = 3
 
-export function createKeyCache({ redis, listener, now, limits = LIMITS }: KeyCacheOptions): KeyCache {
+export function createKeyCache({
+  redis,
+  listener,
+  now,
+  limits = LIMITS,
+  budget = createLookupBudget(),
+}: KeyCacheOptions): KeyCache {
   const entries = createEntries(limits)
   const loading = new Map<string, Loading>()
 
@@ -90,9 +99,10 @@ export function createKeyCache({ redis, listener, now, limits = LIMITS }: KeyCac
     }
   }
 
-  function startLoading(sha256: string): Promise<KeyIdentity | null> {
+  function startLoading(sha256: string, wasKnown: boolean): Promise<KeyIdentity | null> {
     const look: Look = { revocations: 0 }
-    const promise = load(sha256, look).finally(() => loading.delete(sha256))
+    const loaded = wasKnown ? load(sha256, look) : budget.lookUp(() => load(sha256, look))
+    const promise = loaded.finally(() => loading.delete(sha256))
     loading.set(sha256, { promise, look })
     return promise
   }
@@ -103,7 +113,7 @@ export function createKeyCache({ redis, listener, now, limits = LIMITS }: KeyCac
       const sha256 = hashKey(key)
       const entry = entries.get(sha256)
       if (entry !== undefined && isFresh(entry)) return entry.identity
-      return loading.get(sha256)?.promise ?? startLoading(sha256)
+      return loading.get(sha256)?.promise ?? startLoading(sha256, (entry?.identity ?? null) !== null)
     },
     close: () => invalidations.close(),
   }

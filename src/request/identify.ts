@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { isSource, isUserId } from '../core/policy.ts'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
 import type { KeyCache, KeyIdentity } from '../ledger/key-cache.ts'
+import { TooManyLookups } from '../ledger/lookup-budget.ts'
 import type { Caller } from './call.ts'
 import { credentialOf, type Credential } from './credentials.ts'
 import { IdentityUnavailable } from './issuer-keys.ts'
@@ -83,8 +84,11 @@ function userOf({ what, app, user }: Grant, headers: IncomingHttpHeaders): strin
   return user
 }
 
-/** The keys of a token's issuer cannot be had: nothing is known about the token, so it is no 401. */
-function issuerDown(error: unknown): Refusal {
+/** Nothing is known about the credential, so it is no 401: its key is not looked up now, or its issuer's cannot be had. */
+function unknowable(error: unknown): Refusal {
+  if (error instanceof TooManyLookups) {
+    return refuse('overloaded', 'Too many unknown keys are being looked up here. Try again in a moment.')
+  }
   if (!(error instanceof IdentityUnavailable)) throw error
   return refuse(
     'identity_unavailable',
@@ -100,7 +104,7 @@ export async function identify(
 ): Promise<Caller | Refusal> {
   const credential = credentialOf(headers, url)
   if ('fault' in credential) return refuse('invalid_api_key', credential.fault)
-  const grant = await grantOf(lookUp, credential).catch(issuerDown)
+  const grant = await grantOf(lookUp, credential).catch(unknowable)
   if (isRefusal(grant)) return grant
   const { org, what, sources, mayEnroll } = grant
   const user = userOf(grant, headers)
