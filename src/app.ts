@@ -16,6 +16,8 @@ import { createKeyCache, type KeyCache } from './ledger/key-cache.ts'
 import { createRedisLedger, type RedisLedger } from './ledger/redis-ledger.ts'
 import { openStore, type Store } from './ledger/store.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { createTestSender } from './notices/channels/send-test.ts'
+import { openSenders, type Senders } from './notices/channels/senders.ts'
 import { createPriceBook } from './prices/price-book.ts'
 import { onConnectionClosed } from './request/connection.ts'
 import { createDataPlane } from './request/data-plane.ts'
@@ -58,6 +60,7 @@ interface Parts {
   readonly ledger: RedisLedger
   readonly keyCache: KeyCache
   readonly lookUp: LookUp
+  readonly senders: Senders
   /** SIGTERM has come; `refusing` once the grace is over as well. */
   readonly stopping: { now: boolean; refusing: boolean }
 }
@@ -120,6 +123,8 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())
+  const senders = openSenders({ notifications: config.notifications, logger })
+  opened.push(() => senders.close())
   const { jwt } = config.auth
   const lookUp = createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }))
   return {
@@ -131,6 +136,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     ledger,
     keyCache,
     lookUp,
+    senders,
     stopping: { now: false, refusing: false },
   }
 }
@@ -153,8 +159,9 @@ async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyI
 }
 
 function openAdminPlane(parts: Parts): FastifyInstance {
-  const { config, logger, metrics, store, ledger, keyCache, stopping } = parts
+  const { config, logger, metrics, store, ledger, keyCache, senders, stopping } = parts
   const { admin } = config
+  const publicUrl = admin.publicUrl ?? null
   return createAdminPlane({
     redis: store.redis,
     directory: createDirectory({
@@ -168,7 +175,8 @@ function openAdminPlane(parts: Parts): FastifyInstance {
       idleMs: admin.session.idleMinutes * 60_000,
       absoluteMs: admin.session.absoluteHours * 3_600_000,
     },
-    publicUrl: admin.publicUrl ?? null,
+    channels: { urlProblem: senders.urlProblem, sendTest: createTestSender(senders, publicUrl) },
+    publicUrl,
     trustProxy: admin.trustProxy,
     metrics: () => metrics.scrape(),
     readiness: async () => {

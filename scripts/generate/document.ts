@@ -19,6 +19,7 @@ const OPTIONS: AdminPlaneOptions = {
   sessionLife: anything,
   logger: pino({ level: 'silent' }),
   operatorToken: null,
+  channels: anything,
   publicUrl: null,
   trustProxy: [],
 }

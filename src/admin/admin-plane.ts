@@ -6,6 +6,7 @@ import type { RedisClient } from '../ledger/connection.ts'
 import { auditRoutes } from './audit.ts'
 import { useAuth, type AuthOptions } from './auth.ts'
 import { customLimitRoutes } from './custom-limits.ts'
+import { channelRoutes, type ChannelPort } from './channels.ts'
 import { documentRoute, useDocument } from './document.ts'
 import { createFailureCount } from './failure-count.ts'
 import { healthRoutes, type HealthOptions } from './health.ts'
@@ -26,6 +27,7 @@ import type { Directory } from '../ledger/directory.ts'
 export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttle'>, HealthOptions {
   readonly redis: RedisClient
   readonly directory: Directory
+  readonly channels: ChannelPort
   /** Proxies whose word on who asks is taken: addresses and networks. */
   readonly trustProxy: readonly string[]
   readonly throttleLimits?: ThrottleLimits
@@ -103,7 +105,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     signInRoute(v1, options.directory, auth)
     void v1.register((guarded, _options, done) => {
       useAuth(guarded, auth)
-      guardedRoutes(guarded, options.directory, auth)
+      guardedRoutes(guarded, options, auth)
       done()
     })
   })
@@ -120,7 +122,11 @@ function authOf({ throttleLimits = THROTTLE_LIMITS, ...options }: AdminPlaneOpti
 }
 
 /** Everything that asks who one is. */
-function guardedRoutes(app: FastifyInstance, directory: Directory, auth: AuthOptions): void {
+function guardedRoutes(
+  app: FastifyInstance,
+  { directory, channels }: AdminPlaneOptions,
+  auth: AuthOptions,
+): void {
   sessionRoutes(app, directory, auth)
   meRoute(app, directory)
   orgRoutes(app, directory)
@@ -130,6 +136,7 @@ function guardedRoutes(app: FastifyInstance, directory: Directory, auth: AuthOpt
   customLimitRoutes(app, directory)
   userRoutes(app, directory)
   usageRoutes(app, directory)
+  channelRoutes(app, directory, channels)
   auditRoutes(app, directory)
 }
 

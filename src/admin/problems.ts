@@ -22,6 +22,7 @@ export const PROBLEMS = {
   already_exists: { status: 409, title: 'It exists already' },
   being_deleted: { status: 409, title: 'It is being deleted' },
   last_admin: { status: 409, title: 'The last admin' },
+  too_many: { status: 409, title: 'There are as many as there may be' },
   save_conflict: { status: 409, title: 'Others save it at the same time' },
   precondition_failed: { status: 412, title: 'It was changed meanwhile' },
   body_too_large: { status: 413, title: 'The body is too large' },

@@ -9,7 +9,9 @@ import { createDirectory } from '../../src/ledger/directory.ts'
 import { createKeyCache } from '../../src/ledger/key-cache.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { createOrgViews } from '../../src/ledger/org-views.ts'
+import { createTestSender } from '../../src/notices/channels/send-test.ts'
 import { openClient } from '../support/ledger.ts'
+import { sendersOf } from '../support/notices.ts'
 import { startRedis, type RedisServer } from '../support/redis.ts'
 import { unwatch, watch, type Document, type Seen } from './conformance.ts'
 
@@ -71,6 +73,8 @@ export interface AdminSetup {
   readonly publicUrl?: string
   readonly sessionLife?: { readonly idleMs: number; readonly absoluteMs: number }
   readonly trustProxy?: readonly string[]
+  /** Where channels may lead beyond the public internet. */
+  readonly allowTargets?: readonly string[]
   /** Without it, nobody is throttled: tests fail to authenticate more often than people do. */
   readonly throttleLimits?: ThrottleLimits
   /** Of a gateway that is there already, to be a second one on its store. */
@@ -89,6 +93,8 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
   const views = createOrgViews(redis)
   const keyCache = createKeyCache({ redis, listener, now: () => Date.now() })
   const readiness = { ready: true }
+  const publicUrl = options.publicUrl ?? null
+  const senders = sendersOf(t, { allowTargets: options.allowTargets ?? [] })
   const app = createAdminPlane({
     redis,
     directory: createDirectory({ redis, openPeriod: (org, now) => views.current(org, now) }),
@@ -97,7 +103,8 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
     metrics: () =>
       Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),
     readiness: () => Promise.resolve(readiness),
-    publicUrl: options.publicUrl ?? null,
+    channels: { urlProblem: senders.urlProblem, sendTest: createTestSender(senders, publicUrl) },
+    publicUrl,
     sessionLife: options.sessionLife ?? SESSION_LIFE,
     trustProxy: options.trustProxy ?? [],
     throttleLimits: options.throttleLimits ?? NO_LIMITS,

@@ -78,6 +78,8 @@ void t.test('N3: admins are sent to the page that answers it, who is meant to th
     Array.from(mailText(noticeOf('user'), reader).html.matchAll(/href="([^"]*)"/g), ([, url]) => url)
   t.same(links('boss'), ['https://tollgate.example.com/limits', 'https://tollgate.example.com/usage'])
   t.same(links('ada'), ['https://tollgate.example.com/'])
+  const below = mailText(noticeOf('user', { pageUrl: 'https://example.com/tollgate/' }), 'boss')
+  t.match(below.text, 'https://example.com/tollgate/limits')
   const without = mailText(noticeOf('user', { pageUrl: null }), 'boss')
   t.notMatch(without.html, 'href')
   t.notMatch(without.text, 'http')

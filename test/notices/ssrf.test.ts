@@ -304,16 +304,22 @@ void t.test('a URL that cannot be called is refused when it is saved, with what 
     if (problem === null) t.equal(urlProblem('webhook', url), null, url)
     else t.match(urlProblem('webhook', url), problem, JSON.stringify(url.slice(0, 60)))
   }
-  t.equal(urlProblem('slack', 'https://hooks.slack.com/services/T0/B0/x'), null)
-  t.equal(urlProblem('slack', 'https://hooks.slack-gov.com/services/T0/B0/x'), null)
-  t.equal(urlProblem('slack', 'https://slack.internal/services/x'), null)
-  for (const url of [
-    'https://hooks.example.com/',
-    'https://hooks.slack.com.example.com/',
-    'https://slack.com/',
-    'https://127.0.0.1/',
-  ])
-    t.match(urlProblem('slack', url), /hooks\.slack\.com/, url)
-  t.match(urlProblem('slack', 'http://hooks.slack.com/services/T0'), /must be an https URL/)
+  const slack: readonly [string, RegExp | null][] = [
+    ['https://hooks.slack.com/services/T0/B0/x', null],
+    ['https://hooks.slack-gov.com/services/T0/B0/x', null],
+    ['https://slack.internal/services/x', null],
+    ['https://hooks.slack.com/workflows/T0/B0/x', /incoming webhook/],
+    ['https://hooks.slack.com/', /incoming webhook/],
+    ['https://hooks.slack.com/…abcd', /must be the whole URL/],
+    ['https://slack.internal/…abcd', /must be the whole URL/],
+    ['https://hooks.example.com/services/T0/B0/x', /incoming webhook/],
+    ['https://hooks.slack.com.example.com/services/T0/B0/x', /incoming webhook/],
+    ['https://127.0.0.1/services/T0/B0/x', /incoming webhook/],
+    ['http://hooks.slack.com/services/T0/B0/x', /must be an https URL/],
+  ]
+  for (const [url, problem] of slack) {
+    if (problem === null) t.equal(urlProblem('slack', url), null, url)
+    else t.match(urlProblem('slack', url), problem, url)
+  }
   t.end()
 })

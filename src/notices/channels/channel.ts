@@ -12,7 +12,7 @@ export interface Notice {
   readonly timezone: string
   /** The name of the crossing's user; null where it has none, or the event is not about a user. */
   readonly userName: string | null
-  /** Where the page is (`publicUrl`, without a slash at its end); null: messages have no link. */
+  /** Where the page is (`publicUrl`); null: messages have no link. */
   readonly pageUrl: string | null
   /** Sent by an admin to see whether it arrives: nothing was crossed, and the message says so. */
   readonly test?: boolean

@@ -4,6 +4,8 @@ import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts
 
 export const MAX_URL_LENGTH = 2_000
 const SLACK_HOSTS = new Set(['hooks.slack.com', 'hooks.slack-gov.com'])
+/** Other hooks of that host start workflows, and take no messages. */
+const SLACK_PATH = /^\/services\/[A-Za-z0-9]+\/[A-Za-z0-9]+\/[A-Za-z0-9]+$/
 const HTTPS_PORT = 443
 /** Below it are services of machines (mail, shells, directories), which a webhook never is. */
 const FIRST_FREE_PORT = 1_024
@@ -12,6 +14,8 @@ const FIRST_FREE_PORT = 1_024
 export function urlProblem(kind: ChannelKind, text: string, allowed: Allowed): string | null {
   if (text.length > MAX_URL_LENGTH) return `must have at most ${MAX_URL_LENGTH} characters`
   if (/[\p{Cc}\s]/u.test(text) || !URL.canParse(text)) return 'must be an absolute URL'
+  // Reads show a Slack URL shortened: what is saved must not be what was shown.
+  if (kind === 'slack' && text.includes('…')) return 'must be the whole URL'
   const url = new URL(text)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be an https URL'
   if (url.username !== '' || url.password !== '') return 'must not hold credentials before the host'
@@ -19,7 +23,8 @@ export function urlProblem(kind: ChannelKind, text: string, allowed: Allowed): s
   const host = hostName(url.hostname)
   const isAllowed = allowed.host(host) || allowed.address(host)
   if (isAllowed) return null
-  if (kind === 'slack' && !SLACK_HOSTS.has(host)) return 'must be an incoming webhook of hooks.slack.com'
+  if (kind === 'slack' && !(SLACK_HOSTS.has(host) && SLACK_PATH.test(url.pathname)))
+    return 'must be an incoming webhook, such as https://hooks.slack.com/services/T…/B…/…'
   if (isLocal(host)) return 'must be an address of the public internet: the operator can allow others'
   // A name in a range that is allowed cannot be told from another one yet: it is looked up when it is called.
   if (url.protocol !== 'https:') return 'must be an https URL: the operator can allow others'

@@ -210,9 +210,10 @@ function userRow({ crossing, userName }: Notice): Row {
 /** Members see their own standing at the page's root, admins the panels where the answer is. */
 function linksOf({ pageUrl }: Notice, isMeant: boolean): Link[] {
   if (pageUrl === null) return []
-  if (isMeant) return [{ label: 'See your usage', url: `${pageUrl}/` }]
+  const page = pageUrl.replace(/\/+$/, '')
+  if (isMeant) return [{ label: 'See your usage', url: `${page}/` }]
   return [
-    { label: 'Open limits and alerts', url: `${pageUrl}/limits` },
-    { label: 'See usage', url: `${pageUrl}/usage` },
+    { label: 'Open limits and alerts', url: `${page}/limits` },
+    { label: 'See usage', url: `${page}/usage` },
   ]
 }

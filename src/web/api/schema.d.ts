@@ -354,6 +354,69 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/orgs/{org}/channels': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List the channels */
+    get: operations['listChannels']
+    put?: never
+    /**
+     * Add a channel
+     * @description Every notice of the organization is posted to it as well. An organization has up to 50 channels.
+     */
+    post: operations['createChannel']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/channels/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read a channel */
+    get: operations['getChannel']
+    put?: never
+    post?: never
+    /** Remove a channel */
+    delete: operations['deleteChannel']
+    options?: never
+    head?: never
+    /**
+     * Change a channel
+     * @description What is absent stays as it is. The kind of a channel does not change: add another one.
+     */
+    patch: operations['changeChannel']
+    trace?: never
+  }
+  '/v1/orgs/{org}/channels/{id}/test': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send a test
+     * @description Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again.
+     */
+    post: operations['testChannel']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/orgs/{org}/audit': {
     parameters: {
       query?: never
@@ -484,6 +547,69 @@ export interface components {
       user: string
       /** @description Credits; null is unlimited. */
       limit: number | null
+    }
+    NewChannel: {
+      /** @enum {string} */
+      kind: 'webhook' | 'slack'
+      /** @description https, without credentials. For Slack, an incoming webhook of hooks.slack.com. The operator may allow others. */
+      url: string
+      /** @description a text of one line that is not empty, or null */
+      name?: string | null
+      /** @description Default true. */
+      enabled?: boolean
+    }
+    ChannelPatch: {
+      /** @description https, without credentials. For Slack, an incoming webhook of hooks.slack.com. The operator may allow others. */
+      url?: string
+      /** @description a text of one line that is not empty, or null */
+      name?: string | null
+      enabled?: boolean
+      /** @description A webhook gets a new secret, which this answer shows once. The old one signs as well for 24 hours. */
+      rotateSecret?: boolean
+    }
+    Channel: {
+      id: string
+      /** @enum {string} */
+      kind: 'webhook' | 'slack'
+      /** @description For people, to tell channels apart. */
+      name: string | null
+      /** @description Where notices are posted. Of Slack’s, which is a secret, only its host and its end. */
+      url: string
+      /** @description Notices that come while it is off are not sent to it later. */
+      enabled: boolean
+      /** @description Until then, the secret before the last rotation signs as well. */
+      previousSecretUntil: string | null
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      createdAt: string
+    }
+    ChannelWithSecret: {
+      id: string
+      /** @enum {string} */
+      kind: 'webhook' | 'slack'
+      /** @description For people, to tell channels apart. */
+      name: string | null
+      /** @description Where notices are posted. Of Slack’s, which is a secret, only its host and its end. */
+      url: string
+      /** @description Notices that come while it is off are not sent to it later. */
+      enabled: boolean
+      /** @description Until then, the secret before the last rotation signs as well. */
+      previousSecretUntil: string | null
+      /**
+       * Format: date-time
+       * @description RFC 3339, in UTC.
+       */
+      createdAt: string
+      /** @description What a webhook’s messages are signed with. It is never shown again. */
+      secret?: string
+    }
+    ChannelTest: {
+      /** @enum {string} */
+      status: 'sent' | 'failed'
+      /** @description What went wrong, for people. */
+      error: string | null
     }
     NewKey: {
       /** @description a text of one line that is not empty */
@@ -885,6 +1011,19 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'] & {
           /** @enum {string} */
           code: 'save_conflict' | 'last_admin'
+        }
+      }
+    }
+    /** @description `too_many`: There are as many as there may be. */
+    '409.too_many': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'too_many'
         }
       }
     }
@@ -2116,6 +2255,239 @@ export interface operations {
             /** @description The `cursor` of the page after this one, or null on the last. */
             next: string | null
           }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listChannels: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of channels, in the order in which they were made. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['Channel'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  createChannel: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewChannel']
+      }
+    }
+    responses: {
+      /** @description Added. Only this answer has the secret of a webhook. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelWithSecret']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.too_many']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getChannel: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The channel. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Channel']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  deleteChannel: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Removed. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  changeChannel: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChannelPatch']
+      }
+    }
+    responses: {
+      /** @description Changed. With `rotateSecret`, only this answer has the new secret. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelWithSecret']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  testChannel: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description What became of it. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelTest']
         }
       }
       400: components['responses']['400.invalid_request']

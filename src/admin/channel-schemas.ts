@@ -1,0 +1,101 @@
+/** What the admin API shows and takes of channels. */
+import { Type, type Static } from '@sinclair/typebox'
+import { CHANNEL_KINDS, type Channel } from '../ledger/directory/channels.ts'
+import { Component } from './components.ts'
+import { Closed, Name, OneOf, OrgPath, OrNull, Timestamp } from './schemas.ts'
+import { timestamp } from './timestamps.ts'
+
+/** Characters of a Slack URL that tell one from another; the rest of it is as good as a password. */
+const SHOWN_LENGTH = 4
+
+const Url = Type.String({
+  minLength: 1,
+  maxLength: 2_000,
+  description:
+    'https, without credentials. For Slack, an incoming webhook of hooks.slack.com. The operator may allow others.',
+  expects: 'a URL of at most 2000 characters',
+})
+const Label = OrNull(Name, 'a text of one line that is not empty, or null')
+
+export const NewChannel = Component(
+  'NewChannel',
+  Closed({
+    kind: OneOf(CHANNEL_KINDS),
+    url: Url,
+    name: Type.Optional(Label),
+    enabled: Type.Optional(Type.Boolean({ description: 'Default true.' })),
+  }),
+)
+
+export const ChannelPatch = Component(
+  'ChannelPatch',
+  Closed({
+    url: Type.Optional(Url),
+    name: Type.Optional(Label),
+    enabled: Type.Optional(Type.Boolean()),
+    rotateSecret: Type.Optional(
+      Type.Boolean({
+        description:
+          'A webhook gets a new secret, which this answer shows once. The old one signs as well for 24 hours.',
+      }),
+    ),
+  }),
+)
+
+const properties = {
+  id: Type.String(),
+  kind: OneOf(CHANNEL_KINDS),
+  name: Type.Union([Type.String(), Type.Null()], { description: 'For people, to tell channels apart.' }),
+  url: Type.String({
+    description: 'Where notices are posted. Of Slack’s, which is a secret, only its host and its end.',
+  }),
+  enabled: Type.Boolean({ description: 'Notices that come while it is off are not sent to it later.' }),
+  previousSecretUntil: Type.Union([Timestamp, Type.Null()], {
+    description: 'Until then, the secret before the last rotation signs as well.',
+  }),
+  createdAt: Timestamp,
+}
+export const ChannelBody = Component('Channel', Type.Object(properties))
+export const ChannelWithSecret = Component(
+  'ChannelWithSecret',
+  Type.Object({
+    ...properties,
+    secret: Type.Optional(
+      Type.String({ description: 'What a webhook’s messages are signed with. It is never shown again.' }),
+    ),
+  }),
+)
+export const TestResult = Component(
+  'ChannelTest',
+  Type.Object({
+    status: OneOf(['sent', 'failed']),
+    error: Type.Union([Type.String(), Type.Null()], { description: 'What went wrong, for people.' }),
+  }),
+)
+export const ChannelPath = Type.Object({ ...OrgPath.properties, id: Type.String() })
+
+export function channelBody({
+  id,
+  kind,
+  name,
+  url,
+  enabled,
+  secrets,
+  createdAt,
+}: Channel): Static<typeof ChannelBody> {
+  const until = secrets?.previous?.until
+  return {
+    id,
+    kind,
+    name,
+    url: kind === 'slack' ? hidden(url) : url,
+    enabled,
+    previousSecretUntil: until === undefined ? null : timestamp(until),
+    createdAt: timestamp(createdAt),
+  }
+}
+
+/** `https://hooks.slack.com/…a1b2`: enough to know it again, and of no use to anybody else. */
+function hidden(url: string): string {
+  return `${new URL(url).origin}/…${url.slice(-SHOWN_LENGTH)}`
+}

@@ -1,0 +1,237 @@
+/** `/v1/orgs/{org}/channels`: where notices go besides email. A webhook's secret is shown once, and a Slack URL never. */
+import type { Static } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Directory } from '../ledger/directory.ts'
+import { MOST_CHANNELS, type Channel, type ChannelKind } from '../ledger/directory/channels.ts'
+import { sendNoOrg } from './auth.ts'
+import {
+  ChannelBody,
+  channelBody,
+  ChannelPatch,
+  ChannelPath,
+  ChannelWithSecret,
+  NewChannel,
+  TestResult,
+} from './channel-schemas.ts'
+import { documented, empty, json } from './documented.ts'
+import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
+import { sendFieldErrors, sendProblem } from './problems.ts'
+import { Closed, OrgPath } from './schemas.ts'
+import { timestamp } from './timestamps.ts'
+import { changeBy, changeVersion, CONFLICT, sendVersion } from './versions.ts'
+
+/** What sends: the admin plane knows no way out itself. */
+export interface ChannelPort {
+  /** What is wrong with a URL, as the rest of the sentence "url …"; null where it may be saved. */
+  readonly urlProblem: (kind: ChannelKind, url: string) => string | null
+  readonly sendTest: (channel: Channel, org: TestedOrg) => Promise<SentTest>
+}
+
+/** The organization that a test names, and its period. */
+export interface TestedOrg {
+  readonly id: string
+  readonly name: string
+  readonly timezone: string
+  readonly period: { readonly start: string; readonly end: string }
+}
+
+type SentTest = { readonly status: 'sent' } | { readonly status: 'failed'; readonly error: string }
+
+const ChannelList = Closed(pageProperties)
+type OrgRoute = { Params: Static<typeof OrgPath> }
+type ChannelRoute = { Params: Static<typeof ChannelPath> }
+
+const shared = { tag: 'Channels', access: 'admin' } as const
+const listChannels = documented({
+  ...shared,
+  operationId: 'listChannels',
+  summary: 'List the channels',
+  params: OrgPath,
+  querystring: ChannelList,
+  answers: { 200: json('A page of channels, in the order in which they were made.', PageOf(ChannelBody)) },
+})
+const createChannel = documented({
+  ...shared,
+  operationId: 'createChannel',
+  summary: 'Add a channel',
+  description: `Every notice of the organization is posted to it as well. An organization has up to ${MOST_CHANNELS} channels.`,
+  params: OrgPath,
+  body: NewChannel,
+  answers: {
+    201: json('Added. Only this answer has the secret of a webhook.', ChannelWithSecret, ['ETag']),
+  },
+  problems: ['too_many'],
+})
+const getChannel = documented({
+  ...shared,
+  operationId: 'getChannel',
+  summary: 'Read a channel',
+  params: ChannelPath,
+  answers: { 200: json('The channel.', ChannelBody, ['ETag']) },
+})
+const patchChannel = documented({
+  ...shared,
+  operationId: 'changeChannel',
+  summary: 'Change a channel',
+  description: 'What is absent stays as it is. The kind of a channel does not change: add another one.',
+  params: ChannelPath,
+  body: ChannelPatch,
+  ifMatch: true,
+  answers: {
+    200: json('Changed. With `rotateSecret`, only this answer has the new secret.', ChannelWithSecret, [
+      'ETag',
+    ]),
+  },
+})
+const deleteChannel = documented({
+  ...shared,
+  operationId: 'deleteChannel',
+  summary: 'Remove a channel',
+  params: ChannelPath,
+  ifMatch: true,
+  answers: { 204: empty('Removed.') },
+})
+const testChannel = documented({
+  ...shared,
+  operationId: 'testChannel',
+  summary: 'Send a test',
+  description:
+    'Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again.',
+  params: ChannelPath,
+  answers: { 200: json('What became of it.', TestResult) },
+})
+
+const path = '/v1/orgs/:org/channels'
+
+export function channelRoutes(app: FastifyInstance, directory: Directory, port: ChannelPort): void {
+  app.get<OrgRoute & { Querystring: Static<typeof ChannelList> }>(
+    path,
+    listChannels,
+    async ({ params, query }, reply) => {
+      const page = await directory.listChannels(params.org, pageRequest(query))
+      return page === null ? sendNoOrg(reply) : pageBody(page, channelBody)
+    },
+  )
+  app.post<OrgRoute & { Body: Static<typeof NewChannel> }>(path, createChannel, (request, reply) =>
+    create(directory, port, request, reply),
+  )
+  app.get<ChannelRoute>(`${path}/:id`, getChannel, async ({ params }, reply) => {
+    const channel = await directory.getChannel(params.org, params.id)
+    return channel === null ? sendNoChannel(reply) : sendVersion(reply, channel.tag, channelBody(channel))
+  })
+  app.patch<ChannelRoute & { Body: Static<typeof ChannelPatch> }>(
+    `${path}/:id`,
+    patchChannel,
+    (request, reply) => change(directory, port, request, reply),
+  )
+  app.delete<ChannelRoute>(`${path}/:id`, deleteChannel, (request, reply) =>
+    remove(directory, request, reply),
+  )
+  app.post<ChannelRoute>(`${path}/:id/test`, testChannel, async ({ params }, reply) => {
+    const [channel, org] = await Promise.all([
+      directory.getChannel(params.org, params.id),
+      directory.getOrg(params.org),
+    ])
+    if (org === null) return sendNoOrg(reply)
+    if (channel === null) return sendNoChannel(reply)
+    const { id, name, billing, period } = org
+    const sent = await port.sendTest(channel, {
+      id,
+      name,
+      timezone: billing.timezone,
+      period: { start: timestamp(period.start), end: timestamp(period.end) },
+    })
+    return { status: sent.status, error: sent.status === 'failed' ? sent.error : null }
+  })
+}
+
+async function create(
+  directory: Directory,
+  port: ChannelPort,
+  request: FastifyRequest<OrgRoute & { Body: Static<typeof NewChannel> }>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { kind, url, name = null, enabled = true } = request.body
+  const message = port.urlProblem(kind, url)
+  if (message !== null) return sendFieldErrors(reply, [{ field: 'url', message }])
+  const draft = { kind, url, name, enabled }
+  const made = await directory.createChannel(request.params.org, draft, (channel) =>
+    changeBy(request, 'channel.create', channel.id, null, channelBody(channel)),
+  )
+  switch (made.status) {
+    case 'no_org':
+      return sendNoOrg(reply)
+    case 'full':
+      return sendProblem(reply, 'too_many', `An organization has at most ${MOST_CHANNELS} channels.`)
+    case 'created':
+      return sendVersion(reply.code(201), made.channel.tag, withSecret(made.channel))
+  }
+}
+
+async function change(
+  directory: Directory,
+  port: ChannelPort,
+  request: FastifyRequest<ChannelRoute & { Body: Static<typeof ChannelPatch> }>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { org, id } = request.params
+  const { rotateSecret = false, ...changes } = request.body
+  return changeVersion<Channel>(request, reply, {
+    read: () => directory.getChannel(org, id),
+    show: channelBody,
+    missing: () => sendNoChannel(reply),
+    async save(before) {
+      const message = changes.url === undefined ? null : port.urlProblem(before.kind, changes.url)
+      if (message !== null) return sendFieldErrors(reply, [{ field: 'url', message }])
+      if (rotateSecret && before.secrets === null)
+        return sendFieldErrors(reply, [
+          { field: 'rotateSecret', message: 'must be absent: only webhooks have a secret' },
+        ])
+      const changed = { ...before, ...changes }
+      const after = rotateSecret ? await directory.rotateSecret(changed) : changed
+      const entry = changeBy(request, 'channel.update', id, channelBody(before), channelBody(after))
+      const saved = await directory.putChannel(org, after, { expected: before.tag, change: entry })
+      switch (saved.status) {
+        case 'conflict':
+          return CONFLICT
+        case 'no_org':
+          return sendNoOrg(reply)
+        case 'saved':
+          return sendVersion(reply, saved.tag, rotateSecret ? withSecret(after) : channelBody(after))
+      }
+    },
+  })
+}
+
+async function remove(
+  directory: Directory,
+  request: FastifyRequest<ChannelRoute>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { org, id } = request.params
+  return changeVersion<Channel>(request, reply, {
+    read: () => directory.getChannel(org, id),
+    show: channelBody,
+    missing: () => sendNoChannel(reply),
+    async save(before) {
+      const entry = changeBy(request, 'channel.delete', id, channelBody(before), null)
+      switch (await directory.deleteChannel(org, id, { expected: before.tag, change: entry })) {
+        case 'conflict':
+          return CONFLICT
+        case 'no_org':
+          return sendNoOrg(reply)
+        case 'deleted':
+          return reply.code(204).send()
+      }
+    },
+  })
+}
+
+function withSecret(channel: Channel): Static<typeof ChannelWithSecret> {
+  const body = channelBody(channel)
+  return channel.secrets === null ? body : { ...body, secret: channel.secrets.current }
+}
+
+function sendNoChannel(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'not_found', 'There is no such channel.')
+}

@@ -1,0 +1,17 @@
+/** What an admin asks for to see whether a channel works. */
+import { randomUUID } from 'node:crypto'
+import type { Channel } from '../../ledger/directory/channels.ts'
+import { sampleNotice, type SampleOrg } from '../messages/sample.ts'
+import type { SendResult } from './channel.ts'
+import type { Senders } from './senders.ts'
+
+/** Sends one message that says that it is a test; each has an id of its own. */
+export function createTestSender(
+  { target }: Pick<Senders, 'target'>,
+  pageUrl: string | null,
+): (channel: Channel, org: SampleOrg) => Promise<SendResult> {
+  return (channel, org) => {
+    const details = { id: `test-${randomUUID()}`, at: new Date().toISOString(), pageUrl }
+    return target.send(sampleNotice(org, details), channel)
+  }
+}
