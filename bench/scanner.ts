@@ -6,6 +6,7 @@
  * `JSON.parse` gets what it needs at the least: the text of the bytes, and of a stream the data of each event.
  */
 import { JsonFields } from '../src/core/json-fields.ts'
+import { planFields } from '../src/core/json-names.ts'
 import { anthropic } from '../src/families/anthropic.ts'
 import type { Family, MeteredRoute } from '../src/families/family.ts'
 import { openai } from '../src/families/openai.ts'
@@ -58,7 +59,7 @@ function chunksOf(bytes: Buffer, size: number): Buffer[] {
 }
 
 function scan(chunks: readonly Buffer[]): number {
-  const fields = new JsonFields({ paths: ['usage', 'model'], textKeys: ['content'] })
+  const fields = new JsonFields(planFields({ paths: ['usage', 'model'], textKeys: ['content'] }))
   for (const chunk of chunks) fields.push(chunk, 0, chunk.length)
   return fields.textBytes + fields.captured.size
 }
@@ -109,7 +110,9 @@ function stream(name: string, family: Family, path: string, events: readonly obj
         return found
       },
       'JsonFields, an event a chunk': () => {
-        const fields = new JsonFields({ paths: [...family.usagePaths, ...family.modelPaths], textKeys })
+        const fields = new JsonFields(
+          planFields({ paths: [...family.usagePaths, ...family.modelPaths], textKeys }),
+        )
         let found = 0
         for (const chunk of each) {
           fields.push(chunk, 6, chunk.length - 2)

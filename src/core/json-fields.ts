@@ -7,9 +7,9 @@
  * It is on the path of every byte of every answer, and keeps up with `JSON.parse` (bench/scanner.ts): what means nothing
  * outside of strings is skipped by table, long strings by `indexOf`, and keys are compared where they stand.
  */
-import { KeyNames, pathTree, type KeyName, type PathNode } from './json-names.ts'
+import type { FieldPlan, KeyName, PathNode } from './json-names.ts'
 import { JsonString, endOfPlainString, keyText } from './json-strings.ts'
-import type { PickedField } from './picked-field.ts'
+import { PickedField } from './picked-field.ts'
 
 /** What a byte means outside of strings. */
 const MEANS_NOTHING = 0
@@ -34,30 +34,20 @@ for (const [characters, meaning] of [
 /** Most strings are shorter, and then read at once. */
 const SHORT_BYTES = 64
 
-export interface JsonFieldsOptions {
-  /** Dotted paths of the fields to pick, in plain ASCII; `*` stands for the elements of an array. None lies within another. */
-  readonly paths: readonly string[]
-  /** Names of keys whose string values are generated text, at any depth; in plain ASCII. */
-  readonly textKeys: readonly string[]
-  /** A document is complete: a value at the top, or an element of an array at the top. `captured` is for the caller to clear. */
-  readonly onDocument?: () => void
-}
-
 export class JsonFields {
   /** Path → the value's raw JSON text; of a path that occurs twice, the last. */
   readonly captured = new Map<string, string>()
   /** UTF-8 bytes of generated text so far, over all documents. */
   textBytes = 0
 
-  readonly #names: KeyNames
+  readonly #plan: FieldPlan
   readonly #onDocument: (() => void) | null
 
   #depth = 0
   #topIsArray = false
-  readonly #deepest: number
   /** By depth, as far down as paths lead: whose members, or whose elements, an object or an array holds. */
-  readonly #objects: (PathNode | null)[]
-  readonly #elements: (PathNode | null)[]
+  readonly #objects: (PathNode | null)[] = []
+  readonly #elements: (PathNode | null)[] = []
   /** Where the next value stands; null where no path leads. */
   #place: PathNode | null
   #afterColon = false
@@ -74,17 +64,18 @@ export class JsonFields {
   /** The field whose value is being read, which is a member of an object at this depth. */
   #field: PickedField | null = null
   #fieldDepth = 0
+  /** The reader of each path, by its number in the plan, made when the path is met. */
+  readonly #fields: (PickedField | undefined)[] = []
 
-  constructor(options: JsonFieldsOptions) {
-    const { root, depth } = pathTree(options.paths)
-    const steps = options.paths.flatMap((path) => path.split('.')).filter((step) => step !== '*')
-    this.#names = new KeyNames([...steps, ...options.textKeys], new Set(options.textKeys))
-    this.#onDocument = options.onDocument ?? null
-    this.#deepest = depth
-    this.#objects = new Array<null>(depth + 1).fill(null)
-    this.#elements = new Array<PathNode | null>(depth + 1).fill(null)
-    this.#elements[0] = root
-    this.#place = root
+  /**
+   * `onDocument` is called when a document is complete: a value at the top, or an element of an array at the top;
+   * `captured` is for the caller to clear.
+   */
+  constructor(plan: FieldPlan, onDocument: (() => void) | null = null) {
+    this.#plan = plan
+    this.#onDocument = onDocument
+    this.#elements[0] = plan.root
+    this.#place = plan.root
   }
 
   /** Forgets the document, not the count of text: the next byte begins a new one. */
@@ -126,7 +117,7 @@ export class JsonFields {
       case PARTS:
         this.#endValue(chunk, at)
         this.#afterColon = false
-        this.#place = this.#depth <= this.#deepest ? (this.#elements[this.#depth] ?? null) : null
+        this.#place = this.#depth <= this.#plan.depth ? (this.#elements[this.#depth] ?? null) : null
         return
       case CLOSES:
         this.#close(chunk, at)
@@ -141,20 +132,28 @@ export class JsonFields {
     this.#keyText = ''
     this.#afterColon = true
     this.#underTextKey = name !== null && name.holdsText
-    if (this.#depth > this.#deepest) return
+    if (this.#depth > this.#plan.depth) return
     const object = this.#objects[this.#depth] ?? null
     this.#place = name === null || object === null ? null : (object.members.get(name.text) ?? null)
-    if (this.#place === null || this.#place.field === null || this.#field !== null) return
-    this.#field = this.#place.field
+    if (this.#place === null || this.#place.path === -1 || this.#field !== null) return
+    this.#field = this.#fieldAt(this.#place.path)
     this.#fieldDepth = this.#depth
     this.#field.begin(at + 1)
+  }
+
+  #fieldAt(number: number): PickedField {
+    const known = this.#fields[number]
+    if (known !== undefined) return known
+    const field = new PickedField(this.#plan.paths[number] ?? '')
+    this.#fields[number] = field
+    return field
   }
 
   #open(isArray: boolean): void {
     this.#afterColon = false
     this.#depth += 1
     if (this.#depth === 1) this.#topIsArray = isArray
-    if (this.#depth > this.#deepest) return
+    if (this.#depth > this.#plan.depth) return
     const element = isArray && this.#place !== null ? this.#place.element : null
     this.#objects[this.#depth] = isArray ? null : this.#place
     this.#elements[this.#depth] = element
@@ -209,8 +208,8 @@ export class JsonFields {
 
   #lastKey(chunk: Buffer): KeyName | null {
     return this.#keyText === null
-      ? this.#names.find(chunk, this.#keyFrom, this.#keyTo)
-      : this.#names.findText(this.#keyText)
+      ? this.#plan.names.find(chunk, this.#keyFrom, this.#keyTo)
+      : this.#plan.names.findText(this.#keyText)
   }
 
   /** What ends at `to`, may be the value of the field that is being read. */

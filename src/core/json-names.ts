@@ -1,6 +1,4 @@
 /** Keys and paths to look for in JSON text, laid out so that a scanner finds them by their bytes, step by step. */
-import { PickedField } from './picked-field.ts'
-
 /** A key that matters. */
 export interface KeyName {
   readonly text: string
@@ -11,8 +9,8 @@ export interface KeyName {
 
 /** A point that paths lead to or through. */
 export interface PathNode {
-  /** Where what stands here is to be picked. */
-  field: PickedField | null
+  /** Which of the paths ends here; -1 where none does. */
+  path: number
   readonly members: Map<string, PathNode>
   /** The elements, where an array stands here. */
   element: PathNode | null
@@ -62,22 +60,39 @@ function isAt(bytes: Uint8Array, chunk: Uint8Array, from: number, to: number): b
   return true
 }
 
-/** The tree of some dotted paths; `*` stands for the elements of an array. */
-export function pathTree(paths: readonly string[]): { readonly root: PathNode; readonly depth: number } {
+export interface FieldPlanOptions {
+  /** Dotted paths of the fields to pick, in plain ASCII; `*` stands for the elements of an array. None lies within another. */
+  readonly paths: readonly string[]
+  /** Names of keys whose string values are generated text, at any depth; in plain ASCII. */
+  readonly textKeys: readonly string[]
+}
+
+/** What a scanner looks for. It holds nothing of what is scanned, so one plan serves any number of scanners. */
+export interface FieldPlan {
+  readonly paths: readonly string[]
+  readonly names: KeyNames
+  readonly root: PathNode
+  /** Steps of the longest path. */
+  readonly depth: number
+}
+
+/** Lays out the paths as a tree, and the keys on them by their bytes. */
+export function planFields({ paths, textKeys }: FieldPlanOptions): FieldPlan {
   const root = emptyNode()
   let depth = 0
-  for (const path of paths) {
+  for (const [index, path] of paths.entries()) {
     const steps = path.split('.')
     depth = Math.max(depth, steps.length)
     let node = root
     for (const step of steps) node = step === '*' ? elementOf(node) : memberOf(node, step)
-    node.field = new PickedField(path)
+    node.path = index
   }
-  return { root, depth }
+  const steps = paths.flatMap((path) => path.split('.')).filter((step) => step !== '*')
+  return { paths, names: new KeyNames([...steps, ...textKeys], new Set(textKeys)), root, depth }
 }
 
 function emptyNode(): PathNode {
-  return { field: null, members: new Map(), element: null }
+  return { path: -1, members: new Map(), element: null }
 }
 
 function elementOf(node: PathNode): PathNode {

@@ -1,6 +1,7 @@
 /** Reads usage off an answer as it goes by (C2, C5): one pass, nothing held back. */
 import { EventStream } from '../core/event-stream.ts'
 import { JsonFields } from '../core/json-fields.ts'
+import { planFields, type FieldPlan } from '../core/json-names.ts'
 import { tokensOfText } from '../core/tariff.ts'
 import { parseJson } from '../core/text.ts'
 import type { Family, MeteredRoute, Reading } from '../families/family.ts'
@@ -21,11 +22,7 @@ export function createMeter(
 ): Meter {
   const isStream = contentType.toLowerCase().includes('text/event-stream')
   const reports = createReports(family)
-  const fields = new JsonFields({
-    paths: [...family.usagePaths, ...family.modelPaths],
-    textKeys: isStream ? route.textKeys.stream : route.textKeys.whole,
-    onDocument: endDocument,
-  })
+  const fields = new JsonFields(planOf(family, route, isStream), endDocument)
 
   function endDocument(): void {
     if (fields.captured.size === 0) return
@@ -55,6 +52,22 @@ export function createMeter(
       return isWhole ? reading : { ...reading, usage: null }
     },
   }
+}
+
+const plans = {
+  stream: new WeakMap<MeteredRoute, FieldPlan>(),
+  whole: new WeakMap<MeteredRoute, FieldPlan>(),
+}
+
+/** What to look for in the answers of a route: laid out once, not for each answer. */
+function planOf(family: Family, route: MeteredRoute, isStream: boolean): FieldPlan {
+  const kind = isStream ? 'stream' : 'whole'
+  let plan = plans[kind].get(route)
+  if (plan === undefined) {
+    plan = planFields({ paths: [...family.usagePaths, ...family.modelPaths], textKeys: route.textKeys[kind] })
+    plans[kind].set(route, plan)
+  }
+  return plan
 }
 
 interface Reports {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { JsonFields } from '../../src/core/json-fields.ts'
+import { planFields } from '../../src/core/json-names.ts'
 import { anyText, cut, jsonObjects, writeJson, writingSeed, type JsonNode } from '../support/json-text.ts'
 
 const PATHS = ['usage', 'model', 'a.usage', 'a.b.model', 'list.*.usage', 'a.list.*.model', 'a.b-2.x.usage']
@@ -35,7 +36,9 @@ function read(
   chunks: readonly Buffer[],
   options: { readonly paths?: readonly string[]; readonly textKeys?: readonly string[] } = {},
 ): JsonFields {
-  const fields = new JsonFields({ paths: options.paths ?? PATHS, textKeys: options.textKeys ?? TEXT_KEYS })
+  const fields = new JsonFields(
+    planFields({ paths: options.paths ?? PATHS, textKeys: options.textKeys ?? TEXT_KEYS }),
+  )
   for (const chunk of chunks) fields.push(chunk, 0, chunk.length)
   return fields
 }
@@ -194,7 +197,7 @@ void t.test(
         fc.array(fc.tuple(DOCUMENTS, writingSeed), { minLength: 1, maxLength: 4 }),
         fc.nat(),
         (documents, cutAt) => {
-          const fields = new JsonFields({ paths: PATHS, textKeys: TEXT_KEYS })
+          const fields = new JsonFields(planFields({ paths: PATHS, textKeys: TEXT_KEYS }))
           let want = 0
           for (const [index, [document, seed]] of documents.entries()) {
             const bytes = Buffer.from(writeJson(document, seed))
@@ -220,7 +223,7 @@ void t.test(
 void t.test('a part of a chunk would be read outside of its bounds: only [from, to) counts', (t) => {
   const chunk = Buffer.from('"}],{"usage":9}{"usage":1,"content":"ab"}{"usage":8,"content":"cd"}')
   const from = chunk.indexOf('{"usage":1')
-  const fields = new JsonFields({ paths: ['usage'], textKeys: ['content'] })
+  const fields = new JsonFields(planFields({ paths: ['usage'], textKeys: ['content'] }))
   fields.push(chunk, from, chunk.indexOf('{"usage":8'))
   t.same([...fields.captured], [['usage', '1']])
   t.equal(fields.textBytes, 2)
@@ -263,7 +266,7 @@ void t.test(
 
 /** Bytes that this process keeps after reading so much of what `piece` repeats. */
 function keptAfter(start: string, piece: string, bytes: number): number {
-  const fields = new JsonFields({ paths: ['usage'], textKeys: [] })
+  const fields = new JsonFields(planFields({ paths: ['usage'], textKeys: [] }))
   const push = (text: string): void => fields.push(Buffer.from(text), 0, Buffer.byteLength(text))
   push(start)
   const chunk = piece.repeat(Math.ceil(65_536 / piece.length))
