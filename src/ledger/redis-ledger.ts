@@ -71,6 +71,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     expire: (org, due) => resolving.expire(org, due),
     release: (hold) => resolving.free(hold),
     underWay: (org, user) => resolving.underWay(org, user),
+    settlesTried: () => resolving.tried,
     onReserved: (hold) => leases.opened(hold),
     onCrossings,
   })

@@ -18,14 +18,16 @@ const MAX_STALE = 4
 const ASK_AGAIN_AFTER_MS = 120
 /** Each round expires up to 500 holds of the user; a dead gateway may leave more than one round's. */
 const MAX_OVERDUE_ROUNDS = 20
-/** The longest that a call waits for the user's settles: under steady traffic there are always some. */
-const SETTLES_WAIT_MS = 50
+/** The longest that a call waits for the user's settles: a store that is slow must not keep a call that could be told. */
+const SETTLES_WAIT_MS = 1_000
 
 interface Pending {
   readonly reservation: Reservation
   id: string
   overdueRounds: number
   settlesAwaited: boolean
+  /** How many settles had been tried here when the call was asked for. */
+  settledBefore: number
   readonly resolve: (result: ReserveResult) => void
   readonly reject: (error: StoreUnavailable) => void
 }
@@ -40,6 +42,8 @@ export interface ReservingOptions {
   readonly expire: (org: string, leases: readonly string[]) => Promise<unknown>
   /** Settles of the user that are under way from here, if any. */
   readonly underWay: (org: string, user: string) => Promise<void> | null
+  /** Counts up with every settle that was tried from here. */
+  readonly settlesTried: () => number
   /** Called for an id whose fate is unknown: it is to be freed, whether it exists or not. */
   readonly release: (hold: Hold) => void
   readonly onReserved: (hold: Hold) => void
@@ -88,7 +92,15 @@ export class Reserving {
   reserve(reservation: Reservation): Promise<ReserveResult> {
     return new Promise((resolve, reject) => {
       const id = this.#ids.mint(this.#options.clock.now())
-      this.#enqueue({ reservation, id, overdueRounds: 0, settlesAwaited: false, resolve, reject })
+      this.#enqueue({
+        reservation,
+        id,
+        overdueRounds: 0,
+        settlesAwaited: false,
+        settledBefore: 0,
+        resolve,
+        reject,
+      })
     })
   }
 
@@ -184,7 +196,8 @@ export class Reserving {
 
   /** Sends a batch once. `doubt` remembers that it may have taken effect without an answer. */
   async #ask(view: OrgView, batch: readonly Pending[], doubt: Doubt): Promise<unknown> {
-    const { redis, metrics, leaseMs } = this.#options
+    const { redis, metrics, leaseMs, settlesTried } = this.#options
+    for (const pending of batch) pending.settledBefore = settlesTried()
     const { keyList, args } = reserveArguments(view, batch, leaseMs)
     const started = performance.now()
     const wasSent = redis.status === 'ready'
@@ -261,13 +274,14 @@ export class Reserving {
 
   /**
    * A caller that sends one call after the other must not be told of calls in flight only because the last one's settle
-   * is collecting company: the question is put once more behind it.
+   * is collecting company: the question is put once more behind it. A settle that was tried since may have come to the
+   * store behind the question, too.
    */
   #askAgainAfterSettles(pending: Pending): boolean {
     if (pending.settlesAwaited) return false
     const { org, user } = pending.reservation
     const settles = this.#options.underWay(org, user)
-    if (settles === null) return false
+    if (settles === null && this.#options.settlesTried() === pending.settledBefore) return false
     pending.settlesAwaited = true
     void Promise.race([settles, pause(SETTLES_WAIT_MS)]).then(() => this.#enqueue(pending))
     return true

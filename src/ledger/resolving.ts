@@ -25,7 +25,8 @@ type Verb = 'settle' | 'free'
 
 interface UnderWay {
   count: number
-  readonly waiting: (() => void)[]
+  /** Who waits, and for how many more. */
+  readonly waiting: { left: number; readonly goOn: () => void }[]
 }
 
 interface Item {
@@ -64,6 +65,7 @@ export class Resolving {
   }
   readonly #ofUsers = new Map<string, UnderWay>()
   #pending = 0
+  #triedCount = 0
 
   constructor(options: ResolvingOptions) {
     this.#options = options
@@ -93,10 +95,19 @@ export class Resolving {
     return expired
   }
 
-  /** Resolves when what was on its way for this user has been tried; null when nothing is. */
+  /** How many settles and frees have been tried so far, whatever came of it. */
+  get tried(): number {
+    return this.#triedCount
+  }
+
+  /**
+   * Resolves when as much as is on its way for this user now has been tried; null when nothing is. What comes later is
+   * not waited for: under steady traffic there would be no end of it.
+   */
   underWay(org: string, user: string): Promise<void> | null {
     const known = this.#ofUsers.get(`${org} ${user}`)
-    return known === undefined ? null : new Promise((resolve) => known.waiting.push(resolve))
+    if (known === undefined) return null
+    return new Promise((goOn) => known.waiting.push({ left: known.count, goOn }))
   }
 
   #submit(verb: Verb, item: Item): void {
@@ -255,13 +266,18 @@ export class Resolving {
 
   /** The item was tried: whoever waits for this user's settles goes on, whatever came of it. */
   #tried(item: Item): void {
+    this.#triedCount += 1
     const name = `${item.hold.org} ${item.hold.user}`
     const known = this.#ofUsers.get(name)
     if (known === undefined) return
     known.count -= 1
-    if (known.count > 0) return
-    this.#ofUsers.delete(name)
-    for (const goOn of known.waiting) goOn()
+    if (known.count === 0) this.#ofUsers.delete(name)
+    for (const waiter of known.waiting) {
+      waiter.left -= 1
+      if (waiter.left === 0) waiter.goOn()
+    }
+    // They began to wait in this order, so those who are done stand in front.
+    while (known.waiting[0]?.left === 0) known.waiting.shift()
   }
 
   #tryAgain(queue: GroupCommit<Item>, item: Item): void {
