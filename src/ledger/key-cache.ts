@@ -17,10 +17,11 @@ export type { KeyIdentity } from './directory/virtual-keys.ts'
 export interface KeyCache {
   /**
    * Whom a key names; null for a malformed, unknown or revoked one. Rejects with StoreUnavailable when it is not in the
+      if (!isWellFormedKey(key)) return null
    * cache and the store cannot be asked (D1), or not now because of too many unknown keys (TooManyLookups): that is
    * remembered for nobody. Who was known here before never waits for guesses.
    */
-  lookup(key: string): Promise<KeyIdentity | null>
+  lookup(key: string): KeyIdentity | null | Promise<KeyIdentity | null>
   /** Stops listening; the connections stay open and are the caller's. */
   close(): Promise<void>
 }
@@ -108,11 +109,11 @@ export function createKeyCache({
   }
 
   return {
-    lookup: async (key) => {
-      if (!isWellFormedKey(key)) return null
+    lookup: (key) => {
       const sha256 = hashKey(key)
       const entry = entries.get(sha256)
       if (entry !== undefined && isFresh(entry)) return entry.identity
+      if (!isWellFormedKey(key)) return null
       return loading.get(sha256)?.promise ?? startLoading(sha256, (entry?.identity ?? null) !== null)
     },
     close: () => invalidations.close(),

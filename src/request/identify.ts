@@ -9,8 +9,13 @@ import { credentialOf, type Credential } from './credentials.ts'
 import { IdentityUnavailable } from './issuer-keys.ts'
 import { isTokenShaped, type JwtIdentity, type JwtVerifier } from './jwt.ts'
 
-/** Whom a credential names; null where it is not accepted. Rejects with StoreUnavailable or IdentityUnavailable. */
-export type LookUp = (credential: Credential) => Promise<KeyIdentity | JwtIdentity | null>
+type Identity = KeyIdentity | JwtIdentity | null
+
+/**
+ * Whom a credential names; null where it is not accepted. At once where that is remembered, as for nearly every call.
+ * Rejects with StoreUnavailable or IdentityUnavailable.
+ */
+export type LookUp = (credential: Credential) => Identity | Promise<Identity>
 
 /** Looks virtual keys up and, where issuers are configured, verifies what may be a token of theirs. */
 export function createLookUp(keys: Pick<KeyCache, 'lookup'>, jwt: JwtVerifier | null): LookUp {
@@ -34,8 +39,7 @@ interface Grant extends Pick<KeyIdentity, 'org' | 'user' | 'app' | 'sources'> {
   readonly mayEnroll: boolean
 }
 
-async function grantOf(lookUp: LookUp, credential: Credential): Promise<Grant | Refusal> {
-  const identity = await lookUp(credential)
+function grantOf(identity: Identity, credential: Credential): Grant | Refusal {
   if (identity === null) {
     return isToken(credential)
       ? refuse(
@@ -96,15 +100,28 @@ function unknowable(error: unknown): Refusal {
   )
 }
 
-/** Rejects with StoreUnavailable when the key is not cached and cannot be looked up: never a wrong 401 (D1). */
-export async function identify(
+/**
+ * At once where the credential's bearer is remembered. Rejects with StoreUnavailable when it is not and cannot be looked
+ * up: never a wrong 401 (D1).
+ */
+export function identify(
   lookUp: LookUp,
   headers: IncomingHttpHeaders,
   url: string,
-): Promise<Caller | Refusal> {
+): Caller | Refusal | Promise<Caller | Refusal> {
   const credential = credentialOf(headers, url)
   if ('fault' in credential) return refuse('invalid_api_key', credential.fault)
-  const grant = await grantOf(lookUp, credential).catch(unknowable)
+  const found = lookUp(credential)
+  if (!(found instanceof Promise)) return callerOf(found, credential, headers)
+  return found.then((identity) => callerOf(identity, credential, headers), unknowable)
+}
+
+function callerOf(
+  identity: Identity,
+  credential: Credential,
+  headers: IncomingHttpHeaders,
+): Caller | Refusal {
+  const grant = grantOf(identity, credential)
   if (isRefusal(grant)) return grant
   const { org, what, sources, mayEnroll } = grant
   const user = userOf(grant, headers)

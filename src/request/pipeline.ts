@@ -92,29 +92,33 @@ export class Pipeline {
     return this.#openStreams
   }
 
-  /** Who calls, before the body is read. Resolves to false when the call was answered with a refusal. */
-  async arrive(call: Call): Promise<boolean> {
+  /** Who calls, before the body is read. Calls `goOn` where the call was not answered with a refusal: mostly at once. */
+  arrive(call: Call, goOn: () => void): void {
     const { refusing, maxConcurrent, lookUp } = this.#options
     if (refusing()) {
       this.refuse(
         call,
         refuse('shutting_down', 'This gateway is stopping. Try again: another one will answer.'),
       )
-      return false
+      return
     }
     if (this.#inFlight >= maxConcurrent) {
       this.refuse(call, refuse('overloaded', 'Too many calls are in flight here. Try again in a moment.'))
-      return false
+      return
     }
     this.#enter(call)
     const { request } = call
-    const caller = await this.#withStore(() => identify(lookUp, request.headers, request.url ?? ''))
-    if (isRefusal(caller)) {
-      this.refuse(call, caller)
-      return false
+    const arrived = (caller: Caller | Refusal): void => {
+      if (isRefusal(caller)) {
+        this.refuse(call, caller)
+        return
+      }
+      call.caller = caller
+      goOn()
     }
-    call.caller = caller
-    return true
+    const caller = identify(lookUp, request.headers, request.url ?? '')
+    if (!(caller instanceof Promise)) arrived(caller)
+    else void this.#withStore(() => caller).then(arrived, (error: unknown) => this.#fail(call, error))
   }
 
   /** Everything after that. Never rejects. */
@@ -126,16 +130,18 @@ export class Pipeline {
       const refusal = await this.#run(call, caller, body)
       if (refusal !== null) this.refuse(call, refusal)
     } catch (error) {
-      this.#fault(call, error)
-      if (call.response.headersSent) call.response.destroy()
-      else
-        this.refuse(
-          call,
-          refuse('internal_error', 'The gateway failed on this call: its log has the reason.'),
-        )
+      this.#fail(call, error)
     } finally {
       this.#leave(call)
     }
+  }
+
+  /** Ends a call that met a fault of our own. */
+  #fail(call: Call, error: unknown): void {
+    this.#fault(call, error)
+    if (call.response.headersSent) call.response.destroy()
+    else
+      this.refuse(call, refuse('internal_error', 'The gateway failed on this call: its log has the reason.'))
   }
 
   #fault({ requestId }: Call, error: unknown): void {

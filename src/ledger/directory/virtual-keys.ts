@@ -2,7 +2,7 @@
  * Virtual keys: the store has their SHA-256 and nothing else of their secret. A key is listed before it works and stops
  * working before it is unlisted, so that whatever breaks off in between leaves no key that works and cannot be seen.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { isSource, type Source } from '../../core/policy.ts'
 import type { UnixMs } from '../../core/units.ts'
 import { keyHint, mintKey } from '../../core/virtual-key.ts'
@@ -74,7 +74,7 @@ export interface KeyDirectory {
 
 /** The hex SHA-256 of a virtual key, under which it is stored. */
 export function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
+  return hash('sha256', key, 'hex')
 }
 
 /** Whom the hash of a look-up names; null for an empty one, as an unknown key's is. */
