@@ -30,7 +30,7 @@ export type Action =
       readonly cost: number
     }
   | { readonly kind: 'settle again'; readonly which: number }
-  | { readonly kind: 'fault'; readonly gateway: number; readonly fault: Fault }
+  | { readonly kind: 'faults'; readonly gateway: number; readonly faults: readonly Fault[] }
   | { readonly kind: 'replay'; readonly gateway: number; readonly which: number }
   | { readonly kind: 'crash'; readonly gateway: number }
   | { readonly kind: 'leases of dead gateways end' }
@@ -67,10 +67,14 @@ const call: fc.Arbitrary<SimulatedCall> = fc.record({
   isAwaited: fc.boolean(),
 })
 
-const fault = fc.record({
-  kind: fc.constant('fault' as const),
+/** Several in a row are needed to lose a question and the same question asked again. */
+const faults = fc.record({
+  kind: fc.constant('faults' as const),
   gateway,
-  fault: fc.constantFrom(...FAULTS, 'lose_request' as const, 'lose_reply' as const, 'twice_later' as const),
+  faults: fc.array(fc.constantFrom(...FAULTS, 'lose_reply' as const, 'arrive_late' as const), {
+    minLength: 1,
+    maxLength: 3,
+  }),
 })
 
 const HOUR_MS = 3_600_000
@@ -102,7 +106,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle again' as const), which }) },
-  { weight: 8, arbitrary: fault },
+  { weight: 8, arbitrary: faults },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('replay' as const), gateway, which }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), gateway }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'leases of dead gateways end' as const }) },

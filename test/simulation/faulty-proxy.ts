@@ -1,6 +1,7 @@
 /**
  * A TCP proxy between one gateway and the store that does to the next script what a bad network does: loses it before it
- * ran, loses its answer after it ran, delays either, or delivers it twice, at once or much later.
+ * ran, loses its answer after it ran, delays either, delivers it twice, at once or much later, or keeps it and delivers it
+ * when nobody waits for it any more.
  */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -8,6 +9,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 export const FAULTS = [
   'lose_request',
   'lose_reply',
+  'arrive_late',
   'delay_request',
   'delay_reply',
   'time_out',
@@ -20,9 +22,9 @@ export interface FaultyProxy {
   readonly port: number
   /** The next script on its way suffers this. Faults that were armed before come first. */
   arm(fault: Fault): void
-  /** Scripts that came by so far and were kept to be delivered once more. */
+  /** Scripts that were kept to be delivered later, or once more. */
   readonly kept: () => number
-  /** Delivers a kept script again, behind whatever is on its way. Resolves when the server has answered it. */
+  /** Delivers a kept script, behind whatever is on its way. Resolves when the server has answered it. */
   replay(at: number): Promise<void>
   /** Forgets what is armed. */
   heal(): void
@@ -100,6 +102,10 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     }
     const suffer: Readonly<Record<Fault, (chunk: Buffer) => void>> = {
       lose_request: () => client.destroy(),
+      arrive_late: (chunk) => {
+        if (areWholeCommands(chunk)) kept.push(Buffer.from(chunk))
+        client.destroy()
+      },
       lose_reply: (chunk) => {
         loses = true
         upstream.write(chunk)

@@ -20,6 +20,8 @@ const CREDIT = 1_000_000
 const LEASE_MS = 86_400_000
 /** How long a gateway here waits for an answer: less than in production, so that a second of faults is a few of them. */
 const COMMAND_TIMEOUT_MS = 250
+/** And when the network is good again. */
+const HEALED_TIMEOUT_MS = 10_000
 const DELAY_MS = 15
 const AWAIT_MS = 400
 
@@ -146,8 +148,8 @@ class Simulated implements World {
         return this.#finish(action.which, action.how === 'free' ? null : action.cost, true)
       case 'settle again':
         return this.#settleAgain(action.which)
-      case 'fault':
-        this.#gateway(action.gateway).proxy.arm(action.fault)
+      case 'faults':
+        for (const fault of action.faults) this.#gateway(action.gateway).proxy.arm(fault)
         return
       case 'replay': {
         const { proxy } = this.#gateway(action.gateway)
@@ -184,16 +186,30 @@ class Simulated implements World {
   }
 
   async conclude(): Promise<void> {
-    for (const { proxy } of this.#gateways) proxy.heal()
+    for (const { proxy, client } of this.#gateways) {
+      proxy.heal()
+      ;(client as Redis).options.commandTimeout = HEALED_TIMEOUT_MS
+    }
     for (let open = this.#open(); open.length > 0; open = this.#open()) await this.#finish(0, 50, false)
     for (const { ledger } of this.#gateways) assert.ok(await ledger.drained(20_000), 'settles are stuck')
     await this.check()
     // Only holds of the dead are left: their leases run out, and any gateway frees them.
     const { leases } = await readBooks(this.#redis, ORG)
+    const alive = new Set(
+      this.#admitted.filter((call) => this.#isAlive(call)).map(({ hold }) => minter(hold.id)),
+    )
+    for (const lease of leases) {
+      assert.ok(
+        !alive.has(minter(lease.split(' ')[2] ?? '')),
+        `${lease} is left to its lease, though its gateway lives`,
+      )
+    }
     for (const lease of leases) await this.#overdue(lease)
-    const { client, ledger } = this.#gateway(0)
-    await until(() => client.status === 'ready')
-    await ledger.sweep()
+    const { ledger } = this.#gateway(0)
+    await until(async () => {
+      await ledger.sweep().catch(() => undefined)
+      return (await this.#redis.zcard(keys.leases(ORG))) === 0
+    })
     await this.check()
     this.#checkOutcomes(await readBooks(this.#redis, ORG))
   }
@@ -354,6 +370,11 @@ class Simulated implements World {
     if (gateway === undefined) throw new Error('no gateway')
     return gateway
   }
+}
+
+/** The gateway, in the life in which it made this id. */
+function minter(holdId: string): string {
+  return holdId.split('.')[1] ?? ''
 }
 
 function chargeOf(hold: Hold, cost: number) {
