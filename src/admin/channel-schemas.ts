@@ -72,7 +72,10 @@ export const TestResult = Component(
     error: Type.Union([Type.String(), Type.Null()], { description: 'What went wrong, for people.' }),
   }),
 )
-export const ChannelPath = Type.Object({ ...OrgPath.properties, id: Type.String() })
+export const ChannelPath = Type.Object({
+  ...OrgPath.properties,
+  id: Type.String({ description: 'The id of a channel.' }),
+})
 
 export function channelBody({
   id,

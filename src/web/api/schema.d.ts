@@ -2355,6 +2355,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
+        /** @description The id of a channel. */
         id: string
       }
       cookie?: never
@@ -2393,6 +2394,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
+        /** @description The id of a channel. */
         id: string
       }
       cookie?: never
@@ -2430,6 +2432,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
+        /** @description The id of a channel. */
         id: string
       }
       cookie?: never
@@ -2474,6 +2477,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
+        /** @description The id of a channel. */
         id: string
       }
       cookie?: never
