@@ -1,8 +1,8 @@
 /** The composition root: the only place that knows every part, and the order in which they start and stop. */
-import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createAdminPlane } from './admin/admin-plane.ts'
+import { countOpenAnswers, stopCalls } from './app-stopping.ts'
 import type { Config, Upstream } from './config.ts'
 import { MICROCREDITS_PER_CREDIT, microcredits } from './core/units.ts'
 import { StartupError } from './errors.ts'
@@ -18,8 +18,8 @@ import { openStore, type Store } from './ledger/store.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createTestSender } from './notices/channels/send-test.ts'
 import { openSenders, type Senders } from './notices/channels/senders.ts'
+import { startNotices, type Notices } from './notices/notices.ts'
 import { createPriceBook } from './prices/price-book.ts'
-import { onConnectionClosed } from './request/connection.ts'
 import { createDataPlane } from './request/data-plane.ts'
 import { createDrains } from './request/drain.ts'
 import { createLookUp, type LookUp } from './request/identify.ts'
@@ -44,9 +44,6 @@ export interface GatewayOptions {
 
 /** Beyond the longest that a call may be silent, so that no socket is closed under one. */
 const SOCKET_SLACK_MS = 30_000
-const POLL_MS = 20
-/** What settles get after the last call, even where the time for calls is used up. */
-const LAST_SETTLES_MS = 5_000
 
 /** What is open, to be closed in reverse. */
 type Opened = (() => unknown)[]
@@ -61,6 +58,7 @@ interface Parts {
   readonly keyCache: KeyCache
   readonly lookUp: LookUp
   readonly senders: Senders
+  readonly notices: Notices
   /** SIGTERM has come; `refusing` once the grace is over as well. */
   readonly stopping: { now: boolean; refusing: boolean }
 }
@@ -107,14 +105,19 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
   opened.push(() => Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy())))
   const store = await openStore(config.redis, logger, options.storeSocket)
   opened.push(() => store.stop())
+  const { notifications: settings, admin } = config
+  const senders = openSenders({ notifications: settings, logger })
+  opened.push(() => senders.close())
+  const publicUrl = admin.publicUrl ?? null
+  const notices = startNotices({ store, settings, publicUrl, senders, metrics, logger })
+  opened.push(() => notices.stop())
   const ledger = await createRedisLedger({
     redis: store.redis,
     leaseMs: config.leaseSeconds * 1_000,
     userDayLifeMs: config.retentionDays * 86_400_000,
     metrics: metrics.ledger,
     logger,
-    // Crossings wait in the outbox until a relay is there to take them.
-    onCrossings: () => undefined,
+    onCrossings: (org) => notices.wake(org),
   })
   opened.push(() => ledger.close())
   const keyCache = createKeyCache({
@@ -123,8 +126,6 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())
-  const senders = openSenders({ notifications: config.notifications, logger })
-  opened.push(() => senders.close())
   const { jwt } = config.auth
   const lookUp = createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }))
   return {
@@ -137,6 +138,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     keyCache,
     lookUp,
     senders,
+    notices,
     stopping: { now: false, refusing: false },
   }
 }
@@ -188,7 +190,7 @@ function openAdminPlane(parts: Parts): FastifyInstance {
 }
 
 async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
-  const { config, logger, metrics, store, ledger, lookUp, stopping } = parts
+  const { config, logger, metrics, store, ledger, lookUp, notices, stopping } = parts
   const { drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
   const pipeline = new Pipeline({
     lookUp,
@@ -205,6 +207,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     openHolds: () => ledger.openHolds(),
     openStreams: () => pipeline.openStreams,
     storeUp: () => store.redis.status === 'ready',
+    outboxLag: () => notices.lagSeconds(),
   })
   const dataPlane = await openDataPlane(parts, pipeline)
   const openAnswers = countOpenAnswers(dataPlane.server)
@@ -219,7 +222,8 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     adminUrl,
     async stop() {
       stopping.now = true
-      await stopCalls(parts, pipeline, dataPlane, openAnswers)
+      const lastMs = (config.shutdownGraceSeconds + config.shutdownSeconds) * 1_000
+      await Promise.all([stopCalls(parts, pipeline, dataPlane, openAnswers), notices.stopDelivering(lastMs)])
       await closeAll(opened)
     },
   }
@@ -236,49 +240,4 @@ async function listen(
     const reason = error instanceof Error ? error.message : String(error)
     throw new StartupError(`${what}.port: cannot listen on ${address.host}:${address.port}: ${reason}`, 2)
   }
-}
-
-/** How many requests are not yet answered to their last byte; a call is settled before a slow client has read its answer. */
-function countOpenAnswers(server: FastifyInstance['server']): () => number {
-  let open = 0
-  server.on('request', ({ socket }, response) => {
-    open += 1
-    const closed = (): void => {
-      stopWatching()
-      response.off('close', closed)
-      open -= 1
-    }
-    const stopWatching = onConnectionClosed(socket, closed)
-    response.once('close', closed)
-  })
-  return () => open
-}
-
-async function waitWhile(busy: () => boolean, deadline: number): Promise<void> {
-  while (busy() && Date.now() < deadline) await pause(POLL_MS)
-}
-
-/**
- * Readiness has turned by now. Calls are still taken for the grace, so that a load balancer can notice; then the listener
- * closes, calls in flight finish or are ended at their time, and every hold is settled.
- */
-async function stopCalls(
-  { config, logger, ledger, upstreams, stopping }: Parts,
-  pipeline: Pipeline,
-  dataPlane: FastifyInstance,
-  openAnswers: () => number,
-): Promise<void> {
-  await pause(config.shutdownGraceSeconds * 1_000)
-  stopping.refusing = true
-  const deadline = Date.now() + config.shutdownSeconds * 1_000
-  const closed = dataPlane.close()
-  await waitWhile(() => pipeline.inFlight > 0 || openAnswers() > 0, deadline)
-  dataPlane.server.closeAllConnections()
-  await closed
-  // What is still under way at a provider is ended there, and settled by what has come of it.
-  await Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy()))
-  const lastSettles = Math.max(Date.now() + LAST_SETTLES_MS, deadline)
-  await waitWhile(() => pipeline.inFlight > 0, lastSettles)
-  const settled = await ledger.drained(lastSettles - Date.now())
-  if (!settled) logger.error('some holds could not be settled before the end: their leases resolve them')
 }

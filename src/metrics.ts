@@ -5,6 +5,7 @@
 import { type Aggregator, collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { ErrorCode } from './errors.ts'
 import type { CreditKind, LedgerMetrics } from './ledger/ledger-metrics.ts'
+import type { DeliveryChannel, DeliveryState } from './ledger/notice-log.ts'
 import type { CrossingType } from './ledger/replies.ts'
 import { MICROCREDITS_PER_CREDIT } from './core/units.ts'
 import { createHistogram } from './metrics-histogram.ts'
@@ -31,6 +32,8 @@ export interface Gauges {
   readonly openHolds: () => number
   readonly openStreams: () => number
   readonly storeUp: () => boolean
+  /** Seconds; see notices/sweep.ts. */
+  readonly outboxLag: () => number
 }
 
 /** What a scraper is answered. */
@@ -48,6 +51,8 @@ export interface Metrics {
   /** Seconds between dispatch and the end of the answer. */
   upstream(name: string, seconds: number): void
   denial(code: ErrorCode): void
+  /** A delivery came to a state. */
+  notification(channel: DeliveryChannel, state: DeliveryState): void
   /** Connects the gauges; before that, a scrape shows them as zero. */
   watch(gauges: Gauges): void
   scrape(): Promise<Scrape>
@@ -107,9 +112,10 @@ function createTallies(registry: Registry) {
     denials: new Tally(),
     credits: new Tally(),
     crossings: new Tally(),
+    notifications: new Tally(),
     exceeded: new Tally(),
   }
-  const { requests, denials, credits, crossings, exceeded } = tallies
+  const { requests, denials, credits, crossings, notifications, exceeded } = tallies
   requests.register(registry, 'tollgate_requests_total', 'Calls by how they ended.', [
     'upstream',
     'family',
@@ -124,6 +130,12 @@ function createTallies(registry: Registry) {
     MICROCREDITS_PER_CREDIT,
   )
   crossings.register(registry, 'tollgate_crossings_total', 'Thresholds and limits crossed.', ['type'])
+  notifications.register(
+    registry,
+    'tollgate_notifications_total',
+    'Deliveries of notices by the state that they came to.',
+    ['channel', 'state'],
+  )
   exceeded.register(
     registry,
     'tollgate_hold_exceeded_total',
@@ -169,12 +181,19 @@ function createHistograms(registry: Registry) {
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  let gauges: Gauges = { openHolds: () => 0, openStreams: () => 0, storeUp: () => false }
-  const { requests, denials, credits, crossings, exceeded } = createTallies(registry)
+  let gauges: Gauges = { openHolds: () => 0, openStreams: () => 0, storeUp: () => false, outboxLag: () => 0 }
+  const { requests, denials, credits, crossings, notifications, exceeded } = createTallies(registry)
   const { overhead, upstream, scripts, batches } = createHistograms(registry)
   gauge(registry, 'tollgate_holds_open', 'Open holds of this process.', () => gauges.openHolds())
   gauge(registry, 'tollgate_streams_open', 'Event streams that are being passed on.', () =>
     gauges.openStreams(),
+  )
+  gauge(
+    registry,
+    'tollgate_outbox_lag_seconds',
+    'Age of the oldest crossing that no queue has.',
+    () => gauges.outboxLag(),
+    'max',
   )
   gauge(registry, 'tollgate_store_up', 'Whether the store answers.', () => (gauges.storeUp() ? 1 : 0), 'min')
 
@@ -193,6 +212,7 @@ export function createMetrics(): Metrics {
     overhead: (seconds) => overhead.observe('', seconds),
     upstream: (name, seconds) => upstream.observe(name, seconds),
     denial: (code) => denials.add(code, 1, () => ({ code })),
+    notification: (channel, state) => notifications.add(`${channel} ${state}`, 1, () => ({ channel, state })),
     watch: (watched) => {
       gauges = watched
     },

@@ -7,6 +7,7 @@
  */
 import { type Static, Type } from '@sinclair/typebox'
 import { Admin } from './admin-schema.ts'
+import { Notifications } from './notifications.ts'
 import {
   count,
   host,
@@ -196,45 +197,6 @@ const Limits = mapping(
     drainConcurrent: count(64, 0, 100_000, '… and answers at once.'),
   },
   { default: {} },
-)
-
-const Smtp = mapping({
-  url: text(
-    'Mail server, with user and password where it wants them: smtps:// is encrypted from the start (port 465), smtp:// by STARTTLS (587).',
-    { pattern: '^smtps?://', expects: 'an smtp:// or smtps:// URL' },
-  ),
-  from: text('Sender of all mail, such as "Tollgate <noreply@example.com>".', { maxLength: 320 }),
-  startTls: Type.Optional(
-    oneOf(['required', 'optional'], {
-      description:
-        'Whether an smtp:// server must offer encryption; without this it must, unless it is on this machine.',
-    }),
-  ),
-  ca: Type.Optional(text('PEM file with the certificates of a private authority, relative to this file.')),
-})
-
-const Notifications = mapping(
-  {
-    smtp: Type.Optional(Smtp),
-    mailDir: text('Folder for mails while there is no smtp, relative to this file.', {
-      default: './data/mail',
-    }),
-    allowTargets: Type.Array(
-      text('An address, a CIDR range or a host name.', {
-        maxLength: 253,
-        pattern: '^[A-Za-z0-9.:_/-]+$',
-        expects: 'an address, a CIDR range or a host name',
-      }),
-      {
-        default: [],
-        maxItems: 100,
-        uniqueItems: true,
-        description:
-          'Where webhooks and Slack messages may go beyond the public internet, also without https: addresses, CIDR ranges, host names.',
-      },
-    ),
-  },
-  { default: {}, description: 'How admins hear of what was crossed.' },
 )
 
 export const ConfigSchema = mapping(

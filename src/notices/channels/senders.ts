@@ -21,7 +21,7 @@ export interface Senders {
 }
 
 export interface SenderOptions {
-  readonly notifications: Config['notifications']
+  readonly notifications: Pick<Config['notifications'], 'smtp' | 'mailDir' | 'allowTargets'>
   readonly logger: MailFileOptions['logger']
   /** For tests: other names, clocks and certificates than those of the system. */
   readonly lookUp?: LookUpAll

@@ -1,0 +1,74 @@
+/** `notifications`: how what was crossed gets to those who are to hear of it. */
+import { Type } from '@sinclair/typebox'
+import { count, mapping, oneOf, seconds, text } from './fields.ts'
+
+const Smtp = mapping({
+  url: text(
+    'Mail server, with user and password where it wants them: smtps:// is encrypted from the start (port 465), smtp:// by STARTTLS (587).',
+    { pattern: '^smtps?://', expects: 'an smtp:// or smtps:// URL' },
+  ),
+  from: text('Sender of all mail, such as "Tollgate <noreply@example.com>".', { maxLength: 320 }),
+  startTls: Type.Optional(
+    oneOf(['required', 'optional'], {
+      description:
+        'Whether an smtp:// server must offer encryption; without this it must, unless it is on this machine.',
+    }),
+  ),
+  ca: Type.Optional(text('PEM file with the certificates of a private authority, relative to this file.')),
+})
+
+export const Notifications = mapping(
+  {
+    smtp: Type.Optional(Smtp),
+    mailDir: text('Folder for mails while there is no smtp, relative to this file.', {
+      default: './data/mail',
+    }),
+    allowTargets: Type.Array(
+      text('An address, a CIDR range or a host name.', {
+        maxLength: 253,
+        pattern: '^[A-Za-z0-9.:_/-]+$',
+        expects: 'an address, a CIDR range or a host name',
+      }),
+      {
+        default: [],
+        maxItems: 100,
+        uniqueItems: true,
+        description:
+          'Where webhooks and Slack messages may go beyond the public internet, also without https: addresses, CIDR ranges, host names.',
+      },
+    ),
+    deliver: Type.Boolean({
+      default: true,
+      description:
+        'false: crossings go to the queue tollgate-notices, and a worker of your own takes them from there.',
+    }),
+    attempts: count(
+      15,
+      1,
+      100,
+      'How often a delivery is tried before it is parked, for an admin to send again.',
+    ),
+    backoffSeconds: seconds(
+      5,
+      0.01,
+      3600,
+      'Before the second attempt, less a random part; twice as long each time …',
+    ),
+    maxBackoffSeconds: seconds(3600, 0.01, 86_400, '… up to this.'),
+    concurrency: count(5, 1, 100, 'Deliveries at the same time, in each process.'),
+    perSecond: count(
+      100,
+      1,
+      10_000,
+      'Deliveries per second of all gateways, so that a backlog leaves calls alone.',
+    ),
+    lockSeconds: seconds(30, 1, 600, 'After this the deliveries of a gateway that died are taken over.'),
+    sweepSeconds: seconds(
+      30,
+      1,
+      3600,
+      'How often it is looked for crossings that a gateway left behind that died.',
+    ),
+  },
+  { default: {}, description: 'How admins hear of what was crossed.' },
+)

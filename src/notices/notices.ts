@@ -1,0 +1,96 @@
+/** Everything between a crossing in an outbox and somebody who hears of it, put together. */
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { RedisClient } from '../ledger/connection.ts'
+import { createChannelDirectory } from '../ledger/directory/channels.ts'
+import { createNoticeLog } from '../ledger/notice-log.ts'
+import type { Store } from '../ledger/store.ts'
+import type { Senders } from './deliver.ts'
+import type { NoticeMetrics } from './notice-metrics.ts'
+import { openQueues, type Queues, type Retries } from './queue.ts'
+import { Relay } from './relay.ts'
+import { startSweep } from './sweep.ts'
+import { startWorkers, type Workers } from './workers.ts'
+
+export interface NoticesOptions {
+  readonly store: Pick<Store, 'open'>
+  readonly settings: Config['notifications']
+  /** Where the page is, for links in messages. */
+  readonly publicUrl: string | null
+  readonly senders: Senders
+  readonly metrics: NoticeMetrics
+  readonly logger: Logger
+}
+
+/** `off`: somebody else delivers. `nothing`: all of it was sent, or is still in line. */
+export type Redelivery = 'again' | 'nothing' | 'gone' | 'off'
+
+export interface Notices {
+  /** Crossings were recorded in the organization's outbox. */
+  wake(org: string): void
+  lagSeconds(): number
+  /** Sends again what reached nobody. Rejects as the store does. */
+  redeliver(org: string, id: string): Promise<Redelivery>
+  /** Takes no more deliveries, and resolves when those that run are done, or after `ms`. */
+  stopDelivering(ms: number): Promise<void>
+  /** Relays what it was woken for, and closes. */
+  stop(): Promise<void>
+}
+
+const LAST_RELAY_MS = 2_000
+
+export function startNotices(options: NoticesOptions): Notices {
+  const { store, settings, logger } = options
+  const retries: Retries = {
+    attempts: settings.attempts,
+    backoffMs: settings.backoffSeconds * 1_000,
+    maxBackoffMs: settings.maxBackoffSeconds * 1_000,
+  }
+  const redis = store.open('decide')
+  const log = createNoticeLog(redis)
+  const queues = openQueues(redis, retries, (error) =>
+    logger.debug({ reason: error.message }, 'queue connection'),
+  )
+  const relay = new Relay({ redis, log, queues, logger })
+  const sweep = startSweep({ redis, relay, everyMs: settings.sweepSeconds * 1_000, logger })
+  const workers = settings.deliver ? openWorkers(options, retries, queues) : null
+  return {
+    wake: (org) => relay.wake(org),
+    lagSeconds: () => sweep.lagSeconds(),
+    async redeliver(org, id) {
+      if (workers === null) return 'off'
+      const notice = await log.get(org, id)
+      if (notice === null) return 'gone'
+      const round = await log.redeliver(notice.crossing)
+      if (typeof round !== 'number') return round
+      await queues.addFanOut(notice.crossing, round)
+      return 'again'
+    },
+    stopDelivering: async (ms) => workers?.stop(ms),
+    async stop() {
+      await sweep.stop()
+      await relay.stop(LAST_RELAY_MS)
+      await workers?.stop(LAST_RELAY_MS)
+      await queues.close()
+    },
+  }
+}
+
+function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues): Workers {
+  const { store, settings, publicUrl, senders, metrics, logger } = options
+  const redis: RedisClient = store.open('work')
+  return startWorkers({
+    redis,
+    log: createNoticeLog(redis),
+    channels: createChannelDirectory(redis),
+    queues,
+    senders,
+    metrics,
+    pageUrl: publicUrl === null ? null : publicUrl.replace(/\/+$/, ''),
+    retries,
+    concurrency: settings.concurrency,
+    perSecond: settings.perSecond,
+    lockMs: settings.lockSeconds * 1_000,
+    logger,
+  })
+}

@@ -1,0 +1,177 @@
+/** From a charge to somebody's inbox, through gateways as processes, a real Redis and a real mail server. */
+import t from 'tap'
+import { wholeCredits } from '../../src/core/units.ts'
+import * as keys from '../../src/ledger/keys.ts'
+import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
+import { openClient } from '../support/ledger.ts'
+import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
+import { watchQueue } from '../support/queues.ts'
+import { startRedis } from '../support/redis.ts'
+import { smtpError, startSmtp, type ReceivedMail } from '../support/smtp.ts'
+import { until } from '../support/until.ts'
+
+const redis = await startRedis()
+const origin = await startOrigin()
+const smtp = await startSmtp()
+const watched = watchQueue({ url: redis.url })
+const store = await openClient({ url: redis.url })
+/** 1.2 credits a call. */
+const USAGE = { prompt_tokens: 200, completion_tokens: 100, total_tokens: 300 }
+origin.answer = (_request, response) => chatAnswer(response, USAGE)
+
+const config = {
+  notifications: {
+    smtp: { url: smtp.url, from: 'Tollgate <noreply@example.com>' },
+    attempts: 4,
+    backoffSeconds: 0.05,
+    maxBackoffSeconds: 0.2,
+    perSecond: 1_000,
+    sweepSeconds: 1,
+    lockSeconds: 1,
+  },
+}
+const start = () => startGateway({ redisUrl: redis.url, upstreamUrl: origin.url, config })
+const gateways = await Promise.all([start(), start()])
+const [gateway] = gateways
+t.teardown(async () => {
+  await Promise.all(gateways.map((one) => one.stop()))
+  await watched.close()
+  store.disconnect()
+  await smtp.stop()
+  await origin.stop()
+  await redis.stop()
+})
+
+interface Member {
+  readonly role: 'admin' | 'member'
+  readonly email: string | null
+}
+
+async function addMembers(org: TestOrg, members: Readonly<Record<string, Member>>): Promise<void> {
+  for (const [user, member] of Object.entries(members))
+    await gateway.admin('PUT', `/v1/orgs/${org.id}/members/${user}`, { ...member, name: `Name of ${user}` })
+}
+
+const admin = (user: string): Member => ({ role: 'admin', email: `${user}@example.com` })
+const member = (user: string): Member => ({ role: 'member', email: `${user}@example.com` })
+
+/** Per-user alerts, as the admin API saves them. */
+async function setUserAlert(
+  org: TestOrg,
+  credits: number,
+  fields: Record<string, string> = {},
+): Promise<void> {
+  const alert_mark = String(wholeCredits(credits))
+  await store.hset(keys.org(org.id), { alert_on: '1', alert_mark, alert_version: '1', ...fields })
+}
+
+/** Org alerts of an absolute threshold, armed as the admin API arms them. */
+async function setOrgAlerts(
+  org: TestOrg,
+  alerts: Record<string, { at: number; recipients: unknown }>,
+): Promise<void> {
+  for (const [id, { at, recipients }] of Object.entries(alerts)) {
+    const alert = { type: 'absolute', threshold: at, version: 1, recipients }
+    await store.hset(keys.alerts(org.id), id, JSON.stringify(alert))
+    await store.zadd(keys.armed(org.id, 1), wholeCredits(at), `${id} 1 absolute ${at}`)
+  }
+  const lowest = Math.min(...Object.values(alerts).map(({ at }) => at))
+  await store.hset(keys.total(org.id, 1), 'next_mark', String(wholeCredits(lowest)))
+}
+
+async function call(key: string, user: string, through = gateway): Promise<number> {
+  const response = await postChat(through.dataUrl, key, undefined, { headers: { 'x-tollgate-user': user } })
+  await response.arrayBuffer()
+  return response.status
+}
+
+const appKey = (org: TestOrg): Promise<string> => org.createKey({ name: 'app', app: true, user: null })
+
+/** "what happened to whom > who was told", for every mail that the org's crossings led to. */
+async function told(org: TestOrg): Promise<string[]> {
+  const crossings = new Map((await watched.jobsOf(org.id)).map(({ data }) => [data.id, data]))
+  return smtp.mails
+    .flatMap((mail) => {
+      const crossing = crossings.get(crossingIdOf(mail))
+      if (crossing === undefined) return []
+      return mail.to.map((to) => `${crossing.type} ${crossing.alert ?? crossing.user ?? ''} > ${to}`)
+    })
+    .sort()
+}
+
+function crossingIdOf({ parsed }: ReceivedMail): string {
+  return /cx_[0-9a-f]{32}/.exec(parsed.messageId ?? '')?.[0] ?? ''
+}
+
+void t.test(
+  'O7, U3, L4: 50 users race over thresholds through two gateways: exactly those mails, to exactly those people',
+  async (t) => {
+    const org = await createOrg(gateway, { limit: 3 })
+    const racers = Array.from({ length: 50 }, (_, i) => `racer-${i}`)
+    await addMembers(org, {
+      grace: admin('grace'),
+      heidi: admin('heidi'),
+      ivan: { role: 'admin', email: null },
+      judy: member('judy'),
+      ...Object.fromEntries(racers.map((user) => [user, member(user)])),
+    })
+    await setUserAlert(org, 2, { alert_recipients: '"all"', alert_notify_user: '1' })
+    await store.hset(keys.org(org.id), 'limit_recipients', '["grace","judy"]')
+    await setOrgAlerts(org, {
+      low: { at: 1, recipients: 'all' },
+      high: { at: 150, recipients: ['heidi'] },
+      never: { at: 1_000, recipients: 'all' },
+    })
+    const key = await appKey(org)
+    await Promise.all(
+      racers.map(async (user, i) => {
+        for (let n = i; (await call(key, user, gateways[n % 2])) !== 402; n += 1);
+      }),
+    )
+    const expected = [
+      'org.alert.crossed low > grace@example.com',
+      'org.alert.crossed low > heidi@example.com',
+      'org.alert.crossed high > heidi@example.com',
+      ...racers.flatMap((user) => [
+        `user.alert.crossed ${user} > grace@example.com`,
+        `user.alert.crossed ${user} > heidi@example.com`,
+        `user.alert.crossed ${user} > ${user}@example.com`,
+        `user.limit.reached ${user} > grace@example.com`,
+      ]),
+    ].sort()
+    await until(async () => (await told(org)).length >= expected.length, {
+      timeoutMs: 60_000,
+      what: 'all mails',
+    })
+    await until(async () => (await watched.queue.getActiveCount()) === 0)
+    t.strictSame(await told(org), expected)
+    const ids = (await watched.jobsOf(org.id)).map(({ id }) => id)
+    t.equal(new Set(ids).size, 102, 'every crossing is one job')
+    t.equal(await gateway.metric('tollgate_outbox_lag_seconds'), 0)
+  },
+)
+
+void t.test(
+  'a mail server that refuses for now is tried again; one that refuses for good is not',
+  async (t) => {
+    const org = await createOrg(gateway, { limit: null })
+    await addMembers(org, { grace: admin('grace'), mallory: admin('mallory') })
+    await setUserAlert(org, 1)
+    const attempts: string[] = []
+    smtp.answer = ({ to, parsed }) => {
+      attempts.push(`${to.join()} ${parsed.messageId ?? ''}`)
+      if (to.includes('mallory@example.com')) throw smtpError(550, 'no such mailbox')
+      if (attempts.filter((one) => one.startsWith('grace')).length < 3) throw smtpError(450, 'try later')
+    }
+    t.equal(await call(await appKey(org), 'ada'), 200)
+    await until(async () => (await told(org)).length === 1)
+    await until(() => attempts.length === 4)
+    smtp.answer = () => undefined
+    t.equal(
+      new Set(attempts.filter((one) => one.startsWith('grace'))).size,
+      1,
+      'repeats bear the same Message-ID',
+    )
+    t.equal(attempts.filter((one) => one.startsWith('mallory')).length, 1)
+  },
+)
