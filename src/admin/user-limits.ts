@@ -1,6 +1,7 @@
 /** `/v1/orgs/{org}/user-limits`: the hard cap per user (L1–L5). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
+import { PLACEHOLDERS, unknownPlaceholders } from '../core/placeholders.ts'
 import type { UserLimits } from '../core/policy.ts'
 import { toCredits, wholeCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
@@ -9,6 +10,7 @@ import { Component } from './components.ts'
 import { documented, json } from './documented.ts'
 import { RecipientsBody, recipientsBody, sendNotAdmins } from './recipients.ts'
 import { Closed, Name, OrgPath, OrNull, WholeCredits } from './schemas.ts'
+import { sendFieldErrors, type FieldError } from './problems.ts'
 import { changeBy, changeVersion, CONFLICT, sendVersion } from './versions.ts'
 
 const Text = OrNull(
@@ -48,7 +50,9 @@ const Limits = Component(
     ),
     explanation: Type.Object(
       {
-        text: Type.Union([Type.String(), Type.Null()], { description: 'Replaces the text of a refusal.' }),
+        text: Type.Union([Type.String(), Type.Null()], {
+          description: `Stands behind the text of a refusal. May hold ${PLACEHOLDERS.map((name) => `{${name}}`).join(' ')}.`,
+        }),
         contact: Type.Union([Type.String(), Type.Null()], { description: 'Whom a refused user should ask.' }),
         hideAmounts: Type.Boolean({ description: 'No refusal and no header has amounts.' }),
       },
@@ -89,6 +93,8 @@ export function userLimitRoutes(app: FastifyInstance, directory: Directory): voi
     async (request, reply) => {
       const { org } = request.params
       const limits = limitsOf(request.body)
+      const errors = textErrors(limits.explanation.text)
+      if (errors.length > 0) return sendFieldErrors(reply, errors)
       return changeVersion<{ limits: UserLimits }>(request, reply, {
         read: () => directory.getUserLimits(org),
         show: limitsBody,
@@ -111,6 +117,14 @@ export function userLimitRoutes(app: FastifyInstance, directory: Directory): voi
       })
     },
   )
+}
+
+/** A placeholder that we do not know would be read as it is by whoever is refused. */
+function textErrors(text: string | null): FieldError[] {
+  return unknownPlaceholders(text ?? '').map((name) => ({
+    field: 'explanation.text',
+    message: `holds an unknown placeholder {${name}}; known are ${PLACEHOLDERS.map((known) => `{${known}}`).join(' ')}`,
+  }))
 }
 
 /** The whole setting: what is absent gets its default, not what was there before. */

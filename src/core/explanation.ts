@@ -1,5 +1,6 @@
 /** The words of a refusal for credits (E3): which limit, how much of it, when it resets, whom to ask. */
 import type { Explanation, Standing } from './policy.ts'
+import { fill } from './placeholders.ts'
 import { dateInZone, groupedCredits } from './text.ts'
 import { NOTHING, type Microcredits, type UnixMs } from './units.ts'
 
@@ -19,7 +20,16 @@ export interface Situation {
   readonly resetsAt: UnixMs
   readonly timezone: string
   readonly explanation: Explanation
+  readonly user: string
+  readonly orgName: string
+  /** Admins whom the organization chose to hear of refusals; empty where any admin may be asked. */
+  readonly admins: readonly string[]
 }
+
+/** More names would read as a list of everybody. */
+const MOST_NAMES = 3
+/** Stands in the organization's own text for an amount that it hides. */
+const HIDDEN = '…'
 
 /** The message in plain words. Figures are left out where the organization hides amounts. */
 export function explain(refusal: CreditRefusal, situation: Situation): string {
@@ -27,8 +37,10 @@ export function explain(refusal: CreditRefusal, situation: Situation): string {
   const sentences = [
     whatHappened(refusal, situation),
     `Your credits reset on ${dateInZone(resetsAt, timezone)}.`,
-    refusal.code === 'credits_in_flight' ? null : whomToAsk(explanation),
-    explanation.text,
+    refusal.code === 'credits_in_flight'
+      ? null
+      : `To go on before that, ask ${contactOf(situation)} to raise your limit.`,
+    explanation.text === null ? null : ownText(explanation.text, situation),
   ]
   return sentences.filter((sentence) => sentence !== null).join(' ')
 }
@@ -64,8 +76,29 @@ function whatWouldFit(refusal: {
     : `The largest ${refusal.outputField} that would fit is ${refusal.largestOutput}.`
 }
 
-function whomToAsk(explanation: Explanation): string {
-  return explanation.contact === null
-    ? 'To go on before that, ask an admin of your organization to raise your limit.'
-    : `To go on before that, ask ${explanation.contact} to raise your limit.`
+/** Whom to ask: the contact that the organization names, or the admins whom it chose, or any. */
+function contactOf({ explanation, admins }: Situation): string {
+  if (explanation.contact !== null) return explanation.contact
+  if (admins.length === 0) return 'an admin of your organization'
+  const names = admins.slice(0, MOST_NAMES)
+  if (admins.length > MOST_NAMES) return `${names.join(', ')} or another admin`
+  const last = names.pop() ?? ''
+  return names.length === 0 ? last : `${names.join(', ')} or ${last}`
+}
+
+function ownText(text: string, situation: Situation): string {
+  const { standing, explanation, user, orgName, resetsAt, timezone } = situation
+  const limit = standing.limit ?? NOTHING
+  const remaining = Math.max(0, limit - standing.counted - standing.held) as Microcredits
+  const amount = (value: Microcredits): string => (explanation.hideAmounts ? HIDDEN : groupedCredits(value))
+  return fill(text, {
+    user,
+    limit: amount(limit),
+    used: amount(standing.used),
+    counted: amount(standing.counted),
+    remaining: amount(remaining),
+    resets_at: dateInZone(resetsAt, timezone),
+    contact: contactOf(situation),
+    org: orgName,
+  })
 }

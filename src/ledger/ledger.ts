@@ -48,6 +48,9 @@ export interface Decision {
   /** The organization's settings that a refusal is worded with, of the revision that this was decided under. */
   readonly timezone: string
   readonly explanation: Explanation
+  readonly orgName: string
+  /** Admins whom a refused user should ask, by name; empty where any may be asked, and for who was not refused. */
+  readonly admins: readonly string[]
 }
 
 export type ReserveResult =

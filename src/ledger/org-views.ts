@@ -3,7 +3,7 @@
  * ever used to build keys and texts; the scripts compare it with the organization's hash and answer `stale`.
  */
 import { dayAt, periodAfter, periodAt } from '../core/period.ts'
-import type { BillingPeriod, BillingSchedule, Explanation } from '../core/policy.ts'
+import type { BillingPeriod, BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
 import type { Day, UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
@@ -15,6 +15,7 @@ export const PERIOD_LIFE_MS = 396 * 86_400_000
 
 export interface OrgView {
   readonly org: string
+  readonly name: string
   readonly revision: number
   readonly createdAt: UnixMs
   readonly period: BillingPeriod
@@ -22,6 +23,8 @@ export interface OrgView {
   /** As stored, '' for none: the roll compares it. */
   readonly billingNext: string
   readonly explanation: Explanation
+  /** Who hears of a user that reached the limit (L4). */
+  readonly recipients: Recipients
   readonly day: { readonly day: Day; readonly start: UnixMs; readonly end: UnixMs }
 }
 
@@ -38,8 +41,10 @@ function parseView(org: string, fields: Record<string, string>, now: UnixMs): Or
   if (fields['period_no'] === undefined) return null
   const billing = JSON.parse(fields['billing'] ?? '') as BillingSchedule
   const explanation = fields['explanation']
+  const recipients = fields['limit_recipients'] ?? ''
   return {
     org,
+    name: fields['name'] ?? org,
     revision: Number(fields['revision']),
     createdAt: Number(fields['created_at']) as UnixMs,
     period: {
@@ -53,6 +58,7 @@ function parseView(org: string, fields: Record<string, string>, now: UnixMs): Or
       explanation === undefined || explanation === ''
         ? NO_EXPLANATION
         : (JSON.parse(explanation) as Explanation),
+    recipients: recipients === '' ? 'all' : (JSON.parse(recipients) as Recipients),
     day: dayAt(billing.timezone, now),
   }
 }

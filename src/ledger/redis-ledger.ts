@@ -6,6 +6,7 @@ import { storeCall, type RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
+import { createAdminsToAsk } from './admins-to-ask.ts'
 import { createLeases } from './leases.ts'
 import { createOrgViews } from './org-views.ts'
 import { readStanding } from './standing.ts'
@@ -72,6 +73,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     release: (hold) => resolving.free(hold),
     underWay: (org, user) => resolving.underWay(org, user),
     settlesTried: () => resolving.tried,
+    adminsToAsk: createAdminsToAsk(redis),
     onReserved: (hold) => leases.opened(hold),
     onCrossings,
   })

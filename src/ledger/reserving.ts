@@ -6,6 +6,7 @@ import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { createHoldIds } from './hold-ids.ts'
 import { StoreUnavailable, type Decision, type Hold, type Reservation, type ReserveResult } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
+import type { AdminsToAsk } from './admins-to-ask.ts'
 import type { OrgView, OrgViews } from './org-views.ts'
 import { entries, readReserveEntry, readReserveHead, type ReserveEntry, type ReserveHead } from './replies.ts'
 import { reserveArguments } from './reserve-arguments.ts'
@@ -46,6 +47,7 @@ export interface ReservingOptions {
   readonly settlesTried: () => number
   /** Called for an id whose fate is unknown: it is to be freed, whether it exists or not. */
   readonly release: (hold: Hold) => void
+  readonly adminsToAsk: AdminsToAsk
   readonly onReserved: (hold: Hold) => void
   readonly onCrossings: (org: string) => void
 }
@@ -236,7 +238,7 @@ export class Reserving {
       case 'too_large':
       case 'busy':
       case 'unbounded': {
-        const { period, explanation, billing } = view
+        const { period, explanation, billing, name } = view
         const decision: Decision = {
           now,
           period,
@@ -244,10 +246,15 @@ export class Reserving {
           required: entry.amount,
           timezone: billing.timezone,
           explanation,
+          orgName: name,
+          admins: [],
         }
         if (entry.status === 'reserved') this.#admit(view, pending, entry.amount, decision)
         else if (entry.status !== 'busy' || !this.#askAgainAfterSettles(pending)) {
-          pending.resolve({ status: entry.status, decision })
+          const { status } = entry
+          void this.#options
+            .adminsToAsk(view)
+            .then((admins) => pending.resolve({ status, decision: { ...decision, admins } }))
         }
       }
     }

@@ -33,11 +33,11 @@ export async function reserve(
     case 'reserved':
       return result
     case 'denied':
-      return creditRefusal({ code: 'user_credit_limit_reached' }, result.decision)
+      return creditRefusal({ code: 'user_credit_limit_reached' }, caller, result.decision)
     case 'too_large':
-      return creditRefusal(tooLarge(call, result.decision), result.decision)
+      return creditRefusal(tooLarge(call, result.decision), caller, result.decision)
     case 'busy':
-      return creditRefusal({ code: 'credits_in_flight' }, result.decision)
+      return creditRefusal({ code: 'credits_in_flight' }, caller, result.decision)
     case 'unbounded':
       return unbounded(call)
     case 'unknown_user':
@@ -47,9 +47,9 @@ export async function reserve(
   }
 }
 
-function creditRefusal(refusal: CreditRefusal, decision: Decision): Refusal {
-  const { standing, required, period, timezone, explanation } = decision
-  const message = explain(refusal, { standing, required, resetsAt: period.end, timezone, explanation })
+function creditRefusal(refusal: CreditRefusal, { user }: Caller, decision: Decision): Refusal {
+  const { period, explanation, standing, required } = decision
+  const message = explain(refusal, { ...decision, user, resetsAt: period.end })
   return refuse(refusal.code, message, {
     resetsAt: period.end,
     facts: explanation.hideAmounts ? null : { ...standing, limit: standing.limit ?? NOTHING, required },
