@@ -8,31 +8,129 @@ interface ErrorKind {
   readonly status: number
   /** Seconds for `retry-after`; absent where asking again would not help. */
   readonly retryAfter?: number
+  /** When it is answered, in a sentence. With `advice` it makes docs/errors.md. */
+  readonly when: string
+  /** What the caller can do about it. */
+  readonly advice: string
 }
 
 export const ERRORS = {
-  invalid_api_key: { status: 401 },
-  user_required: { status: 400 },
-  unknown_user: { status: 403 },
-  user_not_allowed: { status: 403 },
-  source_not_allowed: { status: 403 },
-  user_credit_limit_reached: { status: 402 },
-  request_exceeds_credit_limit: { status: 402 },
-  credits_in_flight: { status: 429, retryAfter: 1 },
-  model_not_priced: { status: 400 },
-  unsupported_option: { status: 400 },
-  unbounded_request: { status: 400 },
-  invalid_request: { status: 400 },
-  body_too_large: { status: 413 },
-  unsupported_encoding: { status: 415 },
-  route_not_allowed: { status: 404 },
-  credit_store_unavailable: { status: 503, retryAfter: 1 },
-  identity_unavailable: { status: 503, retryAfter: 1 },
-  overloaded: { status: 503, retryAfter: 1 },
-  shutting_down: { status: 503, retryAfter: 1 },
-  internal_error: { status: 500 },
-  upstream_unreachable: { status: 502 },
-  upstream_timeout: { status: 504 },
+  invalid_api_key: {
+    status: 401,
+    when: 'The request has no key, one that is unknown or revoked, several that differ, a key for the admin plane, or a token (JWT) that is not accepted.',
+    advice: 'Send one valid key. Ask an admin for a new one.',
+  },
+  user_required: {
+    status: 400,
+    when: 'The key belongs to an app, and the call names no user.',
+    advice: 'Name the user in `x-tollgate-user`.',
+  },
+  unknown_user: {
+    status: 403,
+    when: 'The organization has no such member, or not any more.',
+    advice: 'An admin adds the user; or the operator lets apps and tokens enroll users (`autoEnroll`).',
+  },
+  user_not_allowed: {
+    status: 403,
+    when: 'The key belongs to one user, and the call names another.',
+    advice: 'Leave `x-tollgate-user` out, or use an app’s key.',
+  },
+  source_not_allowed: {
+    status: 403,
+    when: '`x-tollgate-source` is not among the key’s sources.',
+    advice: 'Leave it out for the key’s default, or ask for a key that has this source.',
+  },
+  user_credit_limit_reached: {
+    status: 402,
+    when: 'The user’s counted usage has reached the limit of this billing period.',
+    advice:
+      'Wait for the reset that the message names, or ask the contact for a higher limit. Do not try again.',
+  },
+  request_exceeds_credit_limit: {
+    status: 402,
+    when: 'The organization admits strictly, and the call may cost more than is left.',
+    advice: 'Lower `max_tokens` (the message names the largest that fits), or shorten the prompt.',
+  },
+  credits_in_flight: {
+    status: 429,
+    retryAfter: 1,
+    when: 'Only calls in flight are in the way: what they hold may come back.',
+    advice: 'Try again after `retry-after` seconds; the SDKs do.',
+  },
+  model_not_priced: {
+    status: 400,
+    when: 'The model has no price, so its cost cannot be known.',
+    advice: 'Use another model, or have the operator price it under `prices.models`.',
+  },
+  unsupported_option: {
+    status: 400,
+    when: 'The request asks for something without a price: a service tier, a tool that runs at the provider, work in the background.',
+    advice: 'Leave out the option that `param` names.',
+  },
+  unbounded_request: {
+    status: 400,
+    when: 'The organization admits strictly, and nothing bounds the cost: no `max_tokens`, stored context, remote media.',
+    advice: 'Set the field that the message names; send media and context inline.',
+  },
+  invalid_request: {
+    status: 400,
+    when: 'The request cannot be read: bad JSON, a field that prices and stands twice, a wrong content type, bad HTTP.',
+    advice: 'Correct what the message names.',
+  },
+  body_too_large: {
+    status: 413,
+    when: 'The body is larger than `limits.bodyBytes`.',
+    advice: 'Send less, or have the operator raise the limit.',
+  },
+  unsupported_encoding: {
+    status: 415,
+    when: 'The request’s body is compressed.',
+    advice: 'Send it without `content-encoding`.',
+  },
+  route_not_allowed: {
+    status: 404,
+    when: 'The path is neither priced nor known to be free.',
+    advice: 'Check path and method. An operator can allow it at a flat price (`routes`).',
+  },
+  credit_store_unavailable: {
+    status: 503,
+    retryAfter: 1,
+    when: 'The store cannot be reached, so nobody can say whether the call may pass.',
+    advice: 'Try again; the operator looks at `/readyz` and `tollgate_store_up`.',
+  },
+  identity_unavailable: {
+    status: 503,
+    retryAfter: 1,
+    when: 'The call brings a token (JWT), and the keys of its issuer cannot be fetched.',
+    advice: 'Try again; the operator checks `auth.jwt` and the issuer.',
+  },
+  overloaded: {
+    status: 503,
+    retryAfter: 1,
+    when: 'More calls are in flight here than `limits.concurrent`.',
+    advice: 'Try again; the operator adds gateways or raises the limit.',
+  },
+  shutting_down: {
+    status: 503,
+    retryAfter: 1,
+    when: 'This gateway is stopping.',
+    advice: 'Try again: the load balancer chooses another one.',
+  },
+  internal_error: {
+    status: 500,
+    when: 'The gateway failed on the request: a fault of ours.',
+    advice: 'Report it with the request id.',
+  },
+  upstream_unreachable: {
+    status: 502,
+    when: 'The provider cannot be reached, its certificate is not trusted, or it broke off before it answered.',
+    advice: 'Try again later; the operator checks `upstreams.*.url` and `ca`.',
+  },
+  upstream_timeout: {
+    status: 504,
+    when: 'The provider did not answer within the configured time.',
+    advice: 'Try again, or have the operator raise `timeouts`.',
+  },
 } as const satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS

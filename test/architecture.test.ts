@@ -4,7 +4,7 @@ import { builtinModules } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { PROBLEMS } from '../src/admin/problems.ts'
+import { PROBLEMS } from '../src/admin/problem-codes.ts'
 import { ERRORS } from '../src/errors.ts'
 import { SCRIPT_NAMES } from '../src/ledger/scripts.ts'
 

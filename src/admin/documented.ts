@@ -6,7 +6,8 @@ import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import type { FastifySchema, RouteShorthandOptions } from 'fastify'
 import type { Access } from './auth.ts'
 import type { HeaderDoc, TagName } from './document-parts.ts'
-import { PROBLEMS, ProblemBody, type ProblemCode } from './problems.ts'
+import { PROBLEMS, type ProblemCode } from './problem-codes.ts'
+import { ProblemBody } from './problems.ts'
 
 /** An answer that is not a problem. */
 export interface AnswerDoc {

@@ -1,40 +1,9 @@
-/** Errors of the admin plane: RFC 9457 problem details, from one catalogue of codes. */
+/** Errors of the admin plane: RFC 9457 problem details, from the catalogue in problem-codes.ts. */
 import { Type } from '@sinclair/typebox'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { StoreUnavailable } from '../ledger/ledger.ts'
 import { Component } from './components.ts'
-
-interface ProblemKind {
-  readonly status: number
-  readonly title: string
-  /** Seconds for `retry-after`. */
-  readonly retryAfter?: number
-}
-
-/** Codes are never renamed and never used for anything else. */
-export const PROBLEMS = {
-  invalid_request: { status: 400, title: 'The request is not valid' },
-  invalid_credentials: { status: 401, title: 'Not signed in' },
-  forbidden: { status: 403, title: 'Not allowed' },
-  csrf_required: { status: 403, title: 'Not shown to come from the page' },
-  cross_origin: { status: 403, title: 'Asked for by another site' },
-  not_found: { status: 404, title: 'Not found' },
-  already_exists: { status: 409, title: 'It exists already' },
-  being_deleted: { status: 409, title: 'It is being deleted' },
-  last_admin: { status: 409, title: 'The last admin' },
-  too_many: { status: 409, title: 'There are as many as there may be' },
-  save_conflict: { status: 409, title: 'Others save it at the same time' },
-  precondition_failed: { status: 412, title: 'It was changed meanwhile' },
-  body_too_large: { status: 413, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, title: 'Not JSON' },
-  not_a_member: { status: 422, title: 'Not a member' },
-  not_an_admin: { status: 422, title: 'Not an admin' },
-  too_many_failures: { status: 429, title: 'Too many failed attempts', retryAfter: 60 },
-  internal_error: { status: 500, title: 'Something went wrong here' },
-  credit_store_unavailable: { status: 503, title: 'The credit store cannot be reached', retryAfter: 1 },
-} as const satisfies Record<string, ProblemKind>
-
-export type ProblemCode = keyof typeof PROBLEMS
+import { PROBLEMS, type ProblemCode, type ProblemKind } from './problem-codes.ts'
 
 export interface FieldError {
   /** Where in the body, the query or the path, such as `billing.anchor`. */

@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'
 import { HEADERS, TAGS } from '../../src/admin/document-parts.ts'
-import { PROBLEMS } from '../../src/admin/problems.ts'
+import { PROBLEMS } from '../../src/admin/problem-codes.ts'
 import type { Operation } from './conformance.ts'
 import { startAdmin } from './harness.ts'
 

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { startAdmin } from './harness.ts'
 
-const admin = await startAdmin()
+const admin = await startAdmin({ allowTargets: ['127.0.0.1/32'] })
 
 /** In an order in which each finds what it needs. */
 const TOUR: readonly [string, string, unknown?][] = [
@@ -30,6 +30,12 @@ const TOUR: readonly [string, string, unknown?][] = [
   ['DELETE', '/v1/orgs/tour/user-limits/custom/ada'],
   ['GET', '/v1/orgs/tour/users?exceeding=true'],
   ['GET', '/v1/orgs/tour/users'],
+  ['POST', '/v1/orgs/tour/channels', { kind: 'webhook', url: 'http://127.0.0.1:9/' }],
+  ['GET', '/v1/orgs/tour/channels'],
+  ['GET', '/v1/orgs/tour/channels/{id}'],
+  ['PATCH', '/v1/orgs/tour/channels/{id}', { enabled: false }],
+  ['POST', '/v1/orgs/tour/channels/{id}/test'],
+  ['DELETE', '/v1/orgs/tour/channels/{id}'],
   ['GET', '/v1/orgs/tour/usage?by=model'],
   ['GET', '/v1/orgs/tour/periods'],
   ['GET', '/v1/orgs/tour/audit'],
