@@ -19,7 +19,8 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OLDEST_NODE = [20, 19]
 const OLDEST_REDIS = 7
-const BUILT = join(ROOT, 'dist/main.js')
+/** What the two halves of the build write: the compiler the gateway, the bundler the page. */
+const BUILT = ['dist/main.js', 'dist/web/index.html'].map((file) => join(ROOT, file))
 
 /** One line about what happens now, when it takes more than a moment. */
 export function say(line) {
@@ -63,20 +64,17 @@ function isInstalled() {
   }
 }
 
-/** Compiles to dist/, unless that is newer than every source. Returns whether it worked. */
+/** Builds the gateway and its page into dist/, unless both are newer than every source. Returns whether it worked. */
 export function build() {
-  if (
-    existsSync(BUILT) &&
-    newest(['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json']) <= modified(BUILT)
-  ) {
+  const sources = ['src', 'scripts/web-bundle.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
+  if (BUILT.every((file) => existsSync(file)) && newest(sources) <= Math.min(...BUILT.map(modified)))
     return true
-  }
   say('Building …')
   // What belongs to sources that are gone must not stay.
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
   const isBuilt = runQuietly(...npm('run', '--silent', 'build'))
   // The compiler writes its output in spite of errors; the next start must not take that for a build.
-  if (!isBuilt) rmSync(BUILT, { force: true })
+  if (!isBuilt) for (const file of BUILT) rmSync(file, { force: true })
   return isBuilt
 }
 

@@ -160,7 +160,7 @@ async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyI
   })
 }
 
-function openAdminPlane(parts: Parts): FastifyInstance {
+function openAdminPlane(parts: Parts, dataUrl: () => string | null): FastifyInstance {
   const { config, logger, metrics, store, ledger, keyCache, senders, stopping } = parts
   const { admin } = config
   const publicUrl = admin.publicUrl ?? null
@@ -171,6 +171,14 @@ function openAdminPlane(parts: Parts): FastifyInstance {
       openPeriod: (org, now) => ledger.openPeriod(org, now),
       retentionDays: config.retentionDays,
     }),
+    gateway: {
+      dataUrl: () => config.listen.publicUrl ?? dataUrl(),
+      upstreams: Object.entries(config.upstreams).map(([name, { family, prefix }]) => ({
+        name,
+        family,
+        prefix,
+      })),
+    },
     keyCache,
     operatorToken: admin.operatorToken ?? null,
     sessionLife: {
@@ -212,10 +220,11 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
   const dataPlane = await openDataPlane(parts, pipeline)
   const openAnswers = countOpenAnswers(dataPlane.server)
   opened.push(() => dataPlane.close())
-  const adminPlane = openAdminPlane(parts)
+  let dataUrl: string | null = null
+  const adminPlane = openAdminPlane(parts, () => dataUrl)
   opened.push(() => adminPlane.close())
   const adminUrl = await listen(adminPlane, 'admin', config.admin)
-  const dataUrl = await listen(dataPlane, 'listen', config.listen)
+  dataUrl = await listen(dataPlane, 'listen', config.listen)
 
   return {
     dataUrl,

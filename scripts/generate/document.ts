@@ -13,6 +13,7 @@ const anything = new Proxy(() => undefined, {
 const OPTIONS: AdminPlaneOptions = {
   redis: anything,
   directory: anything,
+  gateway: anything,
   keyCache: anything,
   metrics: anything,
   readiness: anything,

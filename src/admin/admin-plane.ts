@@ -9,11 +9,13 @@ import { customLimitRoutes } from './custom-limits.ts'
 import { channelRoutes, type ChannelPort } from './channels.ts'
 import { documentRoute, useDocument } from './document.ts'
 import { createFailureCount } from './failure-count.ts'
+import { gatewayInfoRoute, type GatewayInfo } from './gateway-info.ts'
 import { healthRoutes, type HealthOptions } from './health.ts'
 import { keyRoutes } from './keys.ts'
 import { meRoute } from './me.ts'
 import { memberRoutes } from './members.ts'
 import { orgRoutes } from './orgs.ts'
+import { pageRoutes } from './page.ts'
 import { sendError, useProblems } from './problems.ts'
 import { secure, useSecurityHeaders } from './security-headers.ts'
 import { createSessionCookie } from './session-cookie.ts'
@@ -28,6 +30,7 @@ export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttl
   readonly redis: RedisClient
   readonly directory: Directory
   readonly channels: ChannelPort
+  readonly gateway: GatewayInfo
   /** Proxies whose word on who asks is taken: addresses and networks. */
   readonly trustProxy: readonly string[]
   readonly throttleLimits?: ThrottleLimits
@@ -97,6 +100,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
   void app.register((open, _options, done) => {
     healthRoutes(open, options)
     documentRoute(open)
+    pageRoutes(open)
     done()
   })
   const auth = authOf(options)
@@ -106,6 +110,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     void v1.register((guarded, _options, done) => {
       useAuth(guarded, auth)
       guardedRoutes(guarded, options, auth)
+      gatewayInfoRoute(guarded, options.gateway)
       done()
     })
   })

@@ -30,7 +30,7 @@ const MemberAnswer = Component(
     role: OneOf(ROLES),
   }),
 )
-const MemberList = Closed({ ...pageProperties, q: Type.Optional(Search) })
+const MemberList = Closed({ ...pageProperties, q: Type.Optional(Search), role: Type.Optional(OneOf(ROLES)) })
 const MemberPath = Type.Object({ ...OrgPath.properties, user: UserId })
 type MemberRoute = { Params: Static<typeof MemberPath> }
 
@@ -83,7 +83,8 @@ export function memberRoutes(app: FastifyInstance, directory: Directory): void {
     '/v1/orgs/:org/members',
     listMembers,
     async ({ params, query }, reply) => {
-      const page = await directory.listMembers(params.org, { ...pageRequest(query), q: query.q ?? null })
+      const { q = null, role = null } = query
+      const page = await directory.listMembers(params.org, { ...pageRequest(query), q, role })
       return page === null ? sendNoOrg(reply) : pageBody(page, memberBody)
     },
   )

@@ -202,7 +202,11 @@ const Limits = mapping(
 export const ConfigSchema = mapping(
   {
     listen: mapping(
-      { host: host('127.0.0.1'), port: port(8080) },
+      {
+        host: host('127.0.0.1'),
+        port: port(8080),
+        publicUrl: Type.Optional(httpUrl('Where callers reach it, for the code that the page shows.')),
+      },
       { default: {}, description: 'The data plane.' },
     ),
     admin: Admin,

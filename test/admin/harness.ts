@@ -99,6 +99,7 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
     redis,
     directory: createDirectory({ redis, openPeriod: (org, now) => views.current(org, now) }),
     keyCache,
+    gateway: { dataUrl: () => 'http://127.0.0.1:8080', upstreams: [] },
     operatorToken: options.operatorToken === undefined ? OPERATOR : options.operatorToken,
     metrics: () =>
       Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),

@@ -99,6 +99,20 @@ void t.test('members are searched by ?q= and paged', async (t) => {
   })
 })
 
+void t.test('members are listed by ?role=, and searched and paged among them', async (t) => {
+  const org = await admin.org(['ada', 'grace', 'hedy'], ['bob', 'zoe'])
+  const list = async (query: string): Promise<{ users: unknown[]; next: unknown }> => {
+    const { body } = await admin.call('GET', `/v1/orgs/${org}/members?${query}`)
+    return { users: (body.items ?? []).map(({ user }) => user), next: body['next'] }
+  }
+  t.same(await list('role=admin'), { users: ['ada', 'grace', 'hedy'], next: null })
+  t.same(await list('role=member'), { users: ['bob', 'zoe'], next: null })
+  t.same(await list('role=admin&q=RA'), { users: ['grace'], next: null })
+  const first = await list('role=admin&limit=2')
+  t.same(first.users, ['ada', 'grace'])
+  t.same(await list(`role=admin&limit=2&cursor=${String(first.next)}`), { users: ['hedy'], next: null })
+})
+
 void t.test('A4: who is removed and added again finds the own limit and use as they were', async (t) => {
   const org = await admin.org(['ada'], ['bob'])
   await admin.call('PUT', `/v1/orgs/${org}/user-limits`, { enabled: true, default: 100 })

@@ -4,7 +4,7 @@ import * as keys from '../keys.ts'
 import { runScript } from '../scripts.ts'
 import { changeArgs, tagOf, type Save, type Tagged } from './changes.ts'
 import { orgExists } from './org-record.ts'
-import { pageOfHash, type Page, type PageRequest } from './page.ts'
+import { type Page, pageOf, pageOfHash, type PageRequest } from './page.ts'
 
 export const ROLES = ['admin', 'member'] as const
 export type Role = (typeof ROLES)[number]
@@ -28,10 +28,16 @@ export interface MemberSave extends Save {
   readonly mayLeaveNoAdmin: boolean
 }
 
+export interface MemberQuery extends PageRequest {
+  readonly q: string | null
+  /** Only of this role. Admins have an index, so that the few of them are found among very many members. */
+  readonly role?: Role | null
+}
+
 export interface MemberDirectory {
   getMember(org: string, user: string): Promise<Tagged<Member> | null>
   /** In order of their ids; `q` is looked for in id, name and email, in any case. Null for an unknown organization. */
-  listMembers(org: string, page: PageRequest & { readonly q: string | null }): Promise<Page<Member> | null>
+  listMembers(org: string, page: MemberQuery): Promise<Page<Member> | null>
   /** Adds or replaces. */
   putMember(org: string, member: Member, save: MemberSave): Promise<PutMemberResult>
   /**
@@ -47,21 +53,10 @@ export interface MemberDirectory {
 export function createMemberDirectory(redis: RedisClient): MemberDirectory {
   return {
     getMember: (org, user) => storeCall(() => getMember(redis, org, user)),
-    listMembers: (org, { q, ...page }) =>
-      storeCall(async () => {
-        if (!(await orgExists(redis, org))) return null
-        return pageOfHash(redis, keys.members(org), page, (user, json) => {
-          const member = parseMember(user, json)
-          return q === null || matches(member, q) ? member : null
-        })
-      }),
+    listMembers: (org, query) => storeCall(() => listMembers(redis, org, query)),
     putMember: (org, member, save) => storeCall(() => putMember(redis, org, member, save)),
     removeMember: (org, user, save) => storeCall(() => removeMember(redis, org, user, save)),
-    listAdmins: (org) =>
-      storeCall(async () => {
-        const users = (await redis.smembers(keys.admins(org))).sort()
-        return [...(await membersOf(redis, org, users)).values()]
-      }),
+    listAdmins: (org) => storeCall(() => listAdmins(redis, org)),
     notAdmins: (org, users) =>
       storeCall(async () => {
         if (users.length === 0) return []
@@ -69,6 +64,31 @@ export function createMemberDirectory(redis: RedisClient): MemberDirectory {
         return users.filter((_user, index) => found[index] !== 1)
       }),
   }
+}
+
+async function listMembers(
+  redis: RedisClient,
+  org: string,
+  { q, role = null, ...page }: MemberQuery,
+): Promise<Page<Member> | null> {
+  if (!(await orgExists(redis, org))) return null
+  const isWanted = (member: Member): boolean =>
+    (q === null || matches(member, q)) && (role === null || member.role === role)
+  if (role === 'admin') {
+    const rest = (await listAdmins(redis, org)).filter(
+      (member) => isWanted(member) && (page.after === null || member.user > page.after),
+    )
+    return pageOf(rest, page.limit, ({ user }) => user)
+  }
+  return pageOfHash(redis, keys.members(org), page, (user, json) => {
+    const member = parseMember(user, json)
+    return isWanted(member) ? member : null
+  })
+}
+
+async function listAdmins(redis: RedisClient, org: string): Promise<Member[]> {
+  const users = (await redis.smembers(keys.admins(org))).sort()
+  return [...(await membersOf(redis, org, users)).values()]
 }
 
 async function getMember(redis: RedisClient, org: string, user: string): Promise<Tagged<Member> | null> {

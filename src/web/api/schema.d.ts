@@ -457,6 +457,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/gateway': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Where the data plane is
+     * @description What an SDK takes as its base URL is the `dataUrl`, the `prefix` and, for OpenAI, `/v1`.
+     */
+    get: operations['getGateway']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -610,6 +630,17 @@ export interface components {
       status: 'sent' | 'failed'
       /** @description What went wrong, for people. */
       error: string | null
+    }
+    Gateway: {
+      /** @description Base URL of the data plane: `listen.publicUrl`, or what it listens on. */
+      dataUrl: string | null
+      upstreams: {
+        name: string
+        /** @enum {string} */
+        family: 'openai' | 'anthropic' | 'gemini' | 'generic'
+        /** @description Path of the data plane under which its API is. */
+        prefix: string
+      }[]
     }
     NewKey: {
       /** @description a text of one line that is not empty */
@@ -883,7 +914,7 @@ export interface components {
       }
       /** @description What a refused user reads (E3). */
       explanation: {
-        /** @description Replaces the text of a refusal. */
+        /** @description Stands behind the text of a refusal. May hold {user} {limit} {used} {counted} {remaining} {resets_at} {contact} {org}. */
         text: string | null
         /** @description Whom a refused user should ask. */
         contact: string | null
@@ -1608,6 +1639,7 @@ export interface operations {
         cursor?: string
         /** @description Only those with this in their id, name or email address, in any case. */
         q?: string
+        role?: 'admin' | 'member'
       }
       header?: never
       path: {
@@ -2629,6 +2661,34 @@ export interface operations {
           }
           'text/csv': string
           'application/jsonl': string
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getGateway: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The data plane and the APIs behind it. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Gateway']
         }
       }
       400: components['responses']['400.invalid_request']

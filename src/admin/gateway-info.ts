@@ -1,0 +1,47 @@
+/** `GET /v1/gateway`: where the data plane is and what stands behind it, so that the page can say how to call it. */
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { Component } from './components.ts'
+import { documented, json } from './documented.ts'
+import { OneOf } from './schemas.ts'
+
+const FAMILIES = ['openai', 'anthropic', 'gemini', 'generic'] as const
+
+export interface GatewayInfo {
+  /** Where callers reach the data plane; null before it listens. */
+  readonly dataUrl: () => string | null
+  readonly upstreams: readonly {
+    readonly name: string
+    readonly family: (typeof FAMILIES)[number]
+    readonly prefix: string
+  }[]
+}
+
+const Gateway = Component(
+  'Gateway',
+  Type.Object({
+    dataUrl: Type.Union([Type.String(), Type.Null()], {
+      description: 'Base URL of the data plane: `listen.publicUrl`, or what it listens on.',
+    }),
+    upstreams: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        family: OneOf(FAMILIES),
+        prefix: Type.String({ description: 'Path of the data plane under which its API is.' }),
+      }),
+    ),
+  }),
+)
+
+const getGateway = documented({
+  operationId: 'getGateway',
+  tag: 'Service',
+  summary: 'Where the data plane is',
+  description: 'What an SDK takes as its base URL is the `dataUrl`, the `prefix` and, for OpenAI, `/v1`.',
+  access: 'admin',
+  answers: { 200: json('The data plane and the APIs behind it.', Gateway) },
+})
+
+export function gatewayInfoRoute(app: FastifyInstance, { dataUrl, upstreams }: GatewayInfo): void {
+  app.get('/v1/gateway', getGateway, () => ({ dataUrl: dataUrl(), upstreams }))
+}

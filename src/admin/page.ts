@@ -1,0 +1,81 @@
+/**
+ * The page at `/`: one document for all of its addresses, and the files that it loads.
+ *
+ * The document is never stored, so that a new version is there with the next load; its files carry a hash in their names
+ * and are kept for ever. Scripts come from this origin only. Styles do too, but for the few that the page's components
+ * write while they run: these carry a nonce, which is another one for each document.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { sendProblem } from './problems.ts'
+
+/** Addresses of views: each answers the document, so that a view can be reloaded, bookmarked and linked from a message. */
+export const PAGE_PATHS = [
+  '/',
+  '/start',
+  '/limits',
+  '/usage',
+  '/notifications',
+  '/channels',
+  '/members',
+  '/keys',
+  '/audit',
+] as const
+
+/** Where the build puts the page; the same from src/ and from dist/. */
+const BUILT = fileURLToPath(new URL('../../dist/web', import.meta.url))
+const NONCE_PLACE = '__STYLE_NONCE__'
+const NONCE_BYTES = 16
+
+/** What the document may load and do. Requests of scripts go to this origin; nobody may frame it; no form is sent. */
+function contentSecurityPolicy(nonce: string): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self'",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+/** Serves the page from `root`. Where it was not built, as in a bare compile, its addresses say so. */
+export function pageRoutes(app: FastifyInstance, root: string = BUILT): void {
+  const file = join(root, 'index.html')
+  const [head, tail] = existsSync(file) ? readFileSync(file, 'utf8').split(NONCE_PLACE) : []
+  if (head === undefined || tail === undefined) {
+    for (const path of PAGE_PATHS)
+      app.get(path, { schema: { hide: true } }, (_request, reply) => sendNotBuilt(reply))
+    return
+  }
+  for (const path of PAGE_PATHS) {
+    app.get(path, { schema: { hide: true } }, (_request, reply) => {
+      const nonce = randomBytes(NONCE_BYTES).toString('base64')
+      return reply
+        .header('content-security-policy', contentSecurityPolicy(nonce))
+        .header('cache-control', 'no-cache')
+        .type('text/html; charset=utf-8')
+        .send(head + nonce + tail)
+    })
+  }
+  void app.register(fastifyStatic, {
+    root: join(root, 'assets'),
+    prefix: '/assets/',
+    index: false,
+    decorateReply: false,
+    preCompressed: true,
+    immutable: true,
+    maxAge: '365d',
+  })
+}
+
+function sendNotBuilt(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'not_found', 'The page was not built: npm run build builds it.')
+}

@@ -1,0 +1,29 @@
+import { useQuery, type UseQueryResult } from '@tanstack/react-query'
+import { get } from './http.ts'
+
+export type Family = 'openai' | 'anthropic' | 'gemini' | 'generic'
+
+export interface Upstream {
+  readonly name: string
+  readonly family: Family
+  readonly prefix: string
+}
+
+export interface Gateway {
+  readonly dataUrl: string | null
+  readonly upstreams: readonly Upstream[]
+}
+
+const ANY_HOST = new Set(['0.0.0.0', '[::]', '127.0.0.1'])
+
+export function useGateway(): UseQueryResult<Gateway> {
+  return useQuery({ queryKey: ['gateway'], queryFn: () => get<Gateway>('/v1/gateway'), staleTime: Infinity })
+}
+
+/** An address that only the gateway's own machine could mean becomes the one at which this page was found. */
+export function dataUrlOf({ dataUrl }: Gateway, host: string): string {
+  if (dataUrl === null) return 'http://127.0.0.1:8080'
+  const url = new URL(dataUrl)
+  if (ANY_HOST.has(url.hostname)) url.hostname = host
+  return url.origin + url.pathname.replace(/\/$/, '')
+}

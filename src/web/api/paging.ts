@@ -1,0 +1,33 @@
+import { useInfiniteQuery, type InfiniteData, type UseInfiniteQueryResult } from '@tanstack/react-query'
+import { get, type Call } from './http.ts'
+import type { Page } from './types.ts'
+
+const AT_ONCE = 200
+
+export interface Paged<T> {
+  readonly query: UseInfiniteQueryResult<InfiniteData<Page<T>>>
+  readonly items: readonly T[]
+}
+
+/** A list of the store's, a page at a time; `more` of it on demand. */
+export function usePaged<T>(key: readonly unknown[], path: string, params: Call['query'] = {}): Paged<T> {
+  const query = useInfiniteQuery({
+    queryKey: [...key, path, params],
+    queryFn: ({ pageParam }) => get<Page<T>>(path, { ...params, cursor: pageParam ?? undefined }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
+  })
+  return { query, items: query.data?.pages.flatMap(({ items }) => items) ?? [] }
+}
+
+/** A list that has an upper bound, whole. */
+export async function getAll<T>(path: string): Promise<readonly T[]> {
+  const all: T[] = []
+  let cursor: string | undefined
+  do {
+    const page: Page<T> = await get(path, { limit: AT_ONCE, cursor })
+    all.push(...page.items)
+    cursor = page.next ?? undefined
+  } while (cursor !== undefined)
+  return all
+}

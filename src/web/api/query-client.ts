@@ -1,0 +1,28 @@
+import { QueryCache, QueryClient } from '@tanstack/react-query'
+import { Problem } from './http.ts'
+
+const FRESH_MS = 10_000
+const TRIES = 2
+
+/** A session that has ended is found out by whatever asks next; then only signing in helps. */
+function onFailure(error: Error, isSession: boolean): void {
+  if (!isSession && error instanceof Problem && error.status === 401)
+    queryClient.setQueryData(['session'], null)
+}
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error, query) => onFailure(error, query.queryKey[0] === 'session'),
+  }),
+  defaultOptions: {
+    queries: {
+      staleTime: FRESH_MS,
+      // Only what may be different in a moment is asked again.
+      retry: (count, error) =>
+        count < TRIES && error instanceof Problem && (error.status === 0 || error.status >= 500),
+    },
+    mutations: {
+      onError: (error) => onFailure(error, false),
+    },
+  },
+})

@@ -1,0 +1,45 @@
+import { useMutation, useQuery, type UseMutationResult, type UseQueryResult } from '@tanstack/react-query'
+import { Problem, send, carryCsrf } from './http.ts'
+import { queryClient } from './query-client.ts'
+import type { Session } from './types.ts'
+
+const KEY = ['session'] as const
+
+function remember(session: Session | null): Session | null {
+  carryCsrf(session?.csrf ?? null)
+  return session
+}
+
+async function current(): Promise<Session | null> {
+  try {
+    return remember((await send<Session>('GET', '/v1/session')).value)
+  } catch (error) {
+    if (error instanceof Problem && (error.status === 401 || error.status === 404)) return remember(null)
+    throw error
+  }
+}
+
+/** Who is signed in; null for nobody. */
+export function useSession(): UseQueryResult<Session | null> {
+  return useQuery({ queryKey: KEY, queryFn: current, staleTime: Infinity })
+}
+
+export function useSignIn(): UseMutationResult<Session, Error, string> {
+  return useMutation({
+    mutationFn: async (key: string) => (await send<Session>('POST', '/v1/session', { body: { key } })).value,
+    // A wrong key is told beside its field.
+    onError: () => undefined,
+    onSuccess: (session) => queryClient.setQueryData(KEY, remember(session)),
+  })
+}
+
+export function useSignOut(): UseMutationResult<unknown, Error, void> {
+  return useMutation({
+    mutationFn: () => send('DELETE', '/v1/session'),
+    onSettled: () => {
+      remember(null)
+      queryClient.clear()
+      queryClient.setQueryData(KEY, null)
+    },
+  })
+}

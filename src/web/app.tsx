@@ -1,0 +1,68 @@
+import { lazy, Suspense, type ComponentType, type LazyExoticComponent, type ReactElement } from 'react'
+import { Redirect, Route, Router, Switch, type AroundNavHandler } from 'wouter'
+import { useSession } from './api/session.ts'
+import type { Session } from './api/types.ts'
+import { ErrorState } from './parts/error-state.tsx'
+import { PageSkeleton } from './parts/skeletons.tsx'
+import { OrgProvider } from './shell/org-context.tsx'
+import { Shell } from './shell/shell.tsx'
+import { SignIn } from './shell/sign-in.tsx'
+import { leave, UnsavedDialog } from './shell/unsaved.tsx'
+
+type View = LazyExoticComponent<ComponentType>
+
+/** Each view is a file of its own, loaded when it is first shown. */
+const VIEWS: Readonly<Record<string, View>> = {
+  '/start': lazy(() => import('./start/start-page.tsx').then(({ StartPage }) => ({ default: StartPage }))),
+  '/limits': lazy(() =>
+    import('./limits/limits-page.tsx').then(({ LimitsPage }) => ({ default: LimitsPage })),
+  ),
+}
+const MemberView = lazy(() => import('./me/me-page.tsx').then(({ MePage }) => ({ default: MePage })))
+
+const around: AroundNavHandler = (navigate, to, options) => leave(() => navigate(to, options))
+
+export function App(): ReactElement {
+  return (
+    <Router aroundNav={around}>
+      <Gate />
+      <UnsavedDialog />
+    </Router>
+  )
+}
+
+function Gate(): ReactElement | null {
+  const session = useSession()
+  if (session.isPending) return null
+  if (session.isError) return <ErrorState error={session.error} onRetry={() => void session.refetch()} />
+  if (session.data === null) return <SignIn />
+  return <SignedIn session={session.data} />
+}
+
+function SignedIn({ session }: { session: Session }): ReactElement {
+  if (session.role === 'member') {
+    return (
+      <Shell session={session} links={[]}>
+        <Suspense fallback={<PageSkeleton />}>
+          <MemberView />
+        </Suspense>
+      </Shell>
+    )
+  }
+  return (
+    <OrgProvider session={session}>
+      <Shell session={session}>
+        <Suspense fallback={<PageSkeleton />}>
+          <Switch>
+            {Object.entries(VIEWS).map(([path, view]) => (
+              <Route key={path} path={path} component={view} />
+            ))}
+            <Route>
+              <Redirect to="/limits" replace />
+            </Route>
+          </Switch>
+        </Suspense>
+      </Shell>
+    </OrgProvider>
+  )
+}

@@ -1,0 +1,60 @@
+import { VisuallyHidden } from '@mantine/core'
+import type { ReactElement, ReactNode } from 'react'
+
+export interface Column<T> {
+  /** Empty for a column that needs no name on sight, such as that of buttons; `hiddenLabel` then names it. */
+  readonly label: string
+  readonly hiddenLabel?: string
+  readonly cell: (row: T) => ReactNode
+  readonly align?: 'end'
+  readonly nowrap?: boolean
+  readonly width?: string
+  /** What the row is about; on a phone it heads the card that the row becomes. */
+  readonly lead?: boolean
+}
+
+interface DataTableProps<T> {
+  readonly caption: string
+  readonly columns: readonly Column<T>[]
+  readonly rows: readonly T[]
+  readonly rowKey: (row: T) => string
+}
+
+/** A table that on a phone is a list of cards. Roles are written down, because `display` takes them away there. */
+export function DataTable<T>({ caption, columns, rows, rowKey }: DataTableProps<T>): ReactElement {
+  return (
+    <table className="tg-table" role="table" aria-label={caption}>
+      <thead role="rowgroup">
+        <tr role="row">
+          {columns.map((column, index) => (
+            <th key={index} role="columnheader" scope="col" data-align={column.align} style={widthOf(column)}>
+              {column.label === '' ? <VisuallyHidden>{column.hiddenLabel}</VisuallyHidden> : column.label}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">
+        {rows.map((row) => (
+          <tr key={rowKey(row)} role="row">
+            {columns.map((column, index) => (
+              <td
+                key={index}
+                role="cell"
+                data-label={column.label === '' ? undefined : column.label}
+                data-actions={column.label === '' || undefined}
+                data-lead={column.lead}
+                data-align={column.align}
+                data-nowrap={column.nowrap}
+              >
+                {column.cell(row)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+const widthOf = ({ width }: { width?: string }): { width: string } | undefined =>
+  width === undefined ? undefined : { width }

@@ -1,0 +1,55 @@
+import { Radio, Stack } from '@mantine/core'
+import { useState, type ReactElement } from 'react'
+import type { Recipients } from '../api/types.ts'
+import { UsersPicker } from './user-picker.tsx'
+
+interface RecipientsFieldProps {
+  readonly label: string
+  readonly value: Recipients
+  readonly onChange: (recipients: Recipients) => void
+  readonly error?: string | undefined
+}
+
+/** Everybody who is an admin when it is sent, or some admins. The choice of admins survives a look at the other choice. */
+export function RecipientsField({ label, value, onChange, error }: RecipientsFieldProps): ReactElement {
+  const [kept, setKept] = useState<readonly string[]>(value === 'all' ? [] : value)
+  return (
+    <Stack gap="sm">
+      <Radio.Group
+        label={label}
+        value={value === 'all' ? 'all' : 'some'}
+        onChange={(choice) => onChange(choice === 'all' ? 'all' : kept)}
+      >
+        <Stack gap={10} mt={8}>
+          <Radio value="all" label="All admins" description="Whoever is an admin when it is sent." />
+          <Radio value="some" label="Specific admins" />
+        </Stack>
+      </Radio.Group>
+      {value !== 'all' && (
+        <div style={{ paddingLeft: 30 }}>
+          <UsersPicker
+            label="Admins"
+            role="admin"
+            placeholder={value.length === 0 ? 'Search by name' : ''}
+            isRequired
+            value={value}
+            error={error}
+            onChange={(users) => {
+              setKept(users)
+              onChange(users)
+            }}
+          />
+        </div>
+      )}
+    </Stack>
+  )
+}
+
+export function recipientsError(recipients: Recipients): string | undefined {
+  return recipients !== 'all' && recipients.length === 0 ? 'Choose at least one admin.' : undefined
+}
+
+/** Errors of single recipients are shown at the field as a whole. */
+export function recipientsFieldOf(field: string): string {
+  return field.startsWith('recipients') ? 'recipients' : field
+}

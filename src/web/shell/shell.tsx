@@ -1,0 +1,86 @@
+/** What stands around every view: the way to the others, who is signed in, and the choice of light and dark. */
+import { Burger, Drawer } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { useEffect, type ReactElement, type ReactNode } from 'react'
+import { Link, useLocation } from 'wouter'
+import type { Session } from '../api/types.ts'
+import { Account } from './account.tsx'
+import { NAV, type NavGroup } from './links.ts'
+import { Wordmark } from './wordmark.tsx'
+
+interface ShellProps {
+  readonly session: Session
+  readonly links?: readonly NavGroup[]
+  readonly children: ReactNode
+}
+
+export function Shell({ session, links = NAV, children }: ShellProps): ReactElement {
+  const [isOpen, { open, close }] = useDisclosure(false)
+  const [location] = useLocation()
+  // Whoever chose a view wants to see it, not the menu.
+  useEffect(close, [location, close])
+  const side = (
+    <>
+      <SideNav groups={links} location={location} />
+      <Account session={session} />
+    </>
+  )
+  return (
+    <div className="tg-shell">
+      <a className="tg-skip" href="#content">
+        Skip to the content
+      </a>
+      <header className="tg-topbar">
+        <Burger size="sm" opened={isOpen} onClick={open} aria-label="Open the menu" aria-expanded={isOpen} />
+        <Wordmark />
+      </header>
+      <div className="tg-side">
+        <Wordmark />
+        {side}
+      </div>
+      <Drawer
+        opened={isOpen}
+        onClose={close}
+        size={280}
+        title={<Wordmark />}
+        closeButtonProps={{ 'aria-label': 'Close the menu' }}
+      >
+        <div className="tg-drawer">{side}</div>
+      </Drawer>
+      <main id="content" className="tg-main" tabIndex={-1}>
+        {children}
+      </main>
+    </div>
+  )
+}
+
+function SideNav({
+  groups,
+  location,
+}: {
+  groups: readonly NavGroup[]
+  location: string
+}): ReactElement | null {
+  if (groups.length === 0) return null
+  return (
+    <nav aria-label="Main" className="tg-nav">
+      {groups.map(({ label, links }) => (
+        <div key={label} className="tg-nav-group">
+          <p className="tg-nav-label" id={`nav-${label}`}>
+            {label}
+          </p>
+          <ul aria-labelledby={`nav-${label}`}>
+            {links.map(({ to, label: name, icon: Icon }) => (
+              <li key={to}>
+                <Link href={to} className="tg-nav-link" aria-current={location === to ? 'page' : undefined}>
+                  <Icon size={18} stroke={1.6} aria-hidden />
+                  {name}
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </div>
+      ))}
+    </nav>
+  )
+}

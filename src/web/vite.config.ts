@@ -1,0 +1,18 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+
+export default defineConfig({
+  root: import.meta.dirname,
+  plugins: [react()],
+  build: {
+    outDir: '../../dist/web',
+    emptyOutDir: true,
+    // The page's Content-Security-Policy allows files of its own only: nothing is inlined, neither data nor scripts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: 'es2022',
+    reportCompressedSize: false,
+  },
+  // In development the API is of the same origin, as it is in production; `npm start` runs it.
+  server: { proxy: { '/v1': 'http://127.0.0.1:8081', '/openapi.json': 'http://127.0.0.1:8081' } },
+})
