@@ -8,6 +8,7 @@
 -- Effects org.period_*, org.billing; the new period's total and armed
 -- @include clock
 -- @include text
+-- @include alerts
 local now = server_time()
 local o = redis.call('HMGET', KEYS[1], 'period_no', 'period_end', 'billing_next', 'allowance', 'billing')
 if o[1] ~= ARGV[1] or now < tonumber(o[2]) then return 'already' end
@@ -17,10 +18,9 @@ local arm, lowest, allowance = {}, nil, tonumber(o[4] or '0')
 local alerts = redis.call('HGETALL', KEYS[4])
 for i = 1, #alerts, 2 do
   local alert = cjson.decode(alerts[i + 1])
-  local threshold = tonumber(alert.threshold)
-  local mark = alert.type == 'percentage' and allowance / 100 * threshold or threshold * 1000000
+  local mark = mark_of(alert, allowance)
   if mark > 0 then
-    arm[#arm + 1], arm[#arm + 2] = digits(mark), table.concat({ alerts[i], digits(alert.version), alert.type, digits(threshold) }, ' ')
+    arm[#arm + 1], arm[#arm + 2] = digits(mark), armed_as(alerts[i], alert)
     if not lowest or mark < lowest then lowest = mark end
   end
 end

@@ -169,6 +169,7 @@ function openAdminPlane(parts: Parts, dataUrl: () => string | null): FastifyInst
     directory: createDirectory({
       redis: store.redis,
       openPeriod: (org, now) => ledger.openPeriod(org, now),
+      crossed: (org, type, count) => ledger.crossed(org, type, count),
       retentionDays: config.retentionDays,
     }),
     gateway: {

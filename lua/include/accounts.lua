@@ -3,7 +3,7 @@
 --         the users' days, the resolved hashes
 -- ARGV    1 period number, 2 end of the user hashes' life (ms), 3 life of days (ms), 4 life of users' days (ms),
 --         5-8 counts of users, days, users' days, resolved hashes, then the user ids, then the calls
-local USAGE = '^(%d+) (%d+) (%d+) (%d+)$'
+local USAGE = '^(%-?%d+) (%d+) (%d+) (%d+)$'
 local MOST = 9000000000000000 -- No counter may pass 2^53; a cost that would carry the total past this is cut there.
 local now = server_time()
 local o = redis.call('HMGET', KEYS[1], 'limit_on', 'limit_default', 'exclude_workflow', 'exclude_agent_deployment',
@@ -71,8 +71,7 @@ local function fire_alerts()
     for i = 1, #due, 2 do
       local id, version, kind, threshold = due[i]:match('^(%S+) (%S+) (%S+) (%S+)$')
       events[#events + 1] = { type = 'org.alert.crossed', armed = due[i], id = id, fired = version .. ' ' .. digits(now) .. ' ' .. digits(total.used),
-        event = { 'alert', id, 'version', version, 'threshold_type', kind, 'threshold', threshold, 'mark', digits(tonumber(due[i + 1])),
-          'used', digits(total.used), 'allowance', o[8] or '0' } }
+        event = alert_crossed(id, version, kind, threshold, tonumber(due[i + 1]), total.used, o[8] or '0') }
     end
     local rest = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. digits(total.used), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     total.next_mark = tonumber(rest[2])
@@ -93,7 +92,8 @@ local function charge(u, call, cost, calls, input, output)
   add_usage(call.user_day, usage, cost, calls, input, output)
   local all, counted = sums(policy, u.used)
   u.total = all
-  if cost == 0 then return cost end
+  -- What is given back fires nothing, and arms nothing again (C8).
+  if cost <= 0 then return cost end
   fire_alerts()
   if alert.on and all >= alert.mark and u.value.alerted ~= alert.version then
     u.value.alerted, u.write.alerted = alert.version, alert.version

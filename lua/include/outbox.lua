@@ -8,3 +8,8 @@ local function limit_reached(user, period_used, counted, limit)
   return { 'user', user, 'version', digits(limit), 'mark', digits(limit), 'threshold', digits(limit),
     'used', digits(period_used), 'counted', digits(counted), 'limit', digits(limit) }
 end
+
+local function alert_crossed(id, version, kind, threshold, mark, used, allowance)
+  return { 'alert', id, 'version', version, 'threshold_type', kind, 'threshold', threshold, 'mark', digits(mark), 'used', digits(used),
+    'allowance', allowance }
+end

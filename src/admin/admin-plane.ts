@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import cookies from '@fastify/cookie'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { RedisClient } from '../ledger/connection.ts'
+import { adjustmentRoutes } from './adjustments.ts'
+import { alertRoutes } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
 import { useAuth, type AuthOptions } from './auth.ts'
 import { customLimitRoutes } from './custom-limits.ts'
@@ -22,6 +24,7 @@ import { createSessionCookie } from './session-cookie.ts'
 import { sessionRoutes, signInRoute } from './session.ts'
 import { createThrottle, THROTTLE_LIMITS, type ThrottleLimits } from './throttle.ts'
 import { usageRoutes } from './usage.ts'
+import { userAlertRoutes } from './user-alerts.ts'
 import { userLimitRoutes } from './user-limits.ts'
 import { userRoutes } from './users.ts'
 import type { Directory } from '../ledger/directory.ts'
@@ -137,11 +140,14 @@ function guardedRoutes(
   orgRoutes(app, directory)
   memberRoutes(app, directory)
   keyRoutes(app, directory)
+  alertRoutes(app, directory)
+  userAlertRoutes(app, directory)
   userLimitRoutes(app, directory)
   customLimitRoutes(app, directory)
   userRoutes(app, directory)
   usageRoutes(app, directory)
   channelRoutes(app, directory, channels)
+  adjustmentRoutes(app, directory)
   auditRoutes(app, directory)
 }
 

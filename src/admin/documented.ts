@@ -32,6 +32,8 @@ export interface Operation {
   readonly body?: TSchema
   /** The write compares `If-Match` (A2). */
   readonly ifMatch?: boolean
+  /** The write may be sent again under an `Idempotency-Key` (C8). */
+  readonly idempotencyKey?: boolean
   /** By status. */
   readonly answers: Readonly<Record<number, AnswerDoc>>
   /** Codes beyond those that every route of this access has. */
@@ -68,7 +70,7 @@ const SECURITY: Readonly<Record<Operation['access'], Record<string, never[]>[]>>
   session: [{ session: [] }],
 }
 
-const IfMatch = Type.Object({
+const IF_MATCH = {
   'if-match': Type.Optional(
     Type.String({
       maxLength: 1_000,
@@ -76,7 +78,19 @@ const IfMatch = Type.Object({
         'The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten.',
     }),
   ),
-})
+}
+
+const IDEMPOTENCY_KEY = {
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,200}$',
+      maxLength: 200,
+      expects: '1 to 200 visible characters of ASCII',
+      description:
+        'Any text of your own. Sent again with the same body within two days, nothing is done and the first answer is given again.',
+    }),
+  ),
+}
 
 /** An answer in JSON. */
 export function json(description: string, schema: TSchema, headers: readonly HeaderDoc[] = []): AnswerDoc {
@@ -92,7 +106,7 @@ export function empty(description: string, headers: readonly HeaderDoc[] = []): 
 export function documented(
   operation: Operation,
 ): RouteShorthandOptions & { schema: FastifySchema; config: { access: Operation['access'] } } {
-  const { operationId, tag, summary, description, access, params, querystring, body, ifMatch } = operation
+  const { operationId, tag, summary, description, access, params, querystring, body } = operation
   const schema = {
     operationId,
     tags: [tag],
@@ -102,10 +116,17 @@ export function documented(
     ...(params && { params }),
     ...(querystring && { querystring }),
     ...(body && { body }),
-    ...(ifMatch === true && { headers: IfMatch }),
+    ...headersTaken(operation),
     response: { ...answerSchemas(operation.answers), ...problemSchemas(operation) },
   }
   return { schema, config: { access } }
+}
+
+function headersTaken({ ifMatch, idempotencyKey }: Operation): { headers?: TObject } {
+  if (ifMatch !== true && idempotencyKey !== true) return {}
+  return {
+    headers: Type.Object({ ...(ifMatch && IF_MATCH), ...(idempotencyKey && IDEMPOTENCY_KEY) }),
+  }
 }
 
 function answerSchemas(answers: Operation['answers']): Record<string, object> {

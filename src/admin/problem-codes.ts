@@ -108,6 +108,24 @@ export const PROBLEMS = {
     when: 'A named recipient is no admin of the organization.',
     advice: 'Name admins, or `"all"`.',
   },
+  usage_below_zero: {
+    status: 422,
+    title: 'Usage would fall below 0',
+    when: 'An adjustment would take more from a source than the user used of it in this period.',
+    advice: 'Take at most what the answer names, or choose the right `source`.',
+  },
+  usage_too_large: {
+    status: 422,
+    title: 'Usage would be too large to count',
+    when: 'An adjustment would carry usage past what counters can hold.',
+    advice: 'Adjust by less.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'The idempotency key stands for something else',
+    when: 'The `Idempotency-Key` was sent before with another body.',
+    advice: 'Use a new key for a new adjustment.',
+  },
   too_many_failures: {
     status: 429,
     title: 'Too many failed attempts',

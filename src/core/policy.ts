@@ -41,6 +41,26 @@ export interface Explanation {
 
 export type Recipients = 'all' | readonly string[]
 
+export const THRESHOLD_TYPES = ['percentage', 'absolute'] as const
+export type ThresholdType = (typeof THRESHOLD_TYPES)[number]
+
+/** O1: an alert on what an organization uses. */
+export interface OrgAlert {
+  readonly type: ThresholdType
+  /** Per cent of the allowance, or credits (O2). */
+  readonly threshold: number
+  readonly recipients: Recipients
+}
+
+/** U1–U4: the one alert on what each user uses. */
+export interface UserAlerts {
+  readonly enabled: boolean
+  readonly threshold: Microcredits
+  readonly recipients: Recipients
+  /** Whether the user who reached it is told, too. */
+  readonly notifyUser: boolean
+}
+
 /** L1–L5: the per-user limits of an organization. */
 export interface UserLimits {
   readonly enabled: boolean

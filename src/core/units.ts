@@ -45,3 +45,16 @@ export function formatCredits(amount: number): string {
   if (rest === 0) return `${sign}${whole}`
   return `${sign}${whole}.${String(rest).padStart(6, '0').replace(/0+$/, '')}`
 }
+
+const DECIMAL_CREDITS = /^(-?)(\d+)(?:\.(\d{1,6}))?$/
+
+/**
+ * The microcredits of a decimal number of credits, which may be negative; null where it has more than six decimals. A
+ * number's shortest decimal form is what was written down, and of the 15 digits that MAX_CREDITS allows it has every one.
+ */
+export function decimalMicrocredits(credits: number): number | null {
+  const [, sign, whole, fraction = ''] = DECIMAL_CREDITS.exec(String(credits)) ?? []
+  if (whole === undefined || Number(whole) > MAX_CREDITS) return null
+  const amount = Number(whole) * MICROCREDITS_PER_CREDIT + Number(fraction.padEnd(6, '0'))
+  return sign === '-' ? -amount : amount
+}

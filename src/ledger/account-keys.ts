@@ -24,12 +24,17 @@ export class AccountKeys {
 
   /** Places of a hold's user, day, user's day and resolved hash. */
   places(user: string, day: Day, holdId: string): [number, number, number, number] {
+    const account = this.account(user, day)
+    return [...account, this.#buckets.place(keys.resolved(this.#org, bucketOf(holdId)))]
+  }
+
+  /** Places of a user, day and user's day: what usage without a hold touches. */
+  account(user: string, day: Day): [number, number, number] {
     this.#userIds.place(user)
     return [
       this.#users.place(keys.user(this.#org, this.#periodNo, user)),
       this.#days.place(keys.day(this.#org, day)),
       this.#userDays.place(keys.userDay(this.#org, day, user)),
-      this.#buckets.place(keys.resolved(this.#org, bucketOf(holdId))),
     ]
   }
 

@@ -2,6 +2,8 @@
  * Organizations, members, virtual keys and limits in the store: what admins manage. Nothing here stands on the path of
  * a call. All of it rejects with StoreUnavailable where the store does; expected outcomes are values.
  */
+import { createAdjustmentDirectory, type AdjustmentDirectory } from './directory/adjustments.ts'
+import { createAlertDirectory, type AlertDirectory } from './directory/alerts.ts'
 import { createAuditDirectory, type AuditDirectory } from './directory/audit.ts'
 import { createChannelDirectory, type ChannelDirectory } from './directory/channels.ts'
 import type { SavingStore } from './directory/configure.ts'
@@ -9,6 +11,7 @@ import { createMemberDirectory, type MemberDirectory } from './directory/members
 import { createOrgDirectory, type OrgDirectory } from './directory/orgs.ts'
 import { createOwnUseDirectory, type OwnUseDirectory } from './directory/own-use.ts'
 import { createSessionDirectory, type SessionDirectory } from './directory/sessions.ts'
+import { createUserAlertDirectory, type UserAlertDirectory } from './directory/user-alerts.ts'
 import { createUserLimitDirectory, type UserLimitDirectory } from './directory/user-limits.ts'
 import { createUseDirectory, type UseDirectory } from './directory/users-by-use.ts'
 import { createUsageDirectory, type UsageDirectory } from './usage/usage.ts'
@@ -23,6 +26,9 @@ export type Directory = OrgDirectory &
   OwnUseDirectory &
   SessionDirectory &
   AuditDirectory &
+  AlertDirectory &
+  UserAlertDirectory &
+  AdjustmentDirectory &
   ChannelDirectory
 
 export interface DirectoryOptions extends SavingStore {
@@ -44,6 +50,9 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...createOwnUseDirectory(redis),
     ...createSessionDirectory(redis),
     ...createAuditDirectory(redis),
+    ...createAlertDirectory(options),
+    ...createUserAlertDirectory(options),
+    ...createAdjustmentDirectory(options, retentionDays),
     ...createChannelDirectory(redis),
   }
 }

@@ -43,6 +43,8 @@ export const orgKeys = (id: string): string => `${PREFIX}:{${id}}:keys`
 export const channels = (id: string): string => `${PREFIX}:{${id}}:channels`
 /** HASH alert id → JSON of an organization alert. */
 export const alerts = (id: string): string => `${PREFIX}:{${id}}:alerts`
+/** STRING: what was answered to an adjustment, by the hex SHA-256 of its idempotency key. */
+export const adjusted = (id: string, sha256: string): string => `${PREFIX}:{${id}}:adjusted:${sha256}`
 /** ZSET of open holds by the end of their lease (Unix ms); members are made by `lease()`. */
 export const leases = (id: string): string => `${PREFIX}:{${id}}:leases`
 /** STREAM of crossings that wait for delivery. */

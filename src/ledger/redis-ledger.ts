@@ -9,6 +9,7 @@ import type { LedgerMetrics } from './ledger-metrics.ts'
 import { createAdminsToAsk } from './admins-to-ask.ts'
 import { createLeases } from './leases.ts'
 import { createOrgViews } from './org-views.ts'
+import type { CrossingType } from './replies.ts'
 import { readStanding } from './standing.ts'
 import { Reserving } from './reserving.ts'
 import { Resolving } from './resolving.ts'
@@ -31,6 +32,8 @@ export interface RedisLedger extends Ledger {
   readonly openHolds: () => number
   /** Opens the billing period that contains `now`, where the last one has ended. Rejects when the store does. */
   openPeriod(org: string, now: UnixMs): Promise<void>
+  /** Counts crossings that something else than a call put into the outbox, and has them fetched. */
+  crossed(org: string, type: CrossingType, count: number): void
   /** Expires every overdue lease now. Rejects when the store does. */
   sweep(): Promise<void>
   /** Stops the timers; open holds are left to their leases. */
@@ -94,10 +97,21 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
       views.forget(org)
       await views.current(org, now)
     },
+    crossed: (org, type, count) => crossed(options, org, type, count),
     openHolds: leases.open,
     sweep: () => leases.sweep(),
     close: () => leases.stop(),
   }
+}
+
+function crossed(
+  { metrics, onCrossings }: RedisLedgerOptions,
+  org: string,
+  type: CrossingType,
+  count: number,
+): void {
+  metrics.crossings(type, count)
+  onCrossings(org)
 }
 
 async function drained(resolving: Resolving, ms: number): Promise<boolean> {

@@ -21,6 +21,9 @@ export const SCRIPT_NAMES = [
   'plan-deliveries',
   'log-delivery',
   'redeliver',
+  'save-alert',
+  'delete-alert',
+  'adjust',
 ] as const
 export type ScriptName = (typeof SCRIPT_NAMES)[number]
 

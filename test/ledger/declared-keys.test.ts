@@ -301,6 +301,58 @@ void t.test('a crossing is relayed, planned, tried, parked and sent again', asyn
   t.equal(await log.redeliver({ ...crossing, id: 'cx_other' }), 'gone')
 })
 
+void t.test('alerts are saved, armed, fired and deleted, allowances changed, usage adjusted', async (t) => {
+  await createOrg(redis, 'alerts', { fields: { alert_on: '1', alert_mark: '2000000', alert_version: '1' } })
+  await putMember(directory, 'alerts', { user: 'ada', email: null, name: null, role: 'admin' })
+  const of = async (id: string) => {
+    const found = await directory.getAlert('alerts', id)
+    if (found === null) throw new Error('no alert')
+    return found
+  }
+  const made = async (threshold: number, type: 'percentage' | 'absolute'): Promise<string> => {
+    const result = await directory.createAlert(
+      'alerts',
+      { type, threshold, recipients: ['ada'] },
+      () => CHANGE,
+    )
+    return result.status === 'saved' ? result.id : result.status
+  }
+  ledger.settle(await reserved('alerts', 5), charge(5))
+  await settled()
+  const [past, waits] = [await made(1, 'absolute'), await made(50, 'percentage')]
+  t.ok((await of(past)).firedAt)
+  t.match(
+    await directory.changeAlert('alerts', await of(past), { ...(await of(past)), threshold: 9 }, CHANGE),
+    {
+      status: 'saved',
+    },
+  )
+  const stranger = { ...(await of(past)), recipients: ['eve'] }
+  t.match(await directory.changeAlert('alerts', stranger, stranger, CHANGE), { status: 'not_admins' })
+  t.match(await changeOrg(directory, 'alerts', { allowance: 8_000_000 as Hold['amount'] }), {
+    status: 'saved',
+  })
+  t.ok((await of(waits)).firedAt, 'the lower allowance fired it')
+  await redis.hset(keys.org('alerts'), 'period_end', String(Date.now() - 1))
+  t.equal(await directory.deleteAlert('alerts', past, saveOf((await of(past)).tag)), 'deleted')
+  const refund = { user: 'ada', source: 'chat', amount: 3_000_000, reason: 'r' } as const
+  t.match(await directory.adjust('alerts', refund, 'key', () => CHANGE), {
+    status: 'adjusted',
+    used: 3_000_000,
+  })
+  t.match(await directory.adjust('alerts', refund, 'key', () => CHANGE), {
+    status: 'repeated',
+    used: 3_000_000,
+  })
+  const more = { ...refund, amount: 2_000_000 }
+  t.match(await directory.adjust('alerts', more, null, () => CHANGE), { status: 'adjusted', used: 5_000_000 })
+  t.ok((await of(waits)).firedAt, 'a charge fires what it crosses')
+  ledger.settle(await reserved('alerts', 3), charge(3))
+  await settled()
+  t.equal(await directory.deleteAlert('alerts', waits, saveOf((await of(waits)).tag)), 'deleted')
+  t.match(await books(redis, 'alerts', ['ada'], 2), { used: 8e6, usersUsed: 8e6, models: 8e6 })
+})
+
 // --- what MONITOR saw -----------------------------------------------------------------------------------------------
 
 /** Commands that touch no key. */
@@ -327,6 +379,9 @@ void t.test(
     t.same(run === undefined ? [] : await undeclared(run), ['{rogue}:undeclared'])
   },
 )
+
+/** Where include/accounts.lua has the leases, of which an adjustment, having no hold, has none. */
+const LEASES = 7
 
 /** How many single keys a script's head numbers, in front of the groups. */
 function fixedKeys(script: ScriptName): number {
@@ -355,6 +410,7 @@ for (const script of SCRIPT_NAMES) {
         const tags = new Set(run.declared.map((key) => /\{(.*?)\}/.exec(key)?.[1]))
         t.equal(tags.size, 1, `one slot: ${run.declared.join(', ')}`)
       }
+      if (script === 'adjust') touchedPlaces.add(LEASES)
       // Every key of the head was touched by one of the calls: so the branches that touch it were driven.
       const places = Array.from({ length: fixedKeys(script) }, (_, index) => index + 1)
       t.ok(places.length > 0)

@@ -370,7 +370,7 @@ void t.test('P5: every key of an organization’s usage has a lifetime', async (
   const persistent = new Set([keys.org('ttl'), keys.members('ttl'), keys.leases('ttl'), keys.outbox('ttl')])
   const node = await openClient({ url: server.url })
   const found = (await node.keys('tg:{ttl}:*')).filter((key) => !persistent.has(key))
-  t.equal(found.length, 6, found.join(' '))
+  t.equal(found.length, 7, found.join(' '))
   for (const key of found) t.ok((await redis.ttl(key)) > 0, key)
   node.disconnect()
 })

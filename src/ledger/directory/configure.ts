@@ -4,6 +4,8 @@ import type { UnixMs } from '../../core/units.ts'
 import type { RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { OrgField } from '../org-fields.ts'
+import { PERIOD_LIFE_MS } from '../org-views.ts'
+import type { CrossingType } from '../replies.ts'
 import { runScript } from '../scripts.ts'
 import { changeArgs, type Save } from './changes.ts'
 import { RESOURCES, storeTime, type Resource } from './org-record.ts'
@@ -15,6 +17,8 @@ export type OpenPeriod = (org: string, now: UnixMs) => Promise<unknown>
 export interface SavingStore {
   readonly redis: RedisClient
   readonly openPeriod: OpenPeriod
+  /** Called when a save put crossings into the organization's outbox. */
+  readonly crossed?: (org: string, type: CrossingType, count: number) => void
 }
 
 export type OrgValues = Partial<Record<OrgField, string>>
@@ -60,25 +64,41 @@ export async function configure(
 ): Promise<SaveResult> {
   const fields = RESOURCES[resource]
   const named = recipients === 'all' ? [] : recipients
-  const reply = await inOpenPeriod(store, org, ({ no }) =>
-    runScript(
-      store.redis,
-      'configure',
-      [keys.org(org), keys.admins(org), keys.audit(org)],
-      [
-        expected,
-        no,
-        ...changeArgs(change),
-        fields.length,
-        named.length,
-        ...fields,
-        ...named,
-        ...Object.entries(values).flat(),
-      ],
-    ),
+  const reply = await inOpenPeriod(store, org, ({ no, end }) =>
+    runScript(store.redis, 'configure', periodKeys(org, no), [
+      expected,
+      no,
+      ...changeArgs(change),
+      values.allowance ?? '',
+      end + PERIOD_LIFE_MS,
+      fields.length,
+      named.length,
+      ...fields,
+      ...named,
+      ...Object.entries(values).flat(),
+    ]),
   )
   if (reply === null) return { status: 'no_org' }
-  const [status, ...users] = reply
+  const [status, ...rest] = reply
+  if (status === 'saved') noticeAlerts(store, org, rest[0])
   if (status === 'saved' || status === 'conflict') return { status }
-  return { status: 'not_admins', users }
+  return { status: 'not_admins', users: rest }
+}
+
+/** Tells of alerts that a save fired at once, as a script's reply counts them. */
+export function noticeAlerts({ crossed }: SavingStore, org: string, count: string | undefined): void {
+  if (Number(count) > 0) crossed?.(org, 'org.alert.crossed', Number(count))
+}
+
+function periodKeys(org: string, no: number): string[] {
+  return [
+    keys.org(org),
+    keys.admins(org),
+    keys.audit(org),
+    keys.alerts(org),
+    keys.total(org, no),
+    keys.armed(org, no),
+    keys.fired(org, no),
+    keys.outbox(org),
+  ]
 }

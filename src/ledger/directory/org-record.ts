@@ -6,6 +6,7 @@ import type {
   BillingSchedule,
   Explanation,
   Recipients,
+  UserAlerts,
   UserLimits,
 } from '../../core/policy.ts'
 import type { Microcredits, UnixMs } from '../../core/units.ts'
@@ -23,6 +24,11 @@ export interface OrgSettings {
   readonly billing: BillingSchedule
 }
 
+export interface VersionedUserAlerts extends UserAlerts {
+  /** Rises only with the threshold: users who fired at an earlier one fire again (U4). */
+  readonly version: number
+}
+
 export interface OrgRecord extends OrgSettings {
   readonly id: string
   /** The schedule that takes over when the current period ends (P4). */
@@ -30,6 +36,7 @@ export interface OrgRecord extends OrgSettings {
   /** The period that is current by the store's clock, also where nobody called since it began (P2). */
   readonly period: BillingPeriod
   readonly limits: UserLimits
+  readonly alerts: VersionedUserAlerts
   readonly revision: number
   readonly createdAt: UnixMs
   /** The versions of what is saved on its own (A2). */
@@ -47,6 +54,7 @@ export const RESOURCES = {
     'exclude_agent_deployment',
     'explanation',
   ],
+  userAlerts: ['alert_on', 'alert_mark', 'alert_version', 'alert_recipients', 'alert_notify_user'],
 } as const satisfies Record<string, readonly OrgField[]>
 export type Resource = keyof typeof RESOURCES
 
@@ -94,9 +102,14 @@ function parseOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
     billingNext: ended ? null : billingNext,
     period: ended ? { no: stored.no + 1, ...periodAfter(current, stored.end, now) } : stored,
     limits: parseLimits(hash),
+    alerts: parseAlerts(hash),
     revision: whole(hash.revision),
     createdAt: whole(hash.created_at) as UnixMs,
-    tags: { settings: resourceTag(texts, 'settings'), userLimits: resourceTag(texts, 'userLimits') },
+    tags: {
+      settings: resourceTag(texts, 'settings'),
+      userLimits: resourceTag(texts, 'userLimits'),
+      userAlerts: resourceTag(texts, 'userAlerts'),
+    },
   }
 }
 
@@ -114,6 +127,16 @@ function parseLimits(hash: OrgHash): UserLimits {
       workflow: hash.exclude_workflow === '1',
     },
     explanation: parse<Explanation>(hash.explanation, { text: null, contact: null, hideAmounts: false }),
+  }
+}
+
+function parseAlerts(hash: OrgHash): VersionedUserAlerts {
+  return {
+    enabled: hash.alert_on === '1',
+    threshold: whole(hash.alert_mark) as Microcredits,
+    recipients: parse<Recipients>(hash.alert_recipients, 'all'),
+    notifyUser: hash.alert_notify_user === '1',
+    version: whole(hash.alert_version),
   }
 }
 

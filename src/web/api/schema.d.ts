@@ -234,6 +234,73 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/orgs/{org}/alerts': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List the alerts */
+    get: operations['listAlerts']
+    put?: never
+    /**
+     * Make an alert
+     * @description It fires at once when usage has reached it already (O9). An organization has up to 1000 alerts (O1).
+     */
+    post: operations['createAlert']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/alerts/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read an alert */
+    get: operations['getAlert']
+    put?: never
+    post?: never
+    /**
+     * Delete an alert
+     * @description It never fires again.
+     */
+    delete: operations['deleteAlert']
+    options?: never
+    head?: never
+    /**
+     * Change an alert
+     * @description What is absent stays. Another threshold or type arms it again in this period, and fires it at once when usage is past it already; other recipients arm nothing (O8).
+     */
+    patch: operations['changeAlert']
+    trace?: never
+  }
+  '/v1/orgs/{org}/user-alerts': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read the alert */
+    get: operations['getUserAlerts']
+    /**
+     * Save the alert
+     * @description The whole setting: what is absent gets its default, not what was there before. Another threshold arms it again for every user; one who is past it already is notified of at the next charge, so that saving sends no burst of mail. Switching it off and on again arms nothing (U4).
+     */
+    put: operations['putUserAlerts']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/orgs/{org}/user-limits': {
     parameters: {
       query?: never
@@ -417,6 +484,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/orgs/{org}/adjustments': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Adjust a user’s usage
+     * @description Part of every sum, as usage of a model called `adjustment` with no calls. A charge fires whatever it crosses; a refund fires nothing, arms nothing again, and unblocks a user who falls below the limit with it. Send an `Idempotency-Key` to make it safe to ask again.
+     */
+    post: operations['createAdjustment']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/orgs/{org}/audit': {
     parameters: {
       query?: never
@@ -502,6 +589,52 @@ export interface components {
       }[]
       /** @description With `precondition_failed`: what is there now, as a read shows it. */
       current?: unknown
+    }
+    NewAdjustment: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description What to add to the usage, with at most six decimals; below 0 is a refund. */
+      credits: number
+      /**
+       * @description Default `chat`.
+       * @enum {string}
+       */
+      source?: 'chat' | 'workflow' | 'agent_deployment'
+      /** @description Stands in the audit log. */
+      reason: string
+    }
+    Adjustment: {
+      id: string
+      /** @description Credits that the user used in this period, after it. */
+      used: number
+    }
+    /** @description "all", or the ids of 1 to 100 admins, each once */
+    Recipients: 'all' | string[]
+    NewAlert: {
+      /** @enum {string} */
+      type: 'percentage' | 'absolute'
+      /** @description A percentage from 1 to 100 of the allowance, or credits, which may lie above it (O2). */
+      threshold: number
+      recipients?: components['schemas']['Recipients']
+    }
+    AlertPatch: {
+      /** @enum {string} */
+      type?: 'percentage' | 'absolute'
+      /** @description A percentage from 1 to 100 of the allowance, or credits, which may lie above it (O2). */
+      threshold?: number
+      recipients?: components['schemas']['Recipients']
+    }
+    Alert: {
+      id: string
+      /** @enum {string} */
+      type: 'percentage' | 'absolute'
+      /** @description A percentage from 1 to 100 of the allowance, or credits, which may lie above it (O2). */
+      threshold: number
+      recipients: components['schemas']['Recipients']
+      /** @description The credits at which it fires in this period; null for a percentage of an allowance of 0. */
+      mark: number | null
+      /** @description When it fired in this period, or null. It fires once a period (O5). */
+      firedAt: string | null
     }
     AuditEntry: {
       /**
@@ -883,8 +1016,22 @@ export interface components {
       /** @description Credits, with up to six decimals. */
       used: number
     }
-    /** @description "all", or the ids of 1 to 100 admins, each once */
-    Recipients: 'all' | string[]
+    UserAlertsSettings: {
+      enabled: boolean
+      /** @description Credits, of all sources, that a user uses in a period. */
+      threshold: number
+      recipients?: components['schemas']['Recipients']
+      notifyUser?: boolean
+    }
+    UserAlerts: {
+      /** @description Switched off, everything else is kept, dormant (L9). */
+      enabled: boolean
+      /** @description Credits, of all sources, that a user uses in a period. */
+      threshold: number
+      recipients: components['schemas']['Recipients']
+      /** @description Whether the user who reached it is told, too. */
+      notifyUser: boolean
+    }
     UserLimitsSettings: {
       enabled: boolean
       default: number
@@ -1108,6 +1255,19 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'] & {
           /** @enum {string} */
           code: 'not_a_member'
+        }
+      }
+    }
+    /** @description `not_a_member`: Not a member. `usage_below_zero`: Usage would fall below 0. `usage_too_large`: Usage would be too large to count. `idempotency_key_reused`: The idempotency key stands for something else. */
+    '422.not_a_member.usage_below_zero.usage_too_large.idempotency_key_reused': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'not_a_member' | 'usage_below_zero' | 'usage_too_large' | 'idempotency_key_reused'
         }
       }
     }
@@ -1918,6 +2078,288 @@ export interface operations {
       503: components['responses']['503.credit_store_unavailable']
     }
   }
+  listAlerts: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of alerts, in the order in which they were made. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['Alert'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  createAlert: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewAlert']
+      }
+    }
+    responses: {
+      /** @description Made. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          Location: components['headers']['Location']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Alert']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.too_many']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      422: components['responses']['422.not_an_admin']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getAlert: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description The id of an alert. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The alert. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Alert']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  deleteAlert: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description The id of an alert. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Deleted. */
+      204: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  changeAlert: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description The id of an alert. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['AlertPatch']
+      }
+    }
+    responses: {
+      /** @description Changed. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Alert']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      422: components['responses']['422.not_an_admin']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getUserAlerts: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The alert. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UserAlerts']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  putUserAlerts: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        'if-match'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UserAlertsSettings']
+      }
+    }
+    responses: {
+      /** @description Saved. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          ETag: components['headers']['ETag']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UserAlerts']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.save_conflict']
+      412: components['responses']['412.precondition_failed']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      422: components['responses']['422.not_an_admin']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
   getUserLimits: {
     parameters: {
       query?: never
@@ -2530,6 +2972,49 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  createAdjustment: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description Any text of your own. Sent again with the same body within two days, nothing is done and the first answer is given again. */
+        'idempotency-key'?: string
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewAdjustment']
+      }
+    }
+    responses: {
+      /** @description Adjusted. */
+      201: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Adjustment']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
+      422: components['responses']['422.not_a_member.usage_below_zero.usage_too_large.idempotency_key_reused']
       429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']

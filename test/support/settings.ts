@@ -1,0 +1,126 @@
+/** What tests of settings share: gateways on one store, calls that use credits, saves with their status, crossings. */
+import type { Redis } from 'ioredis'
+import t from 'tap'
+import type { Source } from '../../src/core/policy.ts'
+import { watchCrossings, type SeenCrossing } from './crossings.ts'
+import { createOrg, OPERATOR_TOKEN, startGateway, type TestGateway, type TestOrg } from './gateway.ts'
+import { openClient } from './ledger.ts'
+import { chatAnswer, chatBody, postChat, startOrigin, type Origin } from './origin.ts'
+import { startRedis } from './redis.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly etag: string | null
+  readonly headers: Headers
+  /** Loosely typed on purpose: what the route answers is what the tests are about. */
+  readonly body: Record<string, unknown> & { items?: Record<string, unknown>[] }
+}
+
+export interface Caller {
+  readonly key: string
+  readonly source?: Source
+}
+
+export interface Settings {
+  readonly gateways: readonly TestGateway[]
+  readonly redis: Redis
+  readonly origin: Origin
+  /** As the operator, unless `headers` say otherwise; the path is below the organization. */
+  readonly save: (
+    org: TestOrg,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Answer>
+  /** A save that must succeed. */
+  readonly saved: (org: TestOrg, method: string, path: string, body?: unknown) => Promise<Answer['body']>
+  /** A call that costs so many credits; answers its status, with the code of a refusal. */
+  readonly spend: (caller: Caller, credits: number, gateway?: number) => Promise<string>
+  /** `spend` that must pass, settled when it returns. */
+  readonly use: (org: TestOrg, credits: number, caller?: Caller & { readonly user?: string }) => Promise<void>
+  /** All crossings of an organization so far. */
+  readonly crossings: (org: TestOrg) => Promise<SeenCrossing[]>
+  readonly org: (setup?: Parameters<typeof createOrg>[1]) => Promise<TestOrg>
+  /** Makes a user an admin, or another kind of member. */
+  readonly member: (org: TestOrg, user: string, role: 'admin' | 'member') => Promise<void>
+}
+
+export async function openSettings(gatewayCount = 1): Promise<Settings> {
+  const server = await startRedis()
+  const redis = (await openClient({ url: server.url })) as Redis
+  const origin = await startOrigin()
+  // What a call costs stands in its message, so that calls at the same time may cost differently.
+  origin.answer = ({ body }, response) => {
+    const [, credits = '0'] = /"cost (\d+(?:\.\d+)?)"/.exec(body) ?? []
+    chatAnswer(response, { prompt_tokens: 0, completion_tokens: Math.round(Number(credits) * 100) })
+  }
+  const options = { redisUrl: server.url, upstreamUrl: origin.url }
+  const gateways = await Promise.all(Array.from({ length: gatewayCount }, () => startGateway(options)))
+  const watch = await watchCrossings(server.url)
+  t.teardown(async () => {
+    watch.stop()
+    await Promise.all(gateways.map((gateway) => gateway.stop()))
+    redis.disconnect()
+    await origin.stop()
+    await server.stop()
+  })
+  return { gateways, redis, origin, ...actions(gateways, (org) => watch.of(org.id)) }
+}
+
+function actions(
+  gateways: readonly TestGateway[],
+  crossings: Settings['crossings'],
+): Omit<Settings, 'gateways' | 'redis' | 'origin'> {
+  const at = (index: number): TestGateway => {
+    const gateway = gateways[index % gateways.length]
+    if (gateway === undefined) throw new Error('no gateway')
+    return gateway
+  }
+  const save: Settings['save'] = async (org, method, path, body, headers = {}) => {
+    const response = await fetch(`${at(0).adminUrl}/v1/orgs/${org.id}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${OPERATOR_TOKEN}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return {
+      status: response.status,
+      etag: response.headers.get('etag'),
+      headers: response.headers,
+      body: (text === '' ? {} : JSON.parse(text)) as Answer['body'],
+    }
+  }
+  const saved: Settings['saved'] = async (org, method, path, body) => {
+    const answer = await save(org, method, path, body)
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`)
+    return answer.body
+  }
+  const spend: Settings['spend'] = async ({ key, source }, credits, gateway = 0) => {
+    const body = chatBody({ messages: [{ role: 'user', content: `cost ${credits}` }] })
+    const headers = source === undefined ? {} : { 'x-tollgate-source': source }
+    const response = await postChat(at(gateway).dataUrl, key, body, { headers })
+    const text = await response.text()
+    if (response.ok) return '200'
+    return `${response.status} ${(JSON.parse(text) as { error: { code: string } }).error.code}`
+  }
+  return {
+    save,
+    saved,
+    spend,
+    crossings,
+    org: (setup) => createOrg(at(0), { limit: null, ...setup }),
+    async use(org, credits, caller = { key: org.key }) {
+      const status = await spend(caller, credits)
+      if (status !== '200') throw new Error(status)
+      await org.usedWhenIdle(caller.user)
+    },
+    async member(org, user, role) {
+      await saved(org, 'PUT', `/members/${user}`, { role, email: `${user}@example.com` })
+    },
+  }
+}
