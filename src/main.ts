@@ -15,6 +15,9 @@ const USAGE = `Usage: tollgate <command>
   schema [--out FILE]    print the JSON Schema of the configuration, or write it to FILE
   demo [--data DIR]      run a demo with a store, a simulated provider and keys, kept in DIR (./data)
 
+  orgs, members, keys, limits, users, usage, audit
+                         ask a running gateway, or change it: see tollgate orgs --help
+
   --help                 show this
   --version              show the version
 
@@ -38,6 +41,17 @@ async function run(argv: readonly string[]): Promise<void> {
       return schema(options(rest, ['out'])['out'])
     case 'demo':
       return demo(options(rest, ['data'])['data'] ?? 'data')
+    case 'orgs':
+    case 'members':
+    case 'keys':
+    case 'limits':
+    case 'users':
+    case 'usage':
+    case 'audit': {
+      const { runCli } = await import('./cli/cli.ts')
+      process.stdout.write(await runCli(argv, process.env))
+      return
+    }
     case '--help':
     case '-h':
     case 'help':

@@ -78,10 +78,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   notices: ['core', 'errors', 'config', 'ledger', 'metrics'],
   admin: ['core', 'errors', 'config', 'ledger', 'metrics'],
   web: [],
+  cli: ['errors', 'web'],
   demo: ['core', 'errors', 'config'],
   app: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics', 'request', 'notices', 'admin'],
   workers: ['errors', 'config', 'ledger', 'metrics', 'app'],
-  main: ['errors', 'config', 'app', 'workers', 'demo'],
+  main: ['errors', 'config', 'app', 'workers', 'demo', 'cli'],
 }
 
 /** The part that a file belongs to: its folder, or what stands beside the folders by its first word. */

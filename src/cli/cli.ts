@@ -1,0 +1,77 @@
+/** The command line for people: `tollgate orgs list` and the like, over the admin API. */
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { StartupError } from '../errors.ts'
+import { createClient } from './client.ts'
+import { COMMANDS, type Command } from './commands.ts'
+
+const DEFAULT_URL = 'http://127.0.0.1:8081'
+/** What every command takes. */
+const COMMON = { url: 'URL', token: 'TOKEN', json: true } as const
+
+/** Runs one command and answers what to print; what cannot be done is a `StartupError`. */
+export async function runCli(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  if (argv.includes('--help') || argv.includes('-h')) return usage(argv[0] ?? '')
+  const [name, command, rest] = commandOf(argv)
+  const { args, options } = read(name, command, rest)
+  const url = options['url'] ?? env['TOLLGATE_ADMIN_URL'] ?? DEFAULT_URL
+  if (!/^https?:/.test(url) || !URL.canParse(url))
+    throw new StartupError(`--url must be an http(s) URL, not ${url}`, 1)
+  const token = options['token'] ?? env['TOLLGATE_TOKEN'] ?? ''
+  if (token === '') {
+    throw new StartupError('no token: set TOLLGATE_TOKEN to the operator token or to a key of scope admin', 1)
+  }
+  const answer = await command.run(createClient(url.replace(/\/+$/, ''), token), args, options)
+  return options['json'] === undefined ? answer.text : `${JSON.stringify(answer.json, null, 2)}\n`
+}
+
+function commandOf(argv: readonly string[]): [string, Command, readonly string[]] {
+  for (const words of [2, 1]) {
+    const name = argv.slice(0, words).join(' ')
+    const command = COMMANDS[name]
+    if (command !== undefined) return [name, command, argv.slice(words)]
+  }
+  throw new StartupError(`which? ${usage(argv[0] ?? '').trimEnd()}`, 1)
+}
+
+function read(
+  name: string,
+  command: Command,
+  rest: readonly string[],
+): { args: string[]; options: Record<string, string | undefined> } {
+  const known: NonNullable<ParseArgsConfig['options']> = Object.fromEntries(
+    Object.entries({ ...command.options, ...COMMON }).map(([option, value]) => [
+      option,
+      { type: value === true ? 'boolean' : 'string' },
+    ]),
+  )
+  const parsed = parse(name, rest, known)
+  if (parsed.positionals.length !== command.args.length)
+    throw new StartupError(`usage: ${lineOf(name, command)}`, 1)
+  const options = Object.entries(parsed.values).map(([option, value]) => [
+    option,
+    value === true ? '' : value,
+  ])
+  return { args: parsed.positionals, options: Object.fromEntries(options) as Record<string, string> }
+}
+
+function parse(name: string, args: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
+  } catch (error) {
+    const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+    throw new StartupError(`${message}; see tollgate ${name} --help`, 1)
+  }
+}
+
+function usage(word: string): string {
+  const commands = Object.entries(COMMANDS).filter(([name]) => name.split(' ')[0] === word)
+  const lines = commands.map(([name, command]) => `  ${lineOf(name, command)}\n      ${command.help}`)
+  return `Usage:\n${lines.join('\n')}\n\n  with --url URL (or TOLLGATE_ADMIN_URL), --token TOKEN (better TOLLGATE_TOKEN), --json\n`
+}
+
+function lineOf(name: string, { args, options }: Command): string {
+  const optional = Object.entries(options).map(([option, value]) =>
+    value === true ? `[--${option}]` : `[--${option} ${value}]`,
+  )
+  return ['tollgate', name, ...args, ...optional].join(' ')
+}

@@ -1,0 +1,39 @@
+/** Answers as people read them. */
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** Columns as wide as their widest value; numbers stand to the right. */
+export function table(rows: readonly Row[], columns: readonly string[]): string {
+  if (rows.length === 0) return '(none)\n'
+  const cells = rows.map((row) => columns.map((column) => cell(row[column])))
+  const widths = columns.map((column, at) =>
+    Math.max(column.length, ...cells.map((row) => (row[at] ?? '').length)),
+  )
+  const right = columns.map((column) =>
+    rows.every((row) => typeof row[column] === 'number' || row[column] === null),
+  )
+  const line = (values: readonly string[]): string =>
+    values
+      .map((value, at) =>
+        right[at] === true ? value.padStart(widths[at] ?? 0) : value.padEnd(widths[at] ?? 0),
+      )
+      .join('  ')
+      .trimEnd()
+  return `${[line(columns.map((column) => column.toUpperCase())), ...cells.map(line)].join('\n')}\n`
+}
+
+/** One thing, a field a line. */
+export function card(row: Row): string {
+  const width = Math.max(...Object.keys(row).map((name) => name.length))
+  return `${Object.entries(row)
+    .map(([name, value]) => `${name.padEnd(width)}  ${cell(value)}`)
+    .join('\n')}\n`
+}
+
+/** What a user typed may hold control characters that a terminal would obey. */
+function cell(value: unknown): string {
+  if (value === null || value === undefined) return '-'
+  if (typeof value === 'number') return value.toLocaleString('en-US', { maximumFractionDigits: 6 })
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?')
+}
