@@ -1,12 +1,13 @@
 #!lua
 -- redeliver: puts what did not reach anybody back in line: an admin asked for it (N2).
 --
--- KEYS    1 hash of the notice, indexes: 2 queued, 3 sent, 4 failed, 5 parked, 6 no_recipients
--- ARGV    1 member of the indexes, 2 life of the log (ms), 3 the oldest time (ms) that it shows
+-- KEYS    1 hash of the notice, indexes: 2 queued, 3 sent, 4 failed, 5 parked, 6 no_recipients; 7 audit
+-- ARGV    1 member of the indexes, 2 life of the log (ms), 3 the oldest time (ms) that it shows, 4-8 the change (include/audit.lua)
 -- Returns 'gone' | 'nothing' (all of it is sent, or still in line) | the number of the round that begins
--- Effects failed and parked deliveries are queued; those without recipients go, so that they are looked for again; the plan
+-- Effects failed and parked deliveries are queued; those without recipients go, so that they are looked for again; the plan; audit
 -- @include clock
 -- @include text
+-- @include audit
 -- @include notices
 local record, now = KEYS[1], server_time()
 local all = redis.call('HGETALL', record)
@@ -30,4 +31,5 @@ counts.failed, counts.parked, counts.no_recipients = 0, 0, 0
 redis.call('HSET', record, 'round', round)
 redis.call('HDEL', record, 'planned')
 file_under(record, 2, ARGV[1], counts, ARGV[2], ARGV[3])
+audit(KEYS[7], now, 4)
 return round

@@ -161,7 +161,7 @@ async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyI
 }
 
 function openAdminPlane(parts: Parts, dataUrl: () => string | null): FastifyInstance {
-  const { config, logger, metrics, store, ledger, keyCache, senders, stopping } = parts
+  const { config, logger, metrics, store, ledger, keyCache, senders, notices, stopping } = parts
   const { admin } = config
   const publicUrl = admin.publicUrl ?? null
   return createAdminPlane({
@@ -186,6 +186,7 @@ function openAdminPlane(parts: Parts, dataUrl: () => string | null): FastifyInst
       idleMs: admin.session.idleMinutes * 60_000,
       absoluteMs: admin.session.absoluteHours * 3_600_000,
     },
+    redeliver: (org, id, change) => notices.redeliver(org, id, change),
     channels: { urlProblem: senders.urlProblem, sendTest: createTestSender(senders, publicUrl) },
     publicUrl,
     trustProxy: admin.trustProxy,

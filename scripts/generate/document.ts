@@ -21,6 +21,7 @@ const OPTIONS: AdminPlaneOptions = {
   logger: pino({ level: 'silent' }),
   operatorToken: null,
   channels: anything,
+  redeliver: anything,
   publicUrl: null,
   trustProxy: [],
 }

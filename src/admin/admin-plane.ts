@@ -16,6 +16,7 @@ import { healthRoutes, type HealthOptions } from './health.ts'
 import { keyRoutes } from './keys.ts'
 import { meRoute } from './me.ts'
 import { memberRoutes } from './members.ts'
+import { notificationRoutes, type Redeliver } from './notifications.ts'
 import { orgRoutes } from './orgs.ts'
 import { pageRoutes } from './page.ts'
 import { sendError, useProblems } from './problems.ts'
@@ -34,6 +35,7 @@ export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttl
   readonly directory: Directory
   readonly channels: ChannelPort
   readonly gateway: GatewayInfo
+  readonly redeliver: Redeliver
   /** Proxies whose word on who asks is taken: addresses and networks. */
   readonly trustProxy: readonly string[]
   readonly throttleLimits?: ThrottleLimits
@@ -132,7 +134,7 @@ function authOf({ throttleLimits = THROTTLE_LIMITS, ...options }: AdminPlaneOpti
 /** Everything that asks who one is. */
 function guardedRoutes(
   app: FastifyInstance,
-  { directory, channels }: AdminPlaneOptions,
+  { directory, channels, redeliver }: AdminPlaneOptions,
   auth: AuthOptions,
 ): void {
   sessionRoutes(app, directory, auth)
@@ -148,6 +150,7 @@ function guardedRoutes(
   usageRoutes(app, directory)
   channelRoutes(app, directory, channels)
   adjustmentRoutes(app, directory)
+  notificationRoutes(app, directory, redeliver)
   auditRoutes(app, directory)
 }
 

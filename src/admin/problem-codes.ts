@@ -78,6 +78,18 @@ export const PROBLEMS = {
     when: 'Others kept saving the same thing at the same time.',
     advice: 'Try again.',
   },
+  nothing_to_redeliver: {
+    status: 409,
+    title: 'Nothing to send again',
+    when: 'All of the notification was sent, or is still in line.',
+    advice: 'Nothing: it is on its way.',
+  },
+  delivery_off: {
+    status: 409,
+    title: 'Deliveries are not made here',
+    when: 'This gateway hands notifications to a queue and delivers none (`notifications.deliver: false`).',
+    advice: 'Have whoever takes them from the queue send it again.',
+  },
   precondition_failed: {
     status: 412,
     title: 'It was changed meanwhile',

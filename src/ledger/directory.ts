@@ -8,6 +8,7 @@ import { createAuditDirectory, type AuditDirectory } from './directory/audit.ts'
 import { createChannelDirectory, type ChannelDirectory } from './directory/channels.ts'
 import type { SavingStore } from './directory/configure.ts'
 import { createMemberDirectory, type MemberDirectory } from './directory/members.ts'
+import { createNoticeDirectory, type NoticeDirectory } from './directory/notices.ts'
 import { createOrgDirectory, type OrgDirectory } from './directory/orgs.ts'
 import { createOwnUseDirectory, type OwnUseDirectory } from './directory/own-use.ts'
 import { createSessionDirectory, type SessionDirectory } from './directory/sessions.ts'
@@ -29,7 +30,8 @@ export type Directory = OrgDirectory &
   AlertDirectory &
   UserAlertDirectory &
   AdjustmentDirectory &
-  ChannelDirectory
+  ChannelDirectory &
+  NoticeDirectory
 
 export interface DirectoryOptions extends SavingStore {
   /** How many days usage by user and day is kept (P5); 62 by default, as in the configuration. */
@@ -54,5 +56,6 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...createUserAlertDirectory(options),
     ...createAdjustmentDirectory(options, retentionDays),
     ...createChannelDirectory(redis),
+    ...createNoticeDirectory(redis),
   }
 }

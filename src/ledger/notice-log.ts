@@ -7,6 +7,7 @@
 import type { Crossing, CrossingType } from '../core/crossing.ts'
 import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
+import { changeArgs, type Change } from './directory/changes.ts'
 import * as keys from './keys.ts'
 import { runScript } from './scripts.ts'
 
@@ -70,8 +71,11 @@ export interface NoticeLog {
   find(org: string, id: string, to: Destination): Promise<{ crossing: Crossing; delivery: Delivery } | null>
   get(org: string, id: string): Promise<LoggedNotice | null>
   /** Puts what reached nobody back in line: the number of the round that begins. */
-  redeliver(of: Of): Promise<number | 'nothing' | 'gone'>
+  redeliver(of: Of, change: Change): Promise<number | 'nothing' | 'gone'>
 }
+
+/** What became of a wish to send again. `off`: somebody else delivers. `nothing`: it was sent, or is still in line. */
+export type Redelivery = 'again' | 'nothing' | 'gone' | 'off'
 
 export type OpenedNotice = 'new' | 'known' | 'relayed'
 
@@ -133,8 +137,10 @@ export function createNoticeLog(redis: RedisClient): NoticeLog {
       return { crossing: JSON.parse(crossing) as Crossing, delivery: readDelivery(nameOf(to), text) }
     },
     get: (org, id) => readNotice(redis, org, id),
-    async redeliver(of) {
-      const reply = String(await runScript(redis, 'redeliver', keysOf(of), [memberOf(of), ...life()]))
+    async redeliver(of, change) {
+      const keyList = [...keysOf(of), keys.audit(of.org)]
+      const args = [memberOf(of), ...life(), ...changeArgs(change)]
+      const reply = String(await runScript(redis, 'redeliver', keyList, args))
       return reply === 'nothing' || reply === 'gone' ? reply : Number(reply)
     },
   }

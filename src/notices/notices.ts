@@ -3,7 +3,8 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import { createChannelDirectory } from '../ledger/directory/channels.ts'
-import { createNoticeLog } from '../ledger/notice-log.ts'
+import type { Change } from '../ledger/directory/changes.ts'
+import { createNoticeLog, type Redelivery } from '../ledger/notice-log.ts'
 import type { Store } from '../ledger/store.ts'
 import type { Senders } from './deliver.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
@@ -22,15 +23,12 @@ export interface NoticesOptions {
   readonly logger: Logger
 }
 
-/** `off`: somebody else delivers. `nothing`: all of it was sent, or is still in line. */
-export type Redelivery = 'again' | 'nothing' | 'gone' | 'off'
-
 export interface Notices {
   /** Crossings were recorded in the organization's outbox. */
   wake(org: string): void
   lagSeconds(): number
   /** Sends again what reached nobody. Rejects as the store does. */
-  redeliver(org: string, id: string): Promise<Redelivery>
+  redeliver(org: string, id: string, change: Change): Promise<Redelivery>
   /** Takes no more deliveries, and resolves when those that run are done, or after `ms`. */
   stopDelivering(ms: number): Promise<void>
   /** Relays what it was woken for, and closes. */
@@ -57,11 +55,11 @@ export function startNotices(options: NoticesOptions): Notices {
   return {
     wake: (org) => relay.wake(org),
     lagSeconds: () => sweep.lagSeconds(),
-    async redeliver(org, id) {
+    async redeliver(org, id, change) {
       if (workers === null) return 'off'
       const notice = await log.get(org, id)
       if (notice === null) return 'gone'
-      const round = await log.redeliver(notice.crossing)
+      const round = await log.redeliver(notice.crossing, change)
       if (typeof round !== 'number') return round
       await queues.addFanOut(notice.crossing, round)
       return 'again'

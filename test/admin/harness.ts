@@ -6,8 +6,10 @@ import { createAdminPlane } from '../../src/admin/admin-plane.ts'
 import type { ThrottleLimits } from '../../src/admin/throttle.ts'
 import { connect, type RedisClient } from '../../src/ledger/connection.ts'
 import { createDirectory } from '../../src/ledger/directory.ts'
+import type { Change } from '../../src/ledger/directory/changes.ts'
 import { createKeyCache } from '../../src/ledger/key-cache.ts'
 import * as keys from '../../src/ledger/keys.ts'
+import { createNoticeLog, type Redelivery } from '../../src/ledger/notice-log.ts'
 import { createOrgViews } from '../../src/ledger/org-views.ts'
 import { createTestSender } from '../../src/notices/channels/send-test.ts'
 import { openClient } from '../support/ledger.ts'
@@ -104,6 +106,7 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
     metrics: () =>
       Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),
     readiness: () => Promise.resolve(readiness),
+    redeliver: (org, id, change) => redeliver(redis, org, id, change),
     channels: { urlProblem: senders.urlProblem, sendTest: createTestSender(senders, publicUrl) },
     publicUrl,
     sessionLife: options.sessionLife ?? SESSION_LIFE,
@@ -131,6 +134,15 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
 }
 
 type Helpers = Pick<Admin, 'call' | 'send' | 'signIn' | 'org' | 'adminKey' | 'used'>
+
+/** As the gateway does it, but for the queue. */
+async function redeliver(redis: RedisClient, org: string, id: string, change: Change): Promise<Redelivery> {
+  const log = createNoticeLog(redis)
+  const notice = await log.get(org, id)
+  if (notice === null) return 'gone'
+  const round = await log.redeliver(notice.crossing, change)
+  return typeof round === 'number' ? 'again' : round
+}
 
 function helpers(url: string, redis: RedisClient): Helpers {
   let orgs = 0

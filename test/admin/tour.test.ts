@@ -1,5 +1,7 @@
 /** Every operation of the admin plane, once: each success that the document promises is really answered. */
 import t, { type Test } from 'tap'
+import * as keys from '../../src/ledger/keys.ts'
+import { createNoticeLog } from '../../src/ledger/notice-log.ts'
 import { startAdmin } from './harness.ts'
 
 const admin = await startAdmin({ allowTargets: ['127.0.0.1/32'] })
@@ -58,6 +60,38 @@ async function aSession(t: Test): Promise<void> {
   }
 }
 
+/** What has to be crossed first. */
+async function aNotification(t: Test): Promise<void> {
+  const org = await admin.org(['ada'])
+  const createdAt = (await admin.redis.hget(keys.org(org), 'created_at')) ?? ''
+  const crossing = {
+    id: 'cx_1',
+    type: 'user.limit.reached',
+    org,
+    user: 'ada',
+    threshold: 5,
+    mark: 5,
+    version: 5_000_000,
+    used: 6.5,
+    counted: 6.5,
+    limit: 5,
+    period: { start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z' },
+    occurredAt: '2026-11-25T12:00:00.5Z',
+  } as const
+  const log = createNoticeLog(admin.redis)
+  await log.open(createdAt, [crossing])
+  await log.plan(crossing, [{ channel: 'email', target: null, nobody: 'nobody is an admin' }])
+  const path = `/v1/orgs/${org}/notifications`
+  for (const [method, end] of [
+    ['GET', '?state=no_recipients&type=user.limit.reached'],
+    ['GET', '/cx_1'],
+    ['POST', '/cx_1/redeliver'],
+  ] as const) {
+    const answer = await admin.call(method, path + end)
+    t.ok(answer.status < 300, `${method} ${end}: ${answer.status} ${JSON.stringify(answer.body)}`)
+  }
+}
+
 /** What a tour cannot bring about. */
 const NOT_BY_A_TOUR = new Set(['getMetrics 503', 'getReadiness 503'])
 
@@ -69,6 +103,7 @@ void t.test('each success of each operation is seen, and is as documented', asyn
     if (method === 'POST' && typeof answer.body['id'] === 'string') id = answer.body['id']
   }
   await aSession(t)
+  await aNotification(t)
   for (const operation of Object.values(admin.document.paths).flatMap((methods) => Object.values(methods))) {
     for (const [status, answer] of Object.entries(operation.responses)) {
       const name = `${operation.operationId} ${status}`

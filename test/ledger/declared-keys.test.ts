@@ -291,14 +291,14 @@ void t.test('a crossing is relayed, planned, tried, parked and sent again', asyn
   const attempt = { round: 0, attempts: 1, error: 'refused' } as const
   for (const state of ['failed', 'parked'] as const)
     t.equal(await log.attempted(crossing, mail, { ...attempt, state }), 'logged')
-  t.equal(await log.redeliver(crossing), 1)
+  t.equal(await log.redeliver(crossing, CHANGE), 1)
   t.match(await log.plan(crossing, [{ ...mail, nobody: null }]), [{ state: 'queued', round: 1 }])
   t.equal(await log.attempted(crossing, mail, { ...attempt, state: 'parked' }), 'stale')
   const sent = { ...attempt, round: 1, state: 'sent', error: null } as const
   t.equal(await log.attempted(crossing, mail, sent), 'logged')
   t.equal(await log.attempted(crossing, mail, { ...sent, state: 'failed' }), 'stale')
-  t.equal(await log.redeliver(crossing), 'nothing')
-  t.equal(await log.redeliver({ ...crossing, id: 'cx_other' }), 'gone')
+  t.equal(await log.redeliver(crossing, CHANGE), 'nothing')
+  t.equal(await log.redeliver({ ...crossing, id: 'cx_other' }, CHANGE), 'gone')
 })
 
 void t.test('alerts are saved, armed, fired and deleted, allowances changed, usage adjusted', async (t) => {

@@ -175,3 +175,78 @@ void t.test(
     t.equal(attempts.filter((one) => one.startsWith('mallory')).length, 1)
   },
 )
+
+interface Shown {
+  readonly id: string
+  readonly deliveries: readonly Record<string, unknown>[]
+}
+
+async function shown(org: TestOrg, query = ''): Promise<readonly Shown[]> {
+  const page = (await gateway.admin('GET', `/v1/orgs/${org.id}/notifications${query}`)) as { items: Shown[] }
+  return page.items
+}
+
+void t.test(
+  'N4: the log shows each delivery; what was parked is sent again, once, and audited',
+  async (t) => {
+    const org = await createOrg(gateway, { limit: null })
+    await addMembers(org, { grace: admin('grace'), ivan: { role: 'admin', email: null } })
+    await setUserAlert(org, 1)
+    smtp.answer = () => {
+      throw smtpError(450, 'try later')
+    }
+    t.equal(await call(await appKey(org), 'ada'), 200)
+    await until(async () => (await shown(org, '?state=parked')).length === 1)
+    const [parked] = await shown(org)
+    t.match(parked, {
+      type: 'user.alert.crossed',
+      user: 'ada',
+      mark: 1,
+      used: 1.2,
+      deliveries: [
+        { channel: 'email', recipient: 'grace', state: 'parked', attempts: 4, error: /450|try later/ },
+        {
+          channel: 'email',
+          recipient: 'ivan',
+          state: 'no_recipients',
+          attempts: 0,
+          error: 'no e-mail address',
+        },
+      ],
+    })
+    t.strictSame(await shown(org, '?state=sent'), [])
+    t.equal((await shown(org, '?state=no_recipients&type=user.alert.crossed')).length, 1)
+    t.strictSame(await shown(org, '?type=user.limit.reached'), [])
+
+    smtp.answer = () => undefined
+    await addMembers(org, { ivan: admin('ivan') })
+    const path = `/v1/orgs/${org.id}/notifications/${parked?.id ?? ''}`
+    await gateway.admin('POST', `${path}/redeliver`)
+    await until(async () => (await told(org)).length === 2)
+    t.strictSame(await told(org), [
+      'user.alert.crossed ada > grace@example.com',
+      'user.alert.crossed ada > ivan@example.com',
+    ])
+    await until(async () => (await shown(org, '?state=sent')).length === 1)
+    await until(async () => (await shown(org, '?state=queued')).length === 0)
+    t.match(await gateway.admin('GET', path), {
+      deliveries: [{ state: 'sent', attempts: 1 }, { state: 'sent' }],
+    })
+    await t.rejects(gateway.admin('POST', `${path}/redeliver`), { message: /409 .*nothing_to_redeliver/ })
+    t.match(await gateway.admin('GET', `/v1/orgs/${org.id}/audit?action=notification.redeliver`), {
+      items: [{ actor: 'operator', target: parked?.id, before: { deliveries: [{ state: 'parked' }, {}] } }],
+    })
+    const counted = await Promise.all(
+      gateways.map((one) => one.metric('tollgate_notifications_total{channel="email",state="parked"}')),
+    )
+    t.ok(counted.reduce((sum, count) => sum + count) >= 1)
+  },
+)
+
+void t.test('O7: nobody is an admin any more: logged as no_recipients', async (t) => {
+  const org = await createOrg(gateway, { limit: null })
+  await setUserAlert(org, 1)
+  t.equal(await call(await appKey(org), 'ada'), 200)
+  await until(async () => (await shown(org, '?state=no_recipients')).length === 1)
+  t.match(await shown(org), [{ deliveries: [{ channel: 'email', recipient: null, state: 'no_recipients' }] }])
+})

@@ -504,6 +504,63 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/orgs/{org}/notifications': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List the notifications
+     * @description Kept for 62 days. With `type`, a page may have fewer items than asked for and still have a next one.
+     */
+    get: operations['listNotifications']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/notifications/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Read a notification */
+    get: operations['getNotification']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/notifications/{id}/redeliver': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send a notification again
+     * @description To whom it did not reach: deliveries that failed or were parked are tried at once, and recipients are looked for again where there were none. What was sent is not repeated.
+     */
+    post: operations['redeliverNotification']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/orgs/{org}/audit': {
     parameters: {
       query?: never
@@ -874,6 +931,49 @@ export interface components {
         outputTokens: number
       }[]
     }
+    Notification: {
+      /** @description the id of a notification */
+      id: string
+      /** @enum {string} */
+      type: 'org.alert.crossed' | 'user.alert.crossed' | 'user.limit.reached'
+      /** @description Who crossed it; null for the whole organization. */
+      user: string | null
+      /** @description The alert of the organization that fired. */
+      alert: string | null
+      thresholdType: ('percentage' | 'absolute') | null
+      /** @description A percentage, or credits. */
+      threshold: number
+      /** @description The threshold in credits. */
+      mark: number
+      /** @description Used when it was crossed. */
+      used: number
+      period: {
+        /** Format: date-time */
+        start: string
+        /** Format: date-time */
+        end: string
+      }
+      /** Format: date-time */
+      occurredAt: string
+      /** @description None before it was decided who is told. */
+      deliveries: {
+        /** @enum {string} */
+        channel: 'email' | 'webhook' | 'slack'
+        /** @description A user for email, else the id of a channel; null where there is nobody. */
+        recipient: string | null
+        /** @enum {string} */
+        state: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
+        /** @description Since it was last put in line. */
+        attempts: number
+        /** @description Why the last attempt failed, or nobody gets it. */
+        error: string | null
+        /**
+         * Format: date-time
+         * @description When it came to this state.
+         */
+        at: string
+      }[]
+    }
     /** @description "month", "week" or {"days": 1 to 366} */
     BillingEvery:
       | 'month'
@@ -1163,6 +1263,19 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'] & {
           /** @enum {string} */
           code: 'already_exists' | 'being_deleted'
+        }
+      }
+    }
+    /** @description `nothing_to_redeliver`: Nothing to send again. `delivery_off`: Deliveries are not made here. */
+    '409.nothing_to_redeliver.delivery_off': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'nothing_to_redeliver' | 'delivery_off'
         }
       }
     }
@@ -3015,6 +3128,120 @@ export interface operations {
       413: components['responses']['413.body_too_large']
       415: components['responses']['415.unsupported_media_type']
       422: components['responses']['422.not_a_member.usage_below_zero.usage_too_large.idempotency_key_reused']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listNotifications: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+        /** @description Only those with a delivery in this state. */
+        state?: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
+        /** @description Only those of this type. */
+        type?: 'org.alert.crossed' | 'user.alert.crossed' | 'user.limit.reached'
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of notifications, newest first. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['Notification'][]
+            /** @description The `cursor` of the page after this one, or null on the last. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  getNotification: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description the id of a notification */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The notification. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Notification']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  redeliverNotification: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
+        'x-tollgate-csrf'?: components['parameters']['Csrf']
+      }
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description the id of a notification */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description In line again. */
+      202: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Notification']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      409: components['responses']['409.nothing_to_redeliver.delivery_off']
       429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
