@@ -103,6 +103,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     openUpstream(name, upstream, familyOf(upstream), config.limits),
   )
   opened.push(() => Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy())))
+  for (const { target } of upstreams) metrics.declareUpstream(target.name, target.family.name)
   const store = await openStore(config.redis, logger, options.storeSocket)
   opened.push(() => store.stop())
   const { notifications: settings, admin } = config
@@ -218,6 +219,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     openStreams: () => pipeline.openStreams,
     storeUp: () => store.redis.status === 'ready',
     outboxLag: () => notices.lagSeconds(),
+    journalEntries: () => 0,
   })
   const dataPlane = await openDataPlane(parts, pipeline)
   const openAnswers = countOpenAnswers(dataPlane.server)

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** The command line: serve, check-config, schema, demo. Each command loads only what it needs, so that help is quick. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { StartupError } from './errors.ts'
+import { version } from './version.ts'
 import { isWorker } from './workers/messages.ts'
 
 const USAGE = `Usage: tollgate <command>
@@ -190,11 +191,6 @@ function required<N extends string>(values: Partial<Record<N, string>>, name: N,
   const value = values[name]
   if (value === undefined) throw new StartupError(`usage: tollgate ${usage}`, 1)
   return value
-}
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** What an operator can do something about is one line; anything else is our own mistake and comes with its stack. */

@@ -73,7 +73,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   families: ['core', 'errors'],
   prices: ['core'],
   ledger: ['core', 'errors', 'config'],
-  metrics: ['core', 'errors', 'ledger'],
+  version: [],
+  metrics: ['core', 'errors', 'ledger', 'version'],
   request: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics'],
   notices: ['core', 'errors', 'config', 'ledger', 'metrics'],
   admin: ['core', 'errors', 'config', 'ledger', 'metrics'],
@@ -82,7 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   demo: ['core', 'errors', 'config'],
   app: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics', 'request', 'notices', 'admin'],
   workers: ['errors', 'config', 'ledger', 'metrics', 'app'],
-  main: ['errors', 'config', 'app', 'workers', 'demo', 'cli'],
+  main: ['errors', 'config', 'version', 'app', 'workers', 'demo', 'cli'],
 }
 
 /** The part that a file belongs to: its folder, or what stands beside the folders by its first word. */

@@ -110,8 +110,9 @@ type RefuseWith = (
   refusal: Refusal,
 ) => void
 
-function refuser(stopping: () => boolean): RefuseWith {
+function refuser({ stopping, pipeline }: DataPlaneOptions): RefuseWith {
   return (family, request, reply, refusal) => {
+    pipeline.countRefusal(refusal)
     const own = ['x-request-id', request.id, ...(stopping() ? ['connection', 'close'] : [])]
     reply.hijack()
     writeRefusal(reply.raw, family, refusal, own, request.id)
@@ -121,7 +122,7 @@ function refuser(stopping: () => boolean): RefuseWith {
 /** The data plane, not listening yet. */
 export async function createDataPlane(options: DataPlaneOptions): Promise<FastifyInstance> {
   const { pipeline, lookUp, ledger, logger, bodyBytes } = options
-  const refuseWith = refuser(options.stopping)
+  const refuseWith = refuser(options)
   const app = createServer(options, refuseWith)
   // Metered answers and refusals are written past Fastify, and see to it themselves.
   app.addHook('onSend', (_request, reply, _payload, next) => {

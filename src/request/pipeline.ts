@@ -162,6 +162,11 @@ export class Pipeline {
     this.#inFlight -= 1
   }
 
+  /** Counts an error of our own that takes another way than `refuse`. */
+  countRefusal({ code }: Refusal): void {
+    this.#options.metrics.refused(code)
+  }
+
   /** Counts a call that takes another way than `handle`. */
   count(target: UpstreamTarget, outcome: RequestOutcome): void {
     this.#options.metrics.request(target.name, target.family.name, outcome)
@@ -172,9 +177,8 @@ export class Pipeline {
     const { metrics, stopping } = this.#options
     const { target, requestId, response } = call
     this.#leave(call)
-    const outcome = outcomeOf(refusal.code)
-    metrics.request(target.name, target.family.name, outcome)
-    if (outcome === 'denied' || refusal.code === 'credits_in_flight') metrics.denial(refusal.code)
+    metrics.request(target.name, target.family.name, outcomeOf(refusal.code))
+    metrics.refused(refusal.code)
     writeRefusal(response, target.family, refusal, ownHeaders(call, stopping()), requestId)
   }
 
@@ -239,6 +243,7 @@ export class Pipeline {
             'upstream_unreachable',
             'The provider could not be reached, or broke off before it answered.',
           )
+    this.#options.metrics.refused(refusal.code)
     writeRefusal(
       call.response,
       call.target.family,

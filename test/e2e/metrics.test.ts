@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
+import { ERRORS } from '../../src/errors.ts'
+import { version } from '../../src/version.ts'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import {
   chatAnswer,
@@ -88,21 +91,39 @@ function sum(
     .reduce((total, { value }) => total + value, 0)
 }
 
-/** The names of issue 2, with the type and the labels that the contract gives them. */
-const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[] }>> = {
-  tollgate_requests_total: { type: 'counter', labels: ['upstream', 'family', 'outcome'] },
-  tollgate_request_overhead_seconds: { type: 'histogram', labels: [] },
-  tollgate_upstream_seconds: { type: 'histogram', labels: ['upstream'] },
-  tollgate_ledger_seconds: { type: 'histogram', labels: ['script'] },
-  tollgate_ledger_batch_size: { type: 'histogram', labels: ['script'] },
-  tollgate_credits_total: { type: 'counter', labels: ['kind'] },
-  tollgate_hold_exceeded_total: { type: 'counter', labels: [] },
-  tollgate_holds_open: { type: 'gauge', labels: [] },
-  tollgate_denials_total: { type: 'counter', labels: ['code'] },
-  tollgate_crossings_total: { type: 'counter', labels: ['type'] },
-  tollgate_store_up: { type: 'gauge', labels: [] },
-  tollgate_streams_open: { type: 'gauge', labels: [] },
+/** What docs/metrics.md promises: name, type and labels of each line of its first table. */
+function documented(): Record<string, { type: string; labels: readonly string[] }> {
+  const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+  const rows = text.matchAll(/^\| `(tollgate_\w+)` \| (\w+) \|([^|]*)\|/gm)
+  return Object.fromEntries(
+    Array.from(rows, ([, name = '', type = '', labels = '']) => [
+      name,
+      { type, labels: Array.from(labels.matchAll(/`(\w+)`/g), ([, label]) => String(label)) },
+    ]),
+  )
 }
+
+const DOCUMENTED = documented()
+
+/** Names that the contract fixes: the table has at least these. */
+const CONTRACT = [
+  'tollgate_requests_total',
+  'tollgate_request_overhead_seconds',
+  'tollgate_upstream_seconds',
+  'tollgate_ledger_seconds',
+  'tollgate_ledger_batch_size',
+  'tollgate_credits_total',
+  'tollgate_hold_exceeded_total',
+  'tollgate_holds_open',
+  'tollgate_denials_total',
+  'tollgate_crossings_total',
+  'tollgate_notifications_total',
+  'tollgate_outbox_lag_seconds',
+  'tollgate_journal_entries',
+  'tollgate_store_up',
+  'tollgate_streams_open',
+  'tollgate_config_reload_failures_total',
+]
 
 const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
   upstream: ['openai'],
@@ -119,8 +140,11 @@ const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
   ],
   script: ['reserve', 'settle', 'free', 'renew', 'expire', 'roll'],
   kind: ['held', 'charged', 'freed', 'expired'],
-  code: ['user_credit_limit_reached', 'request_exceeds_credit_limit', 'credits_in_flight'],
+  code: Object.keys(ERRORS),
   type: ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'],
+  channel: ['email', 'webhook', 'slack'],
+  state: ['queued', 'sent', 'failed', 'parked', 'no_recipients'],
+  version: [version()],
 }
 
 /** A gate for the origin: answers wait behind it until it opens. */
@@ -203,9 +227,19 @@ void t.test('before any call the scrape parses, and has every metric with its ty
   const response = await fetch(`${gateway.adminUrl}/metrics`)
   t.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
   const metrics = parse(await response.text())
-  for (const [name, { type }] of Object.entries(CONTRACT)) {
+  for (const [name, { type }] of Object.entries(DOCUMENTED)) {
     t.match(metrics.get(name), { type, help: /\w/ }, name)
   }
+  t.same(
+    [...metrics.keys()].filter((name) => name.startsWith('tollgate_')).toSorted(),
+    Object.keys(DOCUMENTED).toSorted(),
+    'docs/metrics.md lists what there is, and nothing else',
+  )
+  t.same(
+    CONTRACT.filter((name) => !(name in DOCUMENTED)),
+    [],
+    'the contract is kept',
+  )
   t.equal(sum(metrics, 'tollgate_store_up'), 1)
   t.equal(sum(metrics, 'tollgate_requests_total'), 0)
   for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_seconds'])
@@ -361,6 +395,17 @@ void t.test(
     t.equal(sum(metrics, 'tollgate_denials_total', { code: 'request_exceeds_credit_limit' }), 1)
     t.equal(sum(metrics, 'tollgate_denials_total', { code: 'credits_in_flight' }), 1)
     t.equal(sum(metrics, 'tollgate_denials_total'), 4)
+    const refusals = ['denied', 'busy', 'unauthorized', 'rejected'].reduce(
+      (total, outcome) => total + (expected.outcomes[outcome] ?? 0),
+      0,
+    )
+    t.equal(
+      sum(metrics, 'tollgate_refusals_total'),
+      refusals + 1,
+      'each refusal by its code, and the provider that broke off',
+    )
+    t.equal(sum(metrics, 'tollgate_refusals_total', { code: 'upstream_unreachable' }), 1)
+    t.equal(sum(metrics, 'tollgate_refusals_total', { code: 'overloaded' }), 1)
     t.equal(
       sum(metrics, 'tollgate_crossings_total', { type: 'user.limit.reached' }),
       1,
@@ -423,7 +468,7 @@ void t.test(
   'labels are those of the contract, their values small closed sets: no org, user, key or model',
   async (t) => {
     const metrics = await scrape()
-    for (const [name, { type, labels }] of Object.entries(CONTRACT)) {
+    for (const [name, { type, labels }] of Object.entries(DOCUMENTED)) {
       const metric = metrics.get(name)
       t.equal(metric?.type, type, name)
       t.ok((metric?.samples.length ?? 0) > 0, `${name} has samples after traffic`)

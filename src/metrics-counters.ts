@@ -1,0 +1,99 @@
+/** Every counter, with the label values that can be told beforehand at 0. */
+import type { Registry } from 'prom-client'
+import { CROSSING_TYPES } from './core/crossing.ts'
+import { MICROCREDITS_PER_CREDIT } from './core/units.ts'
+import { ERRORS, type ErrorCode } from './errors.ts'
+import type { CreditKind } from './ledger/ledger-metrics.ts'
+import { DELIVERY_STATES, type DeliveryChannel } from './ledger/notice-log.ts'
+import { Tally } from './metrics-tally.ts'
+
+const CREDIT_KINDS: readonly CreditKind[] = ['held', 'charged', 'freed', 'expired']
+const CHANNELS: readonly DeliveryChannel[] = ['email', 'webhook', 'slack']
+
+/** Refusals for credits; what is refused for another reason is counted under `tollgate_refusals_total` only. */
+export const DENIALS: ReadonlySet<ErrorCode> = new Set([
+  'user_credit_limit_reached',
+  'request_exceeds_credit_limit',
+  'credits_in_flight',
+])
+
+function callCounters(registry: Registry) {
+  const denials = new Tally().register(
+    registry,
+    'tollgate_denials_total',
+    'Calls refused for credits, by error code.',
+    ['code'],
+  )
+  for (const code of DENIALS) denials.declare(code, { code })
+  const refusals = new Tally().register(
+    registry,
+    'tollgate_refusals_total',
+    'Calls that the gateway answered with an error of its own, by error code.',
+    ['code'],
+  )
+  for (const code of Object.keys(ERRORS)) refusals.declare(code, { code })
+  return {
+    denials,
+    refusals,
+    requests: new Tally().register(registry, 'tollgate_requests_total', 'Calls by how they ended.', [
+      'upstream',
+      'family',
+      'outcome',
+    ]),
+  }
+}
+
+function creditCounters(registry: Registry) {
+  const credits = new Tally().register(
+    registry,
+    'tollgate_credits_total',
+    'Credits by what became of them.',
+    ['kind'],
+    MICROCREDITS_PER_CREDIT,
+  )
+  for (const kind of CREDIT_KINDS) credits.declare(kind, { kind })
+  const exceeded = new Tally().register(
+    registry,
+    'tollgate_hold_exceeded_total',
+    'Calls that cost more than was held for them.',
+    [],
+  )
+  exceeded.declare('', {})
+  return { credits, exceeded }
+}
+
+function noticeCounters(registry: Registry) {
+  const crossings = new Tally().register(
+    registry,
+    'tollgate_crossings_total',
+    'Thresholds and limits crossed.',
+    ['type'],
+  )
+  for (const type of CROSSING_TYPES) crossings.declare(type, { type })
+  const notifications = new Tally().register(
+    registry,
+    'tollgate_notifications_total',
+    'Deliveries of notices by the state that they came to.',
+    ['channel', 'state'],
+  )
+  for (const channel of CHANNELS) {
+    for (const state of DELIVERY_STATES) notifications.declare(`${channel} ${state}`, { channel, state })
+  }
+  return { crossings, notifications }
+}
+
+export function createCounters(registry: Registry) {
+  const reloadFailures = new Tally().register(
+    registry,
+    'tollgate_config_reload_failures_total',
+    'Configurations that were not taken over: the one before is still in force.',
+    [],
+  )
+  reloadFailures.declare('', {})
+  return {
+    ...callCounters(registry),
+    ...creditCounters(registry),
+    ...noticeCounters(registry),
+    reloadFailures,
+  }
+}
