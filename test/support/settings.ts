@@ -46,9 +46,12 @@ export interface Settings {
   readonly member: (org: TestOrg, user: string, role: 'admin' | 'member') => Promise<void>
 }
 
-export async function openSettings(gatewayCount = 1): Promise<Settings> {
+/** `clockAheadMs` is the last gateway's. */
+export async function openSettings(gatewayCount = 1, clockAheadMs = 0): Promise<Settings> {
   const server = await startRedis()
   const redis = (await openClient({ url: server.url })) as Redis
+  // Before there is any traffic: the client cannot take commands that arrive in one piece with the answer to MONITOR.
+  const watch = await watchCrossings(server.url)
   const origin = await startOrigin()
   // What a call costs stands in its message, so that calls at the same time may cost differently.
   origin.answer = ({ body }, response) => {
@@ -56,8 +59,9 @@ export async function openSettings(gatewayCount = 1): Promise<Settings> {
     chatAnswer(response, { prompt_tokens: 0, completion_tokens: Math.round(Number(credits) * 100) })
   }
   const options = { redisUrl: server.url, upstreamUrl: origin.url }
-  const gateways = await Promise.all(Array.from({ length: gatewayCount }, () => startGateway(options)))
-  const watch = await watchCrossings(server.url)
+  const start = (_: unknown, index: number): Promise<TestGateway> =>
+    startGateway({ ...options, clockAheadMs: index === gatewayCount - 1 ? clockAheadMs : 0 })
+  const gateways = await Promise.all(Array.from({ length: gatewayCount }, start))
   t.teardown(async () => {
     watch.stop()
     await Promise.all(gateways.map((gateway) => gateway.stop()))
