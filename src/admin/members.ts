@@ -30,7 +30,11 @@ const MemberAnswer = Component(
     role: OneOf(ROLES),
   }),
 )
-const MemberList = Closed({ ...pageProperties, q: Type.Optional(Search), role: Type.Optional(OneOf(ROLES)) })
+const MemberList = Closed({
+  ...pageProperties,
+  q: Type.Optional(Search),
+  role: Type.Optional(OneOf(ROLES, 'Only those of this role.')),
+})
 const MemberPath = Type.Object({ ...OrgPath.properties, user: UserId })
 type MemberRoute = { Params: Static<typeof MemberPath> }
 

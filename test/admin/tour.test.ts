@@ -32,6 +32,18 @@ const TOUR: readonly [string, string, unknown?][] = [
   ['DELETE', '/v1/orgs/tour/user-limits/custom/ada'],
   ['GET', '/v1/orgs/tour/users?exceeding=true'],
   ['GET', '/v1/orgs/tour/users'],
+  ['POST', '/v1/orgs/tour/alerts', { type: 'percentage', threshold: 75, recipients: 'all' }],
+  ['GET', '/v1/orgs/tour/alerts'],
+  ['GET', '/v1/orgs/tour/alerts/{id}'],
+  ['PATCH', '/v1/orgs/tour/alerts/{id}', { threshold: 80 }],
+  ['DELETE', '/v1/orgs/tour/alerts/{id}'],
+  [
+    'PUT',
+    '/v1/orgs/tour/user-alerts',
+    { enabled: true, threshold: 500, recipients: 'all', notifyUser: true },
+  ],
+  ['GET', '/v1/orgs/tour/user-alerts'],
+  ['POST', '/v1/orgs/tour/adjustments', { user: 'ada', credits: 12.5, source: 'chat', reason: 'a test' }],
   ['POST', '/v1/orgs/tour/channels', { kind: 'webhook', url: 'http://127.0.0.1:9/' }],
   ['GET', '/v1/orgs/tour/channels'],
   ['GET', '/v1/orgs/tour/channels/{id}'],
@@ -52,6 +64,7 @@ async function aSession(t: Test): Promise<void> {
   const session = await admin.signIn(await admin.adminKey(org, 'ada'))
   for (const [method, path] of [
     ['GET', '/v1/session'],
+    ['GET', '/v1/gateway'],
     ['GET', '/v1/me?by=day'],
     ['DELETE', '/v1/session'],
   ] as const) {

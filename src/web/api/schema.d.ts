@@ -1912,6 +1912,7 @@ export interface operations {
         cursor?: string
         /** @description Only those with this in their id, name or email address, in any case. */
         q?: string
+        /** @description Only those of this role. */
         role?: 'admin' | 'member'
       }
       header?: never
