@@ -61,6 +61,8 @@ interface Decided {
   readonly view: OrgView
   readonly head: Extract<ReserveHead, { status: 'ok' }>
   readonly items: readonly unknown[]
+  /** The same was asked before, without an answer. */
+  readonly wasInDoubt: boolean
 }
 
 function holdOf(view: OrgView, pending: Pending, amount: Microcredits): Hold {
@@ -138,14 +140,17 @@ export class Reserving {
       for (const pending of [...batch, ...waiting])
         pending.reject(new StoreUnavailable(reason, { cause: error }))
     }
-    this.#release(batch, doubt)
+    const { view } = doubt
+    if (view !== null) for (const pending of batch) this.#giveUp(view, pending)
   }
 
-  #release(batch: readonly Pending[], doubt: Doubt): void {
-    const { view } = doubt
-    if (view === null) return
-    for (const pending of batch) this.#options.release(holdOf(view, pending, NOTHING))
-    doubt.view = null
+  /**
+   * What was refused when it was asked again may still be admitted by the question that was lost, should that arrive when
+   * nothing is in the way any more; nobody would own that hold. A further question has another id.
+   */
+  #giveUp(view: OrgView, pending: Pending): void {
+    this.#options.release(holdOf(view, pending, NOTHING))
+    pending.id = this.#ids.mint(this.#options.clock.now())
   }
 
   /**
@@ -156,8 +161,8 @@ export class Reserving {
     const before = doubt.view
     if (before === null) return
     if (before.period.no === view.period.no && before.day.day === view.day.day) return
-    this.#release(batch, doubt)
-    for (const pending of batch) pending.id = this.#ids.mint(this.#options.clock.now())
+    for (const pending of batch) this.#giveUp(before, pending)
+    doubt.view = null
   }
 
   async #commit(org: string, batch: readonly Pending[], doubt: Doubt): Promise<void> {
@@ -166,12 +171,16 @@ export class Reserving {
       for (const pending of batch) pending.resolve({ status: 'unknown_org' })
       return
     }
-    const { view, head, items } = decided
+    const { view, head, items, wasInDoubt } = decided
     if (head.crossings > 0) {
       this.#options.metrics.crossings('user.limit.reached', head.crossings)
       this.#options.onCrossings(org)
     }
-    batch.forEach((pending, index) => this.#answer(view, head.now, pending, readReserveEntry(items[index])))
+    batch.forEach((pending, index) => {
+      const entry = readReserveEntry(items[index])
+      if (wasInDoubt && entry.status !== 'reserved') this.#giveUp(view, pending)
+      this.#answer(view, head.now, pending, entry)
+    })
   }
 
   /** Asks until the belief is fresh; null for an organization that does not exist. */
@@ -184,10 +193,11 @@ export class Reserving {
       const { head, items } = entries(await this.#ask(view, batch, doubt))
       const read = readReserveHead(head)
       if (read.status === 'ok') {
-        // Whatever an earlier ask with these ids did is what this one answered.
+        const wasInDoubt = doubt.view !== null
         doubt.view = null
         clock.learn(read.now)
-        return { view: await this.#withWordsOf(read.revision, view, read.now), head: read, items }
+        const worded = await this.#withWordsOf(read.revision, view, read.now)
+        return { view: worded, head: read, items, wasInDoubt }
       }
       views.forget(org)
       if (read.status === 'no_org') return null

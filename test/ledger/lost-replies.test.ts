@@ -122,6 +122,25 @@ void t.test(
 )
 
 void t.test(
+  'C3: what is refused when it is asked again holds nothing, should the lost question arrive after all',
+  async (t) => {
+    await ready()
+    await createOrg(direct, 'refused', { admission: 'strict', limit: 10 })
+    const hold = holdOf(await ledger.reserve(reservation('refused', 10)))
+    const lost = proxy.loseReplyTo(sha1('reserve'))
+    const result = await ledger.reserve(reservation('refused', 5))
+    await lost
+    t.equal(result.status, 'busy')
+    t.ok(await ledger.drained(5_000))
+    const fates = await direct.hgetall(
+      keys.resolved('refused', Number.parseInt(hold.id.split('.')[0] ?? '', 36)),
+    )
+    t.same(Object.values(fates), ['freed'], 'its id is given up')
+    t.notOk(hold.id in fates)
+  },
+)
+
+void t.test(
   'trap: by default ioredis runs a script twice when its reply is lost; on our connection it runs once',
   async (t) => {
     await ready()

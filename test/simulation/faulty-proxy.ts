@@ -26,6 +26,8 @@ export interface FaultyProxy {
   readonly kept: () => number
   /** Delivers a kept script, behind whatever is on its way. Resolves when the server has answered it. */
   replay(at: number): Promise<void>
+  /** Whether a script that names this hold was delivered twice. */
+  wasTwice(holdId: string): boolean
   /** Forgets what is armed. */
   heal(): void
   /** How many faults have happened, by kind. */
@@ -76,7 +78,8 @@ async function deliver({ target, database }: FaultyProxyOptions, commands: Buffe
 
 export async function startFaultyProxy(options: FaultyProxyOptions): Promise<FaultyProxy> {
   const armed: Fault[] = []
-  const kept: Buffer[] = []
+  const kept: { readonly commands: Buffer; readonly isCopy: boolean }[] = []
+  const copies: Buffer[] = []
   const sockets = new Set<Socket>()
   const happened = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>
 
@@ -103,7 +106,7 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     const suffer: Readonly<Record<Fault, (chunk: Buffer) => void>> = {
       lose_request: () => client.destroy(),
       arrive_late: (chunk) => {
-        if (areWholeCommands(chunk)) kept.push(Buffer.from(chunk))
+        if (areWholeCommands(chunk)) kept.push({ commands: Buffer.from(chunk), isCopy: false })
         client.destroy()
       },
       lose_reply: (chunk) => {
@@ -121,11 +124,13 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
       },
       twice: (chunk) => {
         upstream.write(chunk)
-        if (areWholeCommands(chunk)) void deliver(options, chunk).catch(() => undefined)
+        if (!areWholeCommands(chunk)) return
+        copies.push(Buffer.from(chunk))
+        void deliver(options, chunk).catch(() => undefined)
       },
       twice_later: (chunk) => {
         upstream.write(chunk)
-        if (areWholeCommands(chunk)) kept.push(Buffer.from(chunk))
+        if (areWholeCommands(chunk)) kept.push({ commands: Buffer.from(chunk), isCopy: true })
       },
     }
     client.on('data', (chunk) => {
@@ -150,9 +155,12 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     arm: (fault) => void armed.push(fault),
     kept: () => kept.length,
     replay: async (at) => {
-      const commands = kept[at % kept.length]
-      if (commands !== undefined) await deliver(options, commands)
+      const found = kept[at % kept.length]
+      if (found === undefined) return
+      if (found.isCopy) copies.push(found.commands)
+      await deliver(options, found.commands)
     },
+    wasTwice: (holdId) => copies.some((commands) => commands.includes(holdId)),
     heal: () => void armed.splice(0),
     happened,
     async stop() {
