@@ -6,6 +6,8 @@ import type { System } from './system.ts'
 /** Everybody whom a sequence may name. */
 export const USERS = ['ada', 'bob', 'cyd', 'dan', 'eve'] as const
 
+const LAST_CROSSINGS = 5
+
 const ordered = (map: ReadonlyMap<string, number>): [string, number][] =>
   [...map].filter(([, amount]) => amount !== 0).sort(([a], [b]) => (a < b ? -1 : 1))
 
@@ -27,6 +29,8 @@ export async function agree(model: Model, system: System): Promise<void> {
   const periods = model.period === 1 ? [1] : [model.period - 1, model.period]
   await Promise.all([
     crossings(model, system),
+    recipients(model, system),
+    alerts(model, system),
     exceeding(model, system),
     leases(model, system),
     days(model, system),
@@ -79,6 +83,25 @@ async function crossings(model: Model, system: System): Promise<void> {
   seen.set(model, model.crossings.length)
   const actual = await system.crossings()
   assert.deepEqual(actual.map(named).sort(), expected.map(named).sort(), 'crossings')
+}
+
+/** O7, U3: of the last crossings, whoever would be told now. */
+async function recipients(model: Model, system: System): Promise<void> {
+  for (const crossing of model.crossings.slice(-LAST_CROSSINGS)) {
+    const actual = await system.recipients(crossing)
+    assert.deepEqual(actual.sort(), model.recipientsOf(crossing), `O7: recipients of ${named(crossing)}`)
+  }
+}
+
+/** O2, O3, O8: the marks, and what has fired, as the list of alerts shows them. */
+async function alerts(model: Model, system: System): Promise<void> {
+  const expected = Array.from(model.alerts, ([id, alert]) => ({
+    id,
+    mark: model.markOf(alert),
+    hasFired: model.hasFired(id),
+  }))
+  const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1)
+  assert.deepEqual((await system.alerts()).sort(byId), expected.sort(byId), 'alerts')
 }
 
 async function exceeding(model: Model, system: System): Promise<void> {

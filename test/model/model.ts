@@ -228,9 +228,13 @@ export class Model {
     if (cost > 0) this.#crossAll(period, user, source)
   }
 
-  /** C8; `below_zero` is the 422. Model `adjustment` is where every sum finds it (brief, 5). */
-  adjust(user: string, source: Source, amount: number): 'adjusted' | 'below_zero' {
+  /**
+   * C8; `below_zero` is the 422. It is usage of a model named `adjustment`, where every sum finds it. Who was removed can
+   * still be adjusted for what was used; a name that nobody knows gets no counters (A5).
+   */
+  adjust(user: string, source: Source, amount: number): 'adjusted' | 'below_zero' | 'unknown_user' {
     const book = this.#book(this.period, user)
+    if (!this.members.has(user) && book.usage.size === 0) return 'unknown_user'
     if (book.used[source] + amount < 0) return 'below_zero'
     this.#add(this.period, user, source, 'adjustment', amount)
     if (amount > 0) this.#crossAll(this.period, user, source)
@@ -330,11 +334,20 @@ export class Model {
     const before = this.alerts.get(id)
     if (before === undefined) throw new Error(`no alert ${id}`)
     const after = { ...before, ...changes }
-    if (changes.recipients !== undefined && !this.#mayBeTold(changes.recipients)) return 'not_admin'
+    // Whatever is edited, the alert is saved with its recipients, and O7 asks of each to be an admin then.
+    if (!this.#mayBeTold(after.recipients)) return 'not_admin'
     const isArmed = after.type !== before.type || after.threshold !== before.threshold
     this.alerts.set(id, { ...after, version: before.version + (isArmed ? 1 : 0) })
     if (isArmed) this.#crossAlerts(this.period)
     return 'saved'
+  }
+
+  /** In this period, as it stands now. */
+  hasFired(id: string): boolean {
+    const version = this.alerts.get(id)?.version
+    return this.crossings.some(
+      (crossing) => crossing.alert === id && crossing.version === version && crossing.period === this.period,
+    )
   }
 
   deleteAlert(id: string): void {
@@ -459,11 +472,11 @@ export class Model {
     })
   }
 
-  /** O7, U3, L4: whoever is an admin when it is delivered; null for an alert that was deleted. */
-  recipientsOf({ type, alert, user }: Crossing): string[] | null {
+  /** O7, U3, L4: whoever is an admin when it is delivered; nobody for an alert that was deleted. */
+  recipientsOf({ type, alert, user }: Crossing): string[] {
     if (type === 'org.alert.crossed') {
       const rule = this.alerts.get(alert ?? '')
-      return rule === undefined ? null : this.#told(rule.recipients)
+      return rule === undefined ? [] : this.#told(rule.recipients)
     }
     if (type === 'user.limit.reached') return this.#told(this.limits.recipients)
     const told = new Set(this.#told(this.userAlerts.recipients))

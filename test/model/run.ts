@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { putMember } from '../support/changes.ts'
 import { agree } from './agree.ts'
 import { Model, type LimitSettings, type OrgSettings, type UserAlertSettings } from './model.ts'
-import { limitSettings, STEPS } from './steps.ts'
+import { CALLS } from './calls.ts'
+import { EDITS, limitSettings } from './edits.ts'
 import { CREDIT, openBench, System, type Bench } from './system.ts'
 
 export interface RunOptions {
@@ -13,7 +14,7 @@ export interface RunOptions {
   readonly seed: number
 }
 
-const MOST_STEPS = 50
+const MOST_STEPS = 100
 /** Each with a database of its own on the server, and the seed after the one before it. */
 const WORKERS = 4
 
@@ -61,7 +62,7 @@ async function runWorker(options: RunOptions, worker: number, numRuns: number): 
       fc.asyncProperty(
         settings,
         limitSettings,
-        fc.commands(STEPS, { size: 'max', maxCommands: MOST_STEPS }),
+        fc.commands([...CALLS, ...EDITS], { size: 'max', maxCommands: MOST_STEPS }),
         async (org, limits, commands) => {
           const { model, real } = await open(bench, org, limits)
           try {

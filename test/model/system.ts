@@ -3,21 +3,26 @@
  * asked and read in the words of the model.
  */
 import { randomUUID } from 'node:crypto'
-import { wholeCredits, type Microcredits } from '../../src/core/units.ts'
+import { dayAt } from '../../src/core/period.ts'
+import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
 import type { RedisClient } from '../../src/ledger/connection.ts'
 import { createDirectory, type Directory } from '../../src/ledger/directory.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold, ReserveResult } from '../../src/ledger/ledger.ts'
 import type { RedisLedger } from '../../src/ledger/redis-ledger.ts'
-import { CHANGE, deleteOrg, setUserLimits } from '../support/changes.ts'
+import { readAudience, recipientsOf } from '../../src/notices/recipients.ts'
+import { CHANGE, changeOrg, deleteOrg, saveOf, setUserLimits } from '../support/changes.ts'
 import { openClient, openLedger } from '../support/ledger.ts'
 import {
   SOURCES,
+  type AlertSettings,
   type Call,
   type Crossing,
   type LimitSettings,
   type OrgSettings,
+  type Source,
   type Standing,
+  type UserAlertSettings,
 } from './model.ts'
 
 /** Longer than any run, so that no timer of a ledger renews or sweeps in between: a step says when that happens. */
@@ -76,6 +81,7 @@ export class System {
   readonly #redis: RedisClient
   readonly #ledgers: readonly RedisLedger[]
   readonly #holds = new Map<string, Hold>()
+  readonly #startedAt = Date.now()
   #lastCrossing = '-'
 
   constructor(bench: Bench) {
@@ -176,10 +182,58 @@ export class System {
     return Number(await this.#redis.hget(keys.org(this.org), 'period_no'))
   }
 
-  async setLimits(limits: LimitSettings): Promise<void> {
+  setLimits(limits: LimitSettings): Promise<string> {
     const explanation = { text: null, contact: null, hideAmounts: false }
     const whole = { ...limits, default: limits.default as Microcredits, explanation }
-    await setUserLimits(this.directory, this.org, whole)
+    return setUserLimits(this.directory, this.org, whole)
+  }
+
+  async setAllowance(allowance: number): Promise<string> {
+    return (await changeOrg(this.directory, this.org, { allowance: allowance as Microcredits })).status
+  }
+
+  async createAlert(alert: AlertSettings): Promise<{ status: string; id: string }> {
+    const result = await this.directory.createAlert(this.org, alert, () => CHANGE)
+    return { status: result.status, id: 'id' in result ? result.id : '' }
+  }
+
+  async changeAlert(id: string, changes: Partial<AlertSettings>): Promise<string> {
+    const before = await this.directory.getAlert(this.org, id)
+    if (before === null) throw new Error(`the gateway knows no alert ${id}`)
+    const { type, threshold, recipients } = before
+    const after = { type, threshold, recipients, ...changes }
+    return (await this.directory.changeAlert(this.org, before, after, CHANGE)).status
+  }
+
+  async deleteAlert(id: string): Promise<string> {
+    const before = await this.directory.getAlert(this.org, id)
+    return this.directory.deleteAlert(this.org, id, saveOf(before?.tag))
+  }
+
+  /** Alerts by id, with their mark and whether they have fired in this period. */
+  async alerts(): Promise<{ id: string; mark: number | null; hasFired: boolean }[]> {
+    const page = await this.directory.listAlerts(this.org, { limit: 1_000, after: null })
+    return (page?.items ?? []).map(({ id, mark, firedAt }) => ({ id, mark, hasFired: firedAt !== null }))
+  }
+
+  async setUserAlerts(settings: UserAlertSettings): Promise<string> {
+    const before = await this.directory.getUserAlerts(this.org)
+    if (before === null) throw new Error('the organization is gone')
+    const after = { ...settings, threshold: wholeCredits(settings.threshold) }
+    return (await this.directory.setUserAlerts(this.org, before, after, CHANGE)).status
+  }
+
+  async adjust(user: string, source: Source, amount: number): Promise<string> {
+    const adjustment = { user, source, amount, reason: 'the model says so' }
+    return (await this.directory.adjust(this.org, adjustment, null, () => CHANGE)).status
+  }
+
+  /** Who would be told of a crossing if it were delivered now. */
+  async recipients({ type, alert, user }: Crossing): Promise<string[]> {
+    const crossing = { type, org: this.org, ...(alert !== null && { alert }), ...(user !== null && { user }) }
+    const audience = await readAudience(this.#redis, { ...UNUSED, ...crossing })
+    if (audience === null) throw new Error('the organization is gone')
+    return (await recipientsOf(this.#redis, this.org, audience)).map((member) => member.user)
   }
 
   // --- what the store says ------------------------------------------------------------------------------------------------
@@ -213,10 +267,11 @@ export class System {
     return new Map(flat.flatMap((user, at) => (at % 2 === 0 ? [[user, Number(flat[at + 1])]] : [])))
   }
 
-  /** Charges by `source|model`, over all days on which anything was admitted. */
+  /** Charges by `source|model`, over all days of the sequence: mostly one, at midnight two. */
   async days(): Promise<Map<string, number>> {
     const total = new Map<string, number>()
-    for (const day of new Set(Array.from(this.#holds.values(), (hold) => hold.day))) {
+    const ends = [this.#startedAt, Date.now()].map((at) => dayAt('UTC', at as UnixMs).day)
+    for (const day of new Set(ends)) {
       for (const [name, value] of Object.entries(await this.#redis.hgetall(keys.day(this.org, day)))) {
         total.set(name, (total.get(name) ?? 0) + first(value))
       }
@@ -275,6 +330,17 @@ function crossingOf(flat: readonly string[]): Crossing {
     used: Number(field.get('used')),
     counted: isLimit ? Number(field.get('counted')) : null,
   }
+}
+
+/** What does not matter to who is told. */
+const UNUSED = {
+  id: '',
+  threshold: 0,
+  mark: 0,
+  version: 0,
+  used: 0,
+  period: { start: '', end: '' },
+  occurredAt: '',
 }
 
 export const CREDIT = wholeCredits(1)
