@@ -1,5 +1,5 @@
 -- The counters that resolving holds of one period touches: read all, change them in memory, write each key once.
--- KEYS    1 org, 2 custom limits, 3 total, 4 armed, 5 fired, 6 top, 7 leases, 8 outbox, then the user hashes, the days,
+-- KEYS    1 org, 2 custom limits, 3 total, 4 armed, 5 fired, 6 top, 7 leases, 8 outbox, 9 alerts, then the user hashes, the days,
 --         the users' days, the resolved hashes
 -- ARGV    1 period number, 2 end of the user hashes' life (ms), 3 life of days (ms), 4 life of users' days (ms),
 --         5-8 counts of users, days, users' days, resolved hashes, then the user ids, then the calls
@@ -26,7 +26,7 @@ local function group(first, count)
   return list, first + count
 end
 local users, days, user_days, buckets, last_key
-users, last_key = group(8, user_count)
+users, last_key = group(9, user_count)
 days, last_key = group(last_key, day_count)
 user_days, last_key = group(last_key, user_day_count)
 buckets, last_key = group(last_key, bucket_count)
@@ -63,15 +63,19 @@ local function add_usage(record_, field, cost, calls, input, output)
   record_.value[field], record_.write[field] = text, text
 end
 
--- Every alert whose mark the organization's usage has reached, once (O4-O6).
+-- Every alert whose mark the organization's usage has reached, once (O4-O6). In a period that is over an alert waits on as it stood
+-- at the end, but one that was deleted since never fires (O9).
 local function fire_alerts()
+  local is_over = o[9] ~= ARGV[1]
   while total.next_mark and total.used >= total.next_mark do
     -- From the next mark on: what fired in this batch already is still in the set until the end of the script.
     local due = redis.call('ZRANGEBYSCORE', KEYS[4], digits(total.next_mark), digits(total.used), 'WITHSCORES')
     for i = 1, #due, 2 do
       local id, version, kind, threshold = due[i]:match('^(%S+) (%S+) (%S+) (%S+)$')
-      events[#events + 1] = { type = 'org.alert.crossed', armed = due[i], id = id, fired = version .. ' ' .. digits(now) .. ' ' .. digits(total.used),
-        event = alert_crossed(id, version, kind, threshold, tonumber(due[i + 1]), total.used, o[8] or '0') }
+      if not is_over or redis.call('HEXISTS', KEYS[9], id) == 1 then
+        events[#events + 1] = { type = 'org.alert.crossed', armed = due[i], id = id, fired = version .. ' ' .. digits(now) .. ' ' .. digits(total.used),
+          event = alert_crossed(id, version, kind, threshold, tonumber(due[i + 1]), total.used, o[8] or '0') }
+      end
     end
     local rest = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. digits(total.used), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     total.next_mark = tonumber(rest[2])

@@ -50,6 +50,7 @@ export class AccountKeys {
       keys.top(org, no),
       keys.leases(org),
       keys.outbox(org),
+      keys.alerts(org),
       ...this.#users.keys,
       ...this.#days.keys,
       ...this.#userDays.keys,

@@ -93,18 +93,14 @@ export class Reserving {
     this.#options = options
   }
 
+  #mint(): string {
+    return this.#ids.mint(this.#options.clock.now())
+  }
+
   reserve(reservation: Reservation): Promise<ReserveResult> {
     return new Promise((resolve, reject) => {
-      const id = this.#ids.mint(this.#options.clock.now())
-      this.#enqueue({
-        reservation,
-        id,
-        overdueRounds: 0,
-        settlesAwaited: false,
-        settledBefore: 0,
-        resolve,
-        reject,
-      })
+      const fresh = { overdueRounds: 0, settlesAwaited: false, settledBefore: 0 }
+      this.#enqueue({ reservation, id: this.#mint(), ...fresh, resolve, reject })
     })
   }
 
@@ -144,13 +140,10 @@ export class Reserving {
     if (view !== null) for (const pending of batch) this.#giveUp(view, pending)
   }
 
-  /**
-   * What was refused when it was asked again may still be admitted by the question that was lost, should that arrive when
-   * nothing is in the way any more; nobody would own that hold. A further question has another id.
-   */
+  /** What may be admitted by a question that was lost, should it arrive after all, nobody would own. The next has another id. */
   #giveUp(view: OrgView, pending: Pending): void {
     this.#options.release(holdOf(view, pending, NOTHING))
-    pending.id = this.#ids.mint(this.#options.clock.now())
+    pending.id = this.#mint()
   }
 
   /**

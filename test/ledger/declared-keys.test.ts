@@ -196,6 +196,29 @@ void t.test(
 )
 
 void t.test(
+  'what is charged late, to a period that is over, looks whether its alerts are still there',
+  async (t) => {
+    await createOrg(redis, 'over', { limit: null })
+    await arm('over')
+    await redis.hset(
+      keys.alerts('over'),
+      'a2',
+      '{"type":"absolute","threshold":5,"recipients":"all","version":1}',
+    )
+    const [settledLate, expiredLate] = [await reserved('over', 2), await reserved('over', 60)]
+    await redis.hset(keys.org('over'), 'period_end', String(Date.now() - 1_000))
+    ledger.free(await reserved('over', 1))
+    ledger.settle(settledLate, charge(2))
+    await settled()
+    await abandon('over', expiredLate)
+    await ledger.sweep()
+    const fired = (await redis.xrange(keys.outbox('over'), '-', '+')).map(([, fields]) => fields.join(' '))
+    t.equal(fired.length, 1, 'O9: the one that was deleted fires in no period')
+    t.match(fired[0], /^type org\.alert\.crossed period_no 1 .* alert a2 /)
+  },
+)
+
+void t.test(
   'holds that the store lost are charged late, and those of a deleted organization not at all',
   async (t) => {
     await createOrg(redis, 'lost')
@@ -381,7 +404,8 @@ void t.test(
 )
 
 /** Where include/accounts.lua has the leases, of which an adjustment, having no hold, has none. */
-const LEASES = 7
+/** Adjustments are made in the open period only, and without a hold. */
+const UNUSED_BY_ADJUST = [7, 9]
 
 /** How many single keys a script's head numbers, in front of the groups. */
 function fixedKeys(script: ScriptName): number {
@@ -410,7 +434,7 @@ for (const script of SCRIPT_NAMES) {
         const tags = new Set(run.declared.map((key) => /\{(.*?)\}/.exec(key)?.[1]))
         t.equal(tags.size, 1, `one slot: ${run.declared.join(', ')}`)
       }
-      if (script === 'adjust') touchedPlaces.add(LEASES)
+      if (script === 'adjust') for (const place of UNUSED_BY_ADJUST) touchedPlaces.add(place)
       // Every key of the head was touched by one of the calls: so the branches that touch it were driven.
       const places = Array.from({ length: fixedKeys(script) }, (_, index) => index + 1)
       t.ok(places.length > 0)

@@ -156,7 +156,6 @@ async function deleteAlert(
       [
         ...[keys.org(org), keys.alerts(org), keys.audit(org)],
         ...[keys.total(org, no), keys.armed(org, no), keys.fired(org, no)],
-        ...[keys.total(org, no - 1), keys.armed(org, no - 1)],
       ],
       [expected, no, ...changeArgs(change), id],
     ),
