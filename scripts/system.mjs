@@ -118,6 +118,16 @@ export function ensureChromium() {
   if (!aptInstall('chromium')) giveUp(hint, 2)
 }
 
+/** Sees to the Prometheus that checks alert rules and the dashboard's queries. */
+export function ensurePrometheus() {
+  if (['prometheus', 'promtool'].every((name) => onPath(name).length > 0)) return
+  const hint =
+    'The tests of alerts and dashboard need Prometheus. Install it with: apt-get install prometheus (or: brew install prometheus)'
+  if (!canUseApt()) giveUp(hint, 2)
+  say('No Prometheus here: installing it with apt …')
+  if (!aptInstall('prometheus')) giveUp(hint, 2)
+}
+
 function onPath(name) {
   return (process.env.PATH ?? '')
     .split(delimiter)

@@ -4,6 +4,7 @@ import {
   checkNode,
   ensureChromium,
   ensurePackages,
+  ensurePrometheus,
   ensureRedis,
   ensureTap,
   ROOT,
@@ -16,6 +17,7 @@ process.chdir(ROOT)
 checkNode()
 ensureRedis()
 ensureChromium()
+ensurePrometheus()
 ensurePackages()
 ensureTap()
 
