@@ -117,6 +117,8 @@ function demoConfig(facts: {
     admin: { port: facts.adminPort, operatorToken: facts.token },
     redis: { embedded: 'redis' },
     journal: { dir: 'journal' },
+    // No mail server: what would be sent can be read in a folder.
+    notifications: { mailDir: 'mail' },
     upstreams: {
       openai: { family: 'openai', prefix: '/openai', url: provider.url, apiKey: provider.apiKey },
     },

@@ -38,6 +38,7 @@ function opening(facts: GuideFacts, bold: (text: string) => string): string {
     `  admin plane   ${facts.adminUrl}   (metrics: ${facts.adminUrl}/metrics)`,
     `  provider      ${provider.url}   ${provider.isSimulated ? '(simulated: no AI, no cost; set OPENAI_API_KEY for the real one)' : '(real: calls cost money)'}`,
     `  store         an embedded Redis in ${shown(facts.dataDir)}/redis`,
+    `  mail          written to ${shown(facts.dataDir)}/mail (no mail server is configured)`,
     `  log           ${shown(facts.logFile)}`,
     '',
     `  org ${ORG}, users ada (member) and grace (admin); every user may use ${DEFAULT_LIMIT} credits a month`,
@@ -80,7 +81,7 @@ function tryIt(facts: GuideFacts, bold: (text: string) => string): string[] {
     `${bold('1. Make a call.')}\n\n${command(`curl -N ${chat}`, asAda, json, body('"stream":true,'))}`,
     `${bold('2. See where ada stands.')}\n\n${command(`curl -s ${dataUrl}/tollgate/v1/me`, asAda)}`,
     provider.isSimulated
-      ? `${bold('3. Reach the limit:')} the last of these are answered 402; call 1 then shows the explanation.\n\n${loop}`
+      ? `${bold('3. Reach the limit:')} the last of these are answered 402; call 1 then shows the explanation, and\n   Grace, the admin, is told by a mail in ${shown(facts.dataDir)}/mail.\n\n${loop}`
       : `${bold('3. See a 402:')} set ada's limit to 0, then make call 1 again.\n\n${custom(0)}`,
     `${bold('4. Raise the limit')} as the operator; it holds for the very next call.\n\n${custom(50)}`,
   ]

@@ -1,6 +1,6 @@
 /** `npm start`'s demo, on the real gateway with a real Redis: what it prints works as pasted. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { startGateway } from '../../src/app.ts'
 import { startDemo } from '../../src/demo/demo.ts'
+import { until } from '../support/until.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'tg-demo-'))
 t.teardown(() => rmSync(dataDir, { recursive: true, force: true }))
@@ -24,6 +25,13 @@ async function busyPort(): Promise<number> {
 /** Busy, so that the demo has to take others. */
 const ports = { data: await busyPort(), admin: await busyPort() }
 const start = () => startDemo({ dataDir, openaiApiKey: null, startGateway, ports })
+
+/** What would have been sent. */
+function mails(): string[] {
+  const folder = join(dataDir, 'mail')
+  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.eml')) : []
+  return files.map((name) => readFileSync(join(folder, name), 'utf8'))
+}
 
 /** The commands of the text, in order: each begins at the start of a line, and its other lines are indented. */
 function commandsOf(text: string): string[] {
@@ -57,6 +65,9 @@ void t.test(
     t.match(JSON.parse(await paste(call)), {
       error: { code: 'user_credit_limit_reached', message: /grace@example\.com/ },
     })
+    await until(() => mails().length === 1, { what: 'the admin is told of the limit' })
+    t.match(mails()[0], /^To: .*grace@example\.com/m)
+    t.match(text, join(dataDir, 'mail'))
     await paste(raise)
     t.match(JSON.parse(await paste(me)), { limit: 50 })
     t.match(await paste(call), /data: \[DONE\]/)
