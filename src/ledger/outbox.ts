@@ -79,7 +79,8 @@ export async function takeSweep(redis: RedisClient, ms: number): Promise<boolean
 }
 
 export async function reportSweep(redis: RedisClient, oldest: UnixMs | null): Promise<void> {
-  await redis.set(keys.OUTBOX_SWEEP, String(oldest ?? 0), 'KEEPTTL')
+  // A sweep may have taken longer than its turn: made anew here, the key would live for ever, and nobody would sweep again.
+  await redis.call('SET', keys.OUTBOX_SWEEP, String(oldest ?? 0), 'XX', 'KEEPTTL')
 }
 
 /** What the last sweep had to leave; undefined where none has ended yet. */
