@@ -16,8 +16,14 @@ const USAGE = `Usage: tollgate <command>
   schema [--out FILE]    print the JSON Schema of the configuration, or write it to FILE
   demo [--data DIR]      run a demo with a store, a simulated provider and keys, kept in DIR (./data)
 
-  orgs, members, keys, limits, users, usage, audit
-                         ask a running gateway, or change it: see tollgate orgs --help
+Ask a running gateway, or change it; each shows what it takes, such as tollgate orgs --help:
+
+  orgs, members, keys    organizations, their members, and the keys that these call with
+  limits                 the hard cap of each user
+  alerts                 tell admins when the organization, or a user, used so much
+  users, usage           who used how much, and what was used
+  adjust                 a refund or a charge
+  audit                  who changed what
 
   --help                 show this
   --version              show the version
@@ -42,17 +48,6 @@ async function run(argv: readonly string[]): Promise<void> {
       return schema(options(rest, ['out'])['out'])
     case 'demo':
       return demo(options(rest, ['data'])['data'] ?? 'data')
-    case 'orgs':
-    case 'members':
-    case 'keys':
-    case 'limits':
-    case 'users':
-    case 'usage':
-    case 'audit': {
-      const { runCli } = await import('./cli/cli.ts')
-      process.stdout.write(await runCli(argv, process.env))
-      return
-    }
     case '--help':
     case '-h':
     case 'help':
@@ -63,8 +58,14 @@ async function run(argv: readonly string[]): Promise<void> {
       process.stdout.write(`${version()}\n`)
       return
     default:
-      throw new StartupError(`unknown command ${command}; see tollgate --help`, 1)
+      return askGateway(command, argv)
   }
+}
+
+async function askGateway(command: string, argv: readonly string[]): Promise<void> {
+  const { isCliCommand, runCli } = await import('./cli/cli.ts')
+  if (!isCliCommand(command)) throw new StartupError(`unknown command ${command}; see tollgate --help`, 1)
+  process.stdout.write(await runCli(argv, process.env))
 }
 
 async function serve(values: Partial<Record<'config' | 'workers', string>>): Promise<void> {

@@ -2,11 +2,20 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { StartupError } from '../errors.ts'
 import { createClient } from './client.ts'
-import { COMMANDS, type Command } from './commands.ts'
+import type { Command } from './command.ts'
+import { COMMANDS } from './commands.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:8081'
 /** What every command takes. */
 const COMMON = { url: 'URL', token: 'TOKEN', json: true } as const
+
+/** Stands before what must not be taken for an option; no argument can hold this character. */
+const PLAIN = '\0'
+const NEGATIVE = /^-\d/
+
+/** Whether a word begins a command of these. */
+export const isCliCommand = (word: string): boolean =>
+  Object.keys(COMMANDS).some((name) => name.split(' ')[0] === word)
 
 /** Runs one command and answers what to print; what cannot be done is a `StartupError`. */
 export async function runCli(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
@@ -49,14 +58,17 @@ function read(
     throw new StartupError(`usage: ${lineOf(name, command)}`, 1)
   const options = Object.entries(parsed.values).map(([option, value]) => [
     option,
-    value === true ? '' : value,
+    typeof value === 'string' ? value.replace(PLAIN, '') : '',
   ])
-  return { args: parsed.positionals, options: Object.fromEntries(options) as Record<string, string> }
+  const args = parsed.positionals.map((arg) => arg.replace(PLAIN, ''))
+  return { args, options: Object.fromEntries(options) as Record<string, string> }
 }
 
 function parse(name: string, args: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
+    // `-12.5` is an amount, not an option.
+    const plain = args.map((arg) => (NEGATIVE.test(arg) ? PLAIN + arg : arg))
+    return parseArgs({ args: plain, options, strict: true, allowPositionals: true })
   } catch (error) {
     const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
     throw new StartupError(`${message}; see tollgate ${name} --help`, 1)

@@ -6,7 +6,7 @@ export type Schemas = components['schemas']
 
 export interface Client {
   /** `path` is below `/v1`; what stands in it is already encoded. Undefined where the answer has no body. */
-  ask<T>(method: string, path: string, body?: object): Promise<T>
+  ask<T>(method: string, path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<T>
 }
 
 const TIMEOUT_MS = 60_000
@@ -21,10 +21,11 @@ const NEXT: Readonly<Record<string, string>> = {
 
 export function createClient(url: string, token: string): Client {
   return {
-    ask: async <T>(method: string, path: string, body?: object): Promise<T> => {
+    async ask<T>(method: string, path: string, body?: object, headers = {}): Promise<T> {
       const response = await send(`${url}/v1${path}`, {
         method,
         headers: {
+          ...headers,
           authorization: `Bearer ${token}`,
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },

@@ -46,9 +46,29 @@ void t.test('an organization is set up, read and deleted from the command line',
     ['limits give acme bob default', /bob has the default limit/],
     ['limits set acme off', /enabled +false\ndefault +1,000/],
     ['limits show acme', /default +1,000/],
+    ['alerts add acme 75%', /type +percentage\nthreshold +75\nrecipients +all\nmark +15,000/],
+    ['alerts add acme 18000 --to ada', /type +absolute[^]*recipients +\["ada"\]/],
+    [
+      'alerts list acme',
+      /ID +TYPE +THRESHOLD +MARK +RECIPIENTS +FIREDAT\n\S+ +percentage +75 +15,000 +all +-/,
+    ],
+    [
+      'alerts user-set acme 500 --to ada --tell-user yes',
+      /enabled +true\nthreshold +500[^]*notifyUser +true/,
+    ],
+    ['alerts user-set acme off', /enabled +false\nthreshold +500\nrecipients +\["ada"\]\nnotifyUser +true/],
+    ['alerts user-show acme', /threshold +500/],
+    ['adjust acme ada 12.5 --reason trial', /used +12.5/],
+    ['adjust acme ada -2.5 --reason refund --once ticket-1', /used +10\n/],
+    ['adjust acme ada -2.5 --reason refund --once ticket-1', /used +10\n/],
+    [
+      'usage acme --by source',
+      /KEY +CREDITS +CALLS +INPUTTOKENS +OUTPUTTOKENS\nchat +10 +0 +0 +0\ntotal +10 /,
+    ],
     ['users acme', /USER +NAME +USED/],
     ['users acme --exceeding', /\(none\)/],
-    ['usage acme --by source', /\(none\)|KEY/],
+    ['users acme --limit 1', /USER[^\n]*\nada [^\n]*\n$/],
+    ['audit acme --limit 1 --target ada', /AT +ACTOR[^\n]*\n\S+ +operator +adjustment.create +ada [^\n]*\n$/],
     ['audit acme --target bob', /operator +custom_limit.delete +bob/],
     ['members remove acme bob', /bob is no member any more/],
     ['orgs delete acme', /acme is deleted/],
@@ -74,6 +94,32 @@ void t.test('--json prints what the API answers', async (t) => {
   t.match(await line('keys', 'revoke', org, made.id), { code: 1, err: /no such key/ })
 })
 
+void t.test('alerts are changed and deleted by their id, and usage has its total for programs', async (t) => {
+  const org = await admin.org(['ada'])
+  const json = async (...args: string[]): Promise<unknown> => JSON.parse((await line(...args, '--json')).out)
+  const { id } = (await json('alerts', 'add', org, '90%')) as { id: string }
+  t.match(await json('alerts', 'set', org, id, '--at', '500'), { type: 'absolute', threshold: 500 })
+  t.match(await json('alerts', 'set', org, id, '--to', 'ada'), { threshold: 500, recipients: ['ada'] })
+  t.match((await line('alerts', 'delete', org, id)).out, /is deleted/)
+  t.strictSame(await json('alerts', 'list', org), [])
+  t.match(await json('usage', org), { items: [], total: { credits: 0 } })
+  await line('adjust', org, 'ada', '3', '--reason', 'trial', '--source', 'workflow')
+  t.match(await json('usage', org, '--by', 'source'), {
+    items: [{ key: 'workflow', credits: 3 }],
+    total: { credits: 3 },
+  })
+})
+
+void t.test('a list of more than one page is read to its end, or up to the limit', async (t) => {
+  const users = Array.from({ length: 201 }, (_, i) => `u${i}`)
+  const org = await admin.org([], users)
+  const count = async (...args: string[]): Promise<number> =>
+    (JSON.parse((await line('users', org, '--json', ...args)).out) as unknown[]).length
+  t.equal(await count(), 201)
+  t.equal(await count('--limit', '201'), 201)
+  t.equal(await count('--limit', '7'), 7)
+})
+
 void t.test(
   'what goes wrong is one line that says what to do next, with the exit code of its kind',
   async (t) => {
@@ -96,6 +142,13 @@ void t.test(
       [`orgs list --colour red`, {}, 1, /--colour.*--help/],
       [`limits set ${org} many`, {}, 1, /^CREDITS must be a number, not many/],
       [`limits set ${org} -- -1`, {}, 1, /^default must be >= 0/],
+      [`users ${org} --limit some`, {}, 1, /^--limit must be/],
+      [`alerts add ${org} half`, {}, 1, /^PERCENT%\|CREDITS must be a number, not half/],
+      [`alerts add ${org} 75% --to eve`, {}, 1, /members add ORG USER --role admin/],
+      [`alerts user-set ${org} 5 --tell-user perhaps`, {}, 1, /^--tell-user must be yes or no/],
+      [`adjust ${org} ada 5`, {}, 1, /^say why with --reason/],
+      [`adjust ${org} ada -5 --reason refund`, {}, 1, /^credits must not take more/],
+      [`paint`, {}, 1, /^unknown command paint; see tollgate --help/],
       [`keys create ${org} k --user eve`, {}, 1, /members add ORG USER/],
     ]
     for (const [args, env, code, message] of cases) {

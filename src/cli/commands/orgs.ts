@@ -1,0 +1,53 @@
+/** `tollgate orgs`: organizations, which are the operator's. */
+import type { Schemas } from '../client.ts'
+import { all, done, given, listed, number, org, shown, type Commands, type Options } from '../command.ts'
+
+const orgFields = (options: Options): object => {
+  const { name, allowance, admission, timezone } = options
+  return given({
+    name,
+    allowance: allowance === undefined ? undefined : number('--allowance', allowance),
+    admission,
+    billing: timezone === undefined ? undefined : { timezone },
+  })
+}
+const ORG_OPTIONS = { name: 'NAME', allowance: 'CREDITS', admission: 'strict|straddle', timezone: 'ZONE' }
+
+export const ORGS: Commands = {
+  'orgs list': {
+    args: [],
+    options: {},
+    help: 'every organization',
+    run: async (client) =>
+      listed(await all<Schemas['Org']>(client, '/orgs'), ['id', 'name', 'allowance', 'used', 'held']),
+  },
+  'orgs show': {
+    args: ['ORG'],
+    options: {},
+    help: 'one, with its period and use',
+    run: async (client, [id]) => shown(await client.ask<Schemas['Org']>('GET', org(id))),
+  },
+  'orgs create': {
+    args: ['ORG'],
+    options: ORG_OPTIONS,
+    help: 'make one',
+    run: async (client, [id], options) =>
+      shown(await client.ask<Schemas['Org']>('POST', '/orgs', { id, ...orgFields(options) })),
+  },
+  'orgs set': {
+    args: ['ORG'],
+    options: ORG_OPTIONS,
+    help: 'change what is given',
+    run: async (client, [id], options) =>
+      shown(await client.ask<Schemas['Org']>('PATCH', org(id), orgFields(options))),
+  },
+  'orgs delete': {
+    args: ['ORG'],
+    options: {},
+    help: 'with everything in it',
+    run: async (client, [id = '']) => {
+      await client.ask('DELETE', org(id))
+      return done(`${id} is deleted.`)
+    },
+  },
+}
