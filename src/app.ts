@@ -104,7 +104,10 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
   )
   opened.push(() => Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy())))
   for (const { target } of upstreams) metrics.declareUpstream(target.name, target.family.name)
-  const store = await openStore(config.redis, logger, options.storeSocket)
+  const store = await openStore(config.redis, logger, {
+    onTransition: (to) => metrics.storeTransition(to),
+    ...(options.storeSocket !== undefined && { runningSocket: options.storeSocket }),
+  })
   opened.push(() => store.stop())
   const { notifications: settings, admin } = config
   const senders = openSenders({ notifications: settings, logger })
@@ -114,6 +117,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
   opened.push(() => notices.stop())
   const ledger = await createRedisLedger({
     redis: store.redis,
+    watch: store.watch,
     leaseMs: config.leaseSeconds * 1_000,
     userDayLifeMs: config.retentionDays * 86_400_000,
     metrics: metrics.ledger,
@@ -124,6 +128,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
   const keyCache = createKeyCache({
     redis: store.redis,
     listener: store.listener,
+    watch: store.watch,
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())
@@ -217,7 +222,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
   metrics.watch({
     openHolds: () => ledger.openHolds(),
     openStreams: () => pipeline.openStreams,
-    storeUp: () => store.redis.status === 'ready',
+    storeUp: () => store.watch.isUp(),
     outboxLag: () => notices.lagSeconds(),
     journalEntries: () => 0,
   })

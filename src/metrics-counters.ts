@@ -90,10 +90,18 @@ export function createCounters(registry: Registry) {
     [],
   )
   reloadFailures.declare('', {})
+  const transitions = new Tally().register(
+    registry,
+    'tollgate_store_transitions_total',
+    'How often the store, or a server of it, stopped answering or answered again.',
+    ['to'],
+  )
+  for (const to of ['up', 'down']) transitions.declare(to, { to })
   return {
     ...callCounters(registry),
     ...creditCounters(registry),
     ...noticeCounters(registry),
     reloadFailures,
+    transitions,
   }
 }

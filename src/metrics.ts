@@ -63,6 +63,8 @@ export interface Metrics {
   notification(channel: DeliveryChannel, state: DeliveryState): void
   /** A configuration was refused while the gateway runs. */
   reloadFailed(): void
+  /** The store, or a server of it, stopped answering or answers again. */
+  storeTransition(to: 'up' | 'down'): void
   /** Connects the gauges; before that, a scrape shows them as zero. */
   watch(gauges: Gauges): void
   scrape(): Promise<Scrape>
@@ -188,6 +190,7 @@ export function createMetrics(): Metrics {
     },
     notification: (channel, state) => notifications.add(`${channel} ${state}`, 1, () => ({ channel, state })),
     reloadFailed: () => reloadFailures.add('', 1, () => ({})),
+    storeTransition: (to) => counters.transitions.add(to, 1, () => ({ to })),
     watch: (watched) => {
       gauges = watched
     },

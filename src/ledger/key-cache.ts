@@ -11,15 +11,15 @@ import { listenForInvalidations } from './key-invalidations.ts'
 import * as keys from './keys.ts'
 import { createLookupBudget, type LookupBudget } from './lookup-budget.ts'
 import { createLru, type Lru } from './lru.ts'
+import { UNWATCHED, type StoreWatch } from './store-watch.ts'
 
 export type { KeyIdentity } from './directory/virtual-keys.ts'
 
 export interface KeyCache {
   /**
    * Whom a key names; null for a malformed, unknown or revoked one. Rejects with StoreUnavailable when it is not in the
-      if (!isWellFormedKey(key)) return null
    * cache and the store cannot be asked (D1), or not now because of too many unknown keys (TooManyLookups): that is
-   * remembered for nobody. Who was known here before never waits for guesses.
+   * remembered for nobody. Who was known here before never waits for guesses, and stays known while the store is down.
    */
   lookup(key: string): KeyIdentity | null | Promise<KeyIdentity | null>
   /** Stops listening; the connections stay open and are the caller's. */
@@ -30,6 +30,8 @@ export interface KeyCacheOptions {
   readonly redis: RedisClient
   /** A connection of its own, made to listen. */
   readonly listener: RedisClient
+  /** Knows whether the store answers; absent: failures are taken as they come. */
+  readonly watch?: StoreWatch
   /** Unix ms, of this process: only differences matter. */
   readonly now: () => number
   readonly limits?: { readonly known: number; readonly unknown: number }
@@ -39,6 +41,8 @@ export interface KeyCacheOptions {
 interface Entry {
   readonly identity: KeyIdentity | null
   readonly loadedAt: number
+  /** How often revocations may have been missed before. */
+  readonly misses: number
 }
 
 interface Loading {
@@ -61,41 +65,54 @@ const MOST_LOOKS = 3
 export function createKeyCache({
   redis,
   listener,
+  watch = UNWATCHED,
   now,
   limits = LIMITS,
   budget = createLookupBudget(),
 }: KeyCacheOptions): KeyCache {
   const entries = createEntries(limits)
   const loading = new Map<string, Loading>()
+  let misses = 0
 
   const invalidations = listenForInvalidations({
     redis,
     listener,
     onInvalidated: (sha256) => {
-      if (sha256 === '*') forgetAll()
+      if (sha256 === '*') {
+        entries.clear()
+        doubtAll()
+      }
       entries.delete(sha256)
       const running = loading.get(sha256)
       if (running !== undefined) running.look.revocations += 1
     },
-    onMissed: forgetAll,
+    onMissed: doubtAll,
   })
 
-  function forgetAll(): void {
-    entries.clear()
+  /** Every entry has to be looked up again; until the store answers, there is nothing better to go by. */
+  function doubtAll(): void {
+    misses += 1
     for (const { look } of loading.values()) look.revocations += 1
   }
 
-  function isFresh({ loadedAt }: Entry): boolean {
+  function isFresh(entry: Entry): boolean {
+    const { loadedAt } = entry
+    if (entry.misses !== misses) return false
     return now() - loadedAt < (invalidations.hearing() ? LIFE_MS : DEAF_LIFE_MS)
+  }
+
+  async function find(sha256: string): Promise<KeyIdentity | null> {
+    const name = keys.virtualKey(sha256)
+    return parseIdentity(await storeCall(() => watch.guard(name, () => redis.hgetall(name))))
   }
 
   async function load(sha256: string, look: Look): Promise<KeyIdentity | null> {
     for (let looks = 1; ; looks += 1) {
       const { revocations } = look
       const loadedAt = now()
-      const identity = parseIdentity(await storeCall(() => redis.hgetall(keys.virtualKey(sha256))))
+      const identity = await find(sha256)
       const overtaken = look.revocations !== revocations
-      if (!overtaken) entries.set(sha256, { identity, loadedAt })
+      if (!overtaken) entries.set(sha256, { identity, loadedAt, misses })
       if (!overtaken || looks === MOST_LOOKS) return identity
     }
   }
@@ -114,7 +131,9 @@ export function createKeyCache({
       const entry = entries.get(sha256)
       if (entry !== undefined && isFresh(entry)) return entry.identity
       if (!isWellFormedKey(key)) return null
-      return loading.get(sha256)?.promise ?? startLoading(sha256, (entry?.identity ?? null) !== null)
+      const known = entry?.identity ?? null
+      if (known !== null && watch.isDown(keys.virtualKey(sha256))) return known
+      return loading.get(sha256)?.promise ?? startLoading(sha256, known !== null)
     },
     close: () => invalidations.close(),
   }

@@ -56,6 +56,11 @@ export const notices = (id: string, state: string): string => `${PREFIX}:{${id}}
 /** HASH hold id → how it was resolved, for the ids minted in one five-minute bucket. */
 export const resolved = (id: string, bucket: number): string => `${PREFIX}:{${id}}:resolved:${bucket}`
 
+/** STRING that shows whether writes are taken, while the store refuses an organization's; it lives for a second. */
+export const probe = (id: string): string => `${PREFIX}:{${id}}:probe`
+/** HASH journal id → the last of its entries that was charged: none is charged twice (D2). */
+export const journals = (id: string): string => `${PREFIX}:{${id}}:journals`
+
 /** HASH of a period's totals: used, held, next_mark, start, end, and the schedule (billing) that it was opened under. */
 export const total = (id: string, periodNo: number): string => `${PREFIX}:{${id}}:p${periodNo}:total`
 /** ZSET of alerts that have not fired in a period, by their mark in microcredits. */

@@ -14,6 +14,7 @@ import { readStanding } from './standing.ts'
 import { Reserving } from './reserving.ts'
 import { Resolving } from './resolving.ts'
 import { createStoreClock, readStoreTime } from './store-clock.ts'
+import { UNWATCHED, type StoreWatch } from './store-watch.ts'
 
 export interface RedisLedgerOptions {
   readonly redis: RedisClient
@@ -24,6 +25,8 @@ export interface RedisLedgerOptions {
   readonly logger: Logger
   /** Called when a script put crossings into an organization's outbox, for the relay to fetch at once. */
   readonly onCrossings: (org: string) => void
+  /** Knows whether the store answers; absent: failures are taken as they come. */
+  readonly watch?: StoreWatch
   /** This machine's clock; absent: `Date.now`. */
   readonly wallClock?: () => number
 }
@@ -44,13 +47,14 @@ const POLL_MS = 5
 
 /** Needs a connection that is ready: the store's clock is read first. Rejects with StoreUnavailable. */
 export async function createRedisLedger(options: RedisLedgerOptions): Promise<RedisLedger> {
-  const { redis, leaseMs, metrics, logger, onCrossings } = options
+  const { redis, leaseMs, metrics, logger, onCrossings, watch = UNWATCHED } = options
   const clock = createStoreClock(options.wallClock)
   clock.learn(await storeCall(() => readStoreTime(redis)))
 
   const views = createOrgViews(redis)
   const resolving = new Resolving({
     redis,
+    watch,
     views,
     clock,
     metrics,
@@ -68,6 +72,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
   })
   const reserving = new Reserving({
     redis,
+    watch,
     views,
     clock,
     leaseMs,
@@ -85,13 +90,16 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     reserve: (reservation) => reserving.reserve(reservation),
     settle: (hold, charge) => resolving.settle(hold, charge),
     free: (hold) => resolving.free(hold),
-    isMember: (org, user) => storeCall(async () => (await redis.hexists(keys.members(org), user)) === 1),
+    isMember: (org, user) =>
+      storeCall(async () => (await watch.guard(org, () => redis.hexists(keys.members(org), user))) === 1),
     standing: (org, user) =>
-      storeCall(async () => {
-        views.forget(org)
-        const view = await views.current(org, clock.now())
-        return view === null ? null : readStanding(redis, view, user)
-      }),
+      storeCall(() =>
+        watch.guard(org, async () => {
+          views.forget(org)
+          const view = await views.current(org, clock.now())
+          return view === null ? null : readStanding(redis, view, user)
+        }),
+      ),
     drained: (ms) => drained(resolving, ms),
     async openPeriod(org, now) {
       views.forget(org)

@@ -1,8 +1,9 @@
-/** The KEYS and ARGV of reserve, as the head of lua/reserve.lua has them. */
+/** What reserve is asked with, as the head of lua/reserve.lua has it, and the hold that comes of it. */
+import type { Microcredits } from '../core/units.ts'
 import { KeyGroup } from './batch.ts'
 import { bucketOf } from './hold-ids.ts'
 import * as keys from './keys.ts'
-import type { Reservation } from './ledger.ts'
+import type { Hold, Reservation } from './ledger.ts'
 import { PERIOD_LIFE_MS, type OrgView } from './org-views.ts'
 
 /** A batch of one organization, each user's hash and each resolved hash declared once. */
@@ -54,5 +55,26 @@ export function reserveArguments(
       ...userIds.keys,
       ...calls,
     ],
+  }
+}
+
+/** The hold of a call that was admitted under this view. */
+export function holdOf(
+  view: OrgView,
+  { id, reservation }: { readonly id: string; readonly reservation: Reservation },
+  amount: Microcredits,
+): Hold {
+  const { org, user, source, model } = reservation
+  const { period, day, createdAt } = view
+  return {
+    id,
+    org,
+    user,
+    source,
+    model,
+    periodNo: period.no,
+    day: day.day,
+    amount,
+    orgCreatedAt: createdAt,
   }
 }

@@ -9,9 +9,11 @@ import type { LedgerMetrics } from './ledger-metrics.ts'
 import type { AdminsToAsk } from './admins-to-ask.ts'
 import type { OrgView, OrgViews } from './org-views.ts'
 import { entries, readReserveEntry, readReserveHead, type ReserveEntry, type ReserveHead } from './replies.ts'
-import { reserveArguments } from './reserve-arguments.ts'
+import { holdOf, reserveArguments } from './reserve-arguments.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
+import { mayHaveRun, NeverSent } from './store-faults.ts'
+import type { StoreWatch } from './store-watch.ts'
 
 const MAX_BATCH = 64
 /** A batch is asked again this often when the belief it was built on was stale, or its outcome is unknown. */
@@ -35,6 +37,7 @@ interface Pending {
 
 export interface ReservingOptions {
   readonly redis: RedisClient
+  readonly watch: StoreWatch
   readonly views: OrgViews
   readonly clock: StoreClock
   readonly leaseMs: number
@@ -65,29 +68,11 @@ interface Decided {
   readonly wasInDoubt: boolean
 }
 
-function holdOf(view: OrgView, pending: Pending, amount: Microcredits): Hold {
-  const { org, user, source, model } = pending.reservation
-  const { period, day, createdAt } = view
-  return {
-    id: pending.id,
-    org,
-    user,
-    source,
-    model,
-    periodNo: period.no,
-    day: day.day,
-    amount,
-    orgCreatedAt: createdAt,
-  }
-}
-
 /** Collects reservations by organization and decides them in batches. */
 export class Reserving {
   readonly #options: ReservingOptions
   readonly #ids = createHoldIds()
   readonly #queues = new Map<string, GroupCommit<Pending>>()
-  /** The last batch failed, asked twice. */
-  #isDown = false
 
   constructor(options: ReservingOptions) {
     this.#options = options
@@ -98,6 +83,9 @@ export class Reserving {
   }
 
   reserve(reservation: Reservation): Promise<ReserveResult> {
+    if (this.#options.watch.isDown(reservation.org)) {
+      return Promise.reject(new NeverSent('the store does not answer'))
+    }
     return new Promise((resolve, reject) => {
       const fresh = { overdueRounds: 0, settlesAwaited: false, settledBefore: 0 }
       this.#enqueue({ reservation, id: this.#mint(), ...fresh, resolve, reject })
@@ -120,17 +108,19 @@ export class Reserving {
    * released. Who waits behind a store that is gone is told at once.
    */
   async #run(org: string, batch: Pending[]): Promise<void> {
+    const { watch } = this.#options
     const doubt: Doubt = { view: null }
     try {
-      if (this.#isDown && this.#options.redis.status !== 'ready')
-        throw new Error('the store is not connected')
-      await this.#commit(org, batch, doubt).catch(async () => {
+      await this.#commit(org, batch, doubt).catch(async (error: unknown) => {
+        if (watch.isDown(org)) throw error
         await pause(ASK_AGAIN_AFTER_MS)
-        await this.#commit(org, batch, doubt)
+        await this.#commit(org, batch, doubt).catch((again: unknown) => {
+          // What the server itself said tells more than that its connection was closed after it.
+          throw mayHaveRun(error) ? again : error
+        })
       })
-      this.#isDown = false
     } catch (error) {
-      this.#isDown = true
+      watch.failed(org, error)
       const reason = error instanceof Error ? error.message : String(error)
       const waiting = this.#queues.get(org)?.takeWaiting() ?? []
       for (const pending of [...batch, ...waiting])
@@ -178,9 +168,9 @@ export class Reserving {
 
   /** Asks until the belief is fresh; null for an organization that does not exist. */
   async #decide(org: string, batch: readonly Pending[], doubt: Doubt): Promise<Decided | null> {
-    const { views, clock } = this.#options
+    const { views, clock, watch } = this.#options
     for (let attempt = 0; attempt < MAX_STALE; attempt += 1) {
-      const view = await views.current(org, clock.now())
+      const view = await watch.guard(org, () => views.current(org, clock.now()))
       if (view === null) return null
       this.#startAnewWhereOver(view, batch, doubt)
       const { head, items } = entries(await this.#ask(view, batch, doubt))
@@ -201,15 +191,15 @@ export class Reserving {
 
   /** Sends a batch once. `doubt` remembers that it may have taken effect without an answer. */
   async #ask(view: OrgView, batch: readonly Pending[], doubt: Doubt): Promise<unknown> {
-    const { redis, metrics, leaseMs, settlesTried } = this.#options
+    const { redis, watch, metrics, leaseMs, settlesTried } = this.#options
     for (const pending of batch) pending.settledBefore = settlesTried()
     const { keyList, args } = reserveArguments(view, batch, leaseMs)
     const started = performance.now()
     const wasSent = redis.status === 'ready'
     try {
-      return await runScript(redis, 'reserve', keyList, args)
+      return await watch.guard(view.org, () => runScript(redis, 'reserve', keyList, args))
     } catch (error) {
-      if (wasSent) doubt.view = view
+      if (wasSent && mayHaveRun(error)) doubt.view = view
       throw error
     } finally {
       metrics.script('reserve', (performance.now() - started) / 1_000, batch.length)
@@ -221,7 +211,8 @@ export class Reserving {
     if (revision === view.revision) return view
     this.#options.views.forget(view.org)
     // What was decided stands, also when its words cannot be had any more.
-    const fresh = await this.#options.views.current(view.org, now).catch(() => null)
+    const { watch, views } = this.#options
+    const fresh = await watch.guard(view.org, () => views.current(view.org, now)).catch(() => null)
     return fresh === null ? view : { ...fresh, period: view.period, day: view.day }
   }
 

@@ -16,6 +16,7 @@ import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
 import { CROSSING_TYPES, entries, readCrossings, readLease, readTime, type Lease } from './replies.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
+import type { StoreWatch } from './store-watch.ts'
 
 const MAX_BATCH = 64
 const SETTLES_COLLECT_MS = 3
@@ -38,6 +39,7 @@ interface Item {
 
 export interface ResolvingOptions {
   readonly redis: RedisClient
+  readonly watch: StoreWatch
   readonly views: OrgViews
   readonly clock: StoreClock
   readonly metrics: LedgerMetrics
@@ -164,7 +166,7 @@ export class Resolving {
       )
     }
     const expireAt = await this.#endOfLife(org)
-    const reply = await this.#timed('settle', items.length, account.keyList(), [
+    const reply = await this.#timed('settle', org, items.length, account.keyList(), [
       ...account.args(expireAt),
       ...calls,
     ])
@@ -185,7 +187,11 @@ export class Resolving {
       buckets.place(keys.resolved(org, bucketOf(hold.id))),
     ])
     const keyList = [keys.total(org, periodNo), keys.leases(org), ...users.keys, ...buckets.keys]
-    const reply = await this.#timed('free', items.length, keyList, [periodNo, users.keys.length, ...holds])
+    const reply = await this.#timed('free', org, items.length, keyList, [
+      periodNo,
+      users.keys.length,
+      ...holds,
+    ])
     items.forEach((item, index) => {
       if (reply.items[index] === 'freed') this.#options.metrics.credits('freed', item.hold.amount)
       this.#done(item)
@@ -200,7 +206,7 @@ export class Resolving {
       lease.day,
     ])
     const expireAt = await this.#endOfLife(org)
-    const reply = await this.#timed('expire', leases.length, account.keyList(), [
+    const reply = await this.#timed('expire', org, leases.length, account.keyList(), [
       ...account.args(expireAt),
       ...holds,
     ])
@@ -218,9 +224,16 @@ export class Resolving {
     return expired
   }
 
-  async #timed(name: Verb | 'expire', size: number, keyList: string[], args: (string | number)[]) {
+  async #timed(
+    name: Verb | 'expire',
+    org: string,
+    size: number,
+    keyList: string[],
+    args: (string | number)[],
+  ) {
+    const { redis, watch } = this.#options
     const started = performance.now()
-    const reply = entries(await runScript(this.#options.redis, name, keyList, args))
+    const reply = entries(await watch.guard(org, () => runScript(redis, name, keyList, args)))
     this.#options.metrics.script(name, (performance.now() - started) / 1_000, size)
     this.#options.clock.learn(readTime(reply.head))
     return reply
@@ -228,8 +241,8 @@ export class Resolving {
 
   /** When hashes that a charge creates end: at the open period's end of life, also for an older period's. */
   async #endOfLife(org: string): Promise<number> {
-    const { views, clock } = this.#options
-    const view = await views.current(org, clock.now())
+    const { views, clock, watch } = this.#options
+    const view = await watch.guard(org, () => views.current(org, clock.now()))
     return (view?.period.end ?? clock.now()) + PERIOD_LIFE_MS
   }
 

@@ -6,12 +6,15 @@ import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import { connect, type Purpose, type RedisClient, type StoreAddress } from './connection.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
+import { createStoreWatch, type StoreWatch } from './store-watch.ts'
 
 export interface Store {
   /** Decisions go through this one. */
   readonly redis: RedisClient
   /** This one only listens. */
   readonly listener: RedisClient
+  /** Whether it answers. */
+  readonly watch: StoreWatch
   /** One more connection, which `stop` closes with the others. */
   open(purpose: Purpose): RedisClient
   /** Whether the store answers within a second. */
@@ -85,16 +88,20 @@ async function checkServer(redis: RedisClient, what: string, logger: Logger): Pr
 }
 
 /**
- * Rejects with a StartupError (exit code 2) when the store cannot be had within 30 s, or is too old. `runningSocket` is
- * that of the embedded server where another process runs it already.
+ * Rejects with a StartupError (exit code 2) when the store cannot be had within 30 s, or is too old. `runningSocket`
+ * is that of the embedded server where another process runs it already.
  */
 export async function openStore(
   config: Config['redis'],
   logger: Logger,
-  runningSocket?: string,
+  options: {
+    readonly runningSocket?: string
+    /** Called when the store, or a server of it, stops answering or answers again. */
+    readonly onTransition?: (to: 'up' | 'down') => void
+  } = {},
 ): Promise<Store> {
   const what = describe(config)
-  const { address, embedded } = await addressOf(config, logger, runningSocket)
+  const { address, embedded } = await addressOf(config, logger, options.runningSocket)
   const connections: RedisClient[] = []
   function open(purpose: Purpose): RedisClient {
     const connection = connect(address, purpose)
@@ -115,14 +122,19 @@ export async function openStore(
     await stop()
     throw error
   }
+  const watch = createStoreWatch({ redis, logger, ...options })
   return {
     redis,
     listener,
+    watch,
     open,
     answers: () =>
       Promise.race([redis.ping().then(() => true), pause(ANSWER_MS, false, { ref: false })]).catch(
         () => false,
       ),
-    stop,
+    stop: () => {
+      watch.close()
+      return stop()
+    },
   }
 }

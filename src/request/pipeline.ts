@@ -259,7 +259,8 @@ export class Pipeline {
       return await step()
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      this.#options.logger.warn({ reason: error.message }, 'the credit store did not answer')
+      // The watch over the store says once that it is down; a line for each call would drown it.
+      this.#options.logger.debug({ reason: error.message }, 'the credit store did not answer')
       return refuse(
         'credit_store_unavailable',
         'The credit store cannot be reached right now. Try again in a moment.',

@@ -17,6 +17,10 @@ export interface RedisServer {
   stop(): Promise<void>
   /** Ends the server at once, as a crash would, and keeps its address for `restart`. */
   kill(): Promise<void>
+  /** Stops the server in the middle of whatever it does (SIGSTOP): connections stay, and nothing is answered. */
+  freeze(): void
+  /** Lets it go on. */
+  thaw(): void
   /** Starts it again at the same address; its data is back only with `persist`. */
   restart(): Promise<void>
 }
@@ -114,6 +118,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     port,
     socketPath,
     kill: () => end('SIGKILL'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
     restart: () => launch(port),
     stop: async () => {
       await end('SIGKILL')

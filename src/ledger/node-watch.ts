@@ -1,0 +1,88 @@
+/** One server of the store: whether it gives signs of life, and who waits for it. */
+export interface NodeWatchOptions {
+  /** How long a server may be silent. */
+  readonly silenceMs: number
+  readonly ping: () => Promise<unknown>
+  /** A write to the keys of an organization that this server refused. */
+  readonly probe: (org: string) => Promise<unknown>
+  readonly onDown: (reason: string) => void
+  readonly onUp: (downMs: number) => void
+}
+
+export class NodeWatch {
+  /** Those who wait for an answer of this server; each is called once with the reason when it counts as down. */
+  readonly waiting = new Set<(reason: string) => void>()
+  readonly #options: NodeWatchOptions
+  /** When the first question was put that has no good answer yet. */
+  #askedAt: number | null = null
+  #isAsking = false
+  #lastError = 'no answer'
+  /** When it was found to be down. */
+  #downAt: number | null = null
+  #reason = ''
+  /** The organization whose writes it refused, where it is down for that. */
+  #refusedOrg: string | null = null
+
+  constructor(options: NodeWatchOptions) {
+    this.#options = options
+  }
+
+  get isDown(): boolean {
+    return this.#downAt !== null
+  }
+
+  get reason(): string {
+    return this.#reason
+  }
+
+  /** Asks for a sign of life, one question at a time. */
+  ask(): void {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    this.#askedAt ??= performance.now()
+    const org = this.#refusedOrg
+    const question = org === null ? this.#options.ping() : this.#options.probe(org)
+    question.then(
+      () => this.#answered(org),
+      (error: unknown) => {
+        this.#isAsking = false
+        this.#lastError = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)
+      },
+    )
+  }
+
+  /** Finds it down where it has been silent for too long. */
+  judge(): void {
+    if (this.#askedAt === null || performance.now() - this.#askedAt < this.#options.silenceMs) return
+    this.#goDown(this.#isAsking ? 'no answer' : this.#lastError)
+  }
+
+  /** It answered, but not to the purpose: from here on only a write of this organization's shows that it serves again. */
+  refused(reason: string, org: string): void {
+    if (this.isDown) return
+    this.#refusedOrg = org
+    this.#goDown(reason)
+  }
+
+  #answered(org: string | null): void {
+    this.#isAsking = false
+    // A sign of life that was asked for before the refusal proves nothing.
+    if (org !== this.#refusedOrg) return
+    this.#askedAt = null
+    this.#lastError = 'no answer'
+    this.#refusedOrg = null
+    if (this.#downAt === null) return
+    const downMs = Math.round(performance.now() - this.#downAt)
+    this.#downAt = null
+    this.#options.onUp(downMs)
+  }
+
+  #goDown(reason: string): void {
+    if (this.#downAt !== null) return
+    this.#downAt = performance.now()
+    this.#reason = reason
+    this.#options.onDown(reason)
+    for (const giveUp of this.waiting) giveUp(reason)
+    this.waiting.clear()
+  }
+}

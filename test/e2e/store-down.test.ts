@@ -1,0 +1,216 @@
+/** What callers see of a store that is down, in every way in which a real Redis can be (D1). */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { mintKey } from '../../src/core/virtual-key.ts'
+import { createOrg, startGateway } from '../support/gateway.ts'
+import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
+import { startRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const FILLING = 8_192
+const server = await startRedis({
+  persist: true,
+  // Loading takes a tenth of a millisecond a key, and the server answers in between.
+  args: [...['--key-load-delay', '100'], ...['--enable-protected-configs', 'yes']],
+})
+const origin = await startOrigin()
+const gateway = await startGateway({ redisUrl: server.url, upstreamUrl: origin.url })
+const org = await createOrg(gateway)
+const operator = new Redis(server.url, {
+  retryStrategy: () => 50,
+  maxRetriesPerRequest: 0,
+  // It asks also while the server loads.
+  enableReadyCheck: false,
+})
+operator.on('error', () => undefined)
+t.teardown(async () => {
+  operator.disconnect()
+  server.thaw()
+  await gateway.stop()
+  await origin.stop()
+  await server.stop()
+})
+
+const says = (text: string): number => gateway.log.filter((line) => line.includes(text)).length
+const DOWN = 'the credit store does not answer'
+const UP = 'the credit store answers again'
+
+async function call(key = org.key): Promise<{ status: number; code: string | undefined }> {
+  const response = await postChat(gateway.dataUrl, key)
+  const body = (await response.json()) as { error?: { code?: string } }
+  if (response.status === 503) t.equal(response.headers.get('retry-after'), '1')
+  return { status: response.status, code: body.error?.code }
+}
+
+const SERVED = { status: 200, code: undefined }
+const REFUSED = { status: 503, code: 'credit_store_unavailable' }
+
+async function isBack(): Promise<void> {
+  await until(async () => (await call()).status === 200, { what: 'the gateway serves again' })
+}
+
+void t.test('D1: a store that hangs: calls get 503 and do not wait behind it', async (t) => {
+  t.same(await call(), SERVED)
+  const before = { down: says(DOWN), up: says(UP), forwarded: origin.received.length }
+  server.freeze()
+  t.same(
+    await Promise.all(Array.from({ length: 20 }, () => call())),
+    Array.from({ length: 20 }, () => REFUSED),
+  )
+  await until(() => says(DOWN) > before.down)
+  const asked = await gateway.metric('tollgate_ledger_batch_size_count{script="reserve"}')
+  t.same(
+    await Promise.all(Array.from({ length: 200 }, () => call())),
+    Array.from({ length: 200 }, () => REFUSED),
+  )
+  t.equal(
+    await gateway.metric('tollgate_ledger_batch_size_count{script="reserve"}'),
+    asked,
+    'none of them was put to the store',
+  )
+  t.same(await call(mintKey(randomBytes)), REFUSED, 'an unknown key is never a 401')
+  t.equal((await call('no key at all')).status, 401, 'what cannot be a key is')
+  t.equal((await fetch(`${gateway.adminUrl}/readyz`)).status, 503)
+  t.equal(await gateway.metric('tollgate_store_up'), 0)
+  t.equal(origin.received.length, before.forwarded, 'nothing was forwarded')
+  server.thaw()
+  await isBack()
+  t.equal(says(DOWN), before.down + 1, 'one line when it goes')
+  t.equal(says(UP), before.up + 1, 'and one when it is back')
+  t.equal(await gateway.metric('tollgate_store_up'), 1)
+  t.equal(await gateway.metric('tollgate_store_transitions_total{to="down"}'), before.down + 1)
+})
+
+void t.test('D1: a store that is killed, and starts again', async (t) => {
+  await server.kill()
+  t.same(await call(), REFUSED)
+  t.same(await call(mintKey(randomBytes)), REFUSED)
+  await server.restart()
+  await isBack()
+})
+
+void t.test('D1: a store that loads its data (LOADING)', async (t) => {
+  await operator.eval(
+    "for i = 1, ARGV[1] do redis.call('SET', 'filling:' .. i, 'x', 'EX', 600) end",
+    0,
+    FILLING,
+  )
+  await server.kill()
+  const loaded = server.restart()
+  await until(async () => {
+    const answer = await operator.get('x').catch((error: unknown) => String(error))
+    return String(answer).includes('LOADING')
+  })
+  t.same(await call(), REFUSED)
+  await loaded
+  await isBack()
+})
+
+interface Trouble {
+  readonly what: string
+  readonly begin: () => Promise<unknown>
+  readonly end: () => Promise<unknown>
+  /** What the line in the log says. */
+  readonly reason: string
+}
+
+const troubles: readonly Trouble[] = [
+  {
+    what: 'a store that is a replica now, after a failover (READONLY)',
+    begin: () => operator.replicaof('127.0.0.1', '1'),
+    end: () => operator.replicaof('NO', 'ONE'),
+    reason: 'READONLY',
+  },
+  {
+    what: 'a store that runs somebody’s endless script (BUSY)',
+    begin: async () => {
+      await operator.config('SET', 'busy-reply-threshold', '20')
+      const somebody = new Redis(server.url)
+      void somebody
+        .eval('while true do end', 0)
+        .catch(() => undefined)
+        .then(() => somebody.disconnect())
+      await until(async () =>
+        String(await operator.ping().catch((error: unknown) => String(error))).includes('BUSY'),
+      )
+    },
+    end: () => operator.script('KILL'),
+    // It is silent at first.
+    reason: 'reason',
+  },
+  {
+    what: 'a store at maxmemory (OOM)',
+    begin: () => operator.config('SET', 'maxmemory', '1'),
+    end: () => operator.config('SET', 'maxmemory', '0'),
+    reason: 'OOM',
+  },
+  {
+    what: 'a store whose password was changed (NOAUTH)',
+    begin: async () => {
+      await operator.config('SET', 'requirepass', 'another')
+      await operator.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    },
+    end: () => operator.config('SET', 'requirepass', ''),
+    reason: 'reason',
+  },
+  {
+    what: 'a store that cannot save to its disk (MISCONF)',
+    begin: async () => {
+      // A folder in the place of the file: the save fails as it does on a full disk.
+      const [, dir = ''] = (await operator.config('GET', 'dir')) as string[]
+      mkdirSync(join(dir, 'blocked.rdb'), { recursive: true })
+      await operator.config('SET', 'dbfilename', 'blocked.rdb')
+      await operator.config('SET', 'save', '3600 1')
+      await operator.bgsave()
+      await until(async () => (await operator.info('persistence')).includes('rdb_last_bgsave_status:err'))
+    },
+    end: () => operator.config('SET', 'save', ''),
+    reason: 'MISCONF',
+  },
+]
+
+for (const { what, begin, end, reason } of troubles) {
+  void t.test(`D1: ${what}: 503, and back by itself`, async (t) => {
+    await isBack()
+    const lines = says(DOWN)
+    await begin()
+    await until(async () => (await call()).status === 503)
+    t.same(await call(), REFUSED)
+    await until(() => says(DOWN) > lines)
+    t.match(gateway.log.filter((line) => line.includes(DOWN)).at(-1), reason)
+    await end()
+    await isBack()
+  })
+}
+
+void t.test('D1: what is served is settled also at maxmemory, where nothing new is admitted', async (t) => {
+  await isBack()
+  const own = await createOrg(gateway)
+  let finish: () => void = () => undefined
+  let isThere = false
+  origin.answer = async (_request, response) => {
+    isThere = true
+    await new Promise<void>((resolve) => (finish = resolve))
+    chatAnswer(response)
+  }
+  const running = postChat(gateway.dataUrl, own.key)
+  await until(() => isThere)
+  await operator.config('SET', 'maxmemory', '1')
+  finish()
+  t.equal((await running).status, 200)
+  t.equal(await own.usedWhenIdle(), 0.12, 'charged while memory is full')
+  t.equal((await call(own.key)).status, 503)
+  origin.answer = (_request, response) => chatAnswer(response)
+  await operator.config('SET', 'maxmemory', '0')
+  await isBack()
+})
+
+void t.test('D1: SCRIPT FLUSH is no outage: the scripts are sent again', async (t) => {
+  const lines = says(DOWN)
+  await operator.script('FLUSH')
+  t.same(await call(), SERVED)
+  t.equal(says(DOWN), lines)
+})
