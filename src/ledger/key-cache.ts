@@ -78,11 +78,9 @@ export function createKeyCache({
     redis,
     listener,
     onInvalidated: (sha256) => {
-      if (sha256 === '*') {
-        entries.clear()
-        doubtAll()
-      }
-      entries.delete(sha256)
+      if (sha256 === '*') doubtAll()
+      if (sha256 === '*') entries.clear()
+      else entries.delete(sha256)
       const running = loading.get(sha256)
       if (running !== undefined) running.look.revocations += 1
     },
@@ -95,22 +93,14 @@ export function createKeyCache({
     for (const { look } of loading.values()) look.revocations += 1
   }
 
-  function isFresh(entry: Entry): boolean {
-    const { loadedAt } = entry
-    if (entry.misses !== misses) return false
-    return now() - loadedAt < (invalidations.hearing() ? LIFE_MS : DEAF_LIFE_MS)
-  }
-
-  async function find(sha256: string): Promise<KeyIdentity | null> {
-    const name = keys.virtualKey(sha256)
-    return parseIdentity(await storeCall(() => watch.guard(name, () => redis.hgetall(name))))
-  }
+  const isFresh = (entry: Entry): boolean =>
+    entry.misses === misses && now() - entry.loadedAt < (invalidations.hearing() ? LIFE_MS : DEAF_LIFE_MS)
 
   async function load(sha256: string, look: Look): Promise<KeyIdentity | null> {
     for (let looks = 1; ; looks += 1) {
       const { revocations } = look
       const loadedAt = now()
-      const identity = await find(sha256)
+      const identity = await find(redis, watch, sha256)
       const overtaken = look.revocations !== revocations
       if (!overtaken) entries.set(sha256, { identity, loadedAt, misses })
       if (!overtaken || looks === MOST_LOOKS) return identity
@@ -137,6 +127,11 @@ export function createKeyCache({
     },
     close: () => invalidations.close(),
   }
+}
+
+async function find(redis: RedisClient, watch: StoreWatch, sha256: string): Promise<KeyIdentity | null> {
+  const name = keys.virtualKey(sha256)
+  return parseIdentity(await storeCall(() => watch.guard(name, () => redis.hgetall(name))))
 }
 
 /** Known and unknown keys apart, so that a flood of invented ones drives out no real one. By hash: no secret stays in memory. */

@@ -8,12 +8,12 @@ import type { Ledger } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { createAdminsToAsk } from './admins-to-ask.ts'
 import { createLeases } from './leases.ts'
-import { createOrgViews } from './org-views.ts'
+import { createOrgViews, type OrgViews } from './org-views.ts'
 import type { CrossingType } from './replies.ts'
 import { readStanding } from './standing.ts'
 import { Reserving } from './reserving.ts'
 import { Resolving } from './resolving.ts'
-import { createStoreClock, readStoreTime } from './store-clock.ts'
+import { createStoreClock, readStoreTime, type StoreClock } from './store-clock.ts'
 import { UNWATCHED, type StoreWatch } from './store-watch.ts'
 
 export interface RedisLedgerOptions {
@@ -90,16 +90,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     reserve: (reservation) => reserving.reserve(reservation),
     settle: (hold, charge) => resolving.settle(hold, charge),
     free: (hold) => resolving.free(hold),
-    isMember: (org, user) =>
-      storeCall(async () => (await watch.guard(org, () => redis.hexists(keys.members(org), user))) === 1),
-    standing: (org, user) =>
-      storeCall(() =>
-        watch.guard(org, async () => {
-          views.forget(org)
-          const view = await views.current(org, clock.now())
-          return view === null ? null : readStanding(redis, view, user)
-        }),
-      ),
+    ...asking(redis, watch, views, clock),
     drained: (ms) => drained(resolving, ms),
     async openPeriod(org, now) {
       views.forget(org)
@@ -126,4 +117,25 @@ async function drained(resolving: Resolving, ms: number): Promise<boolean> {
   const deadline = Date.now() + ms
   while (resolving.pending > 0 && Date.now() < deadline) await pause(POLL_MS)
   return resolving.pending === 0
+}
+
+/** What is only asked, and decides nothing. */
+function asking(
+  redis: RedisClient,
+  watch: StoreWatch,
+  views: OrgViews,
+  clock: StoreClock,
+): Pick<Ledger, 'isMember' | 'standing'> {
+  return {
+    isMember: (org, user) =>
+      storeCall(async () => (await watch.guard(org, () => redis.hexists(keys.members(org), user))) === 1),
+    standing: (org, user) =>
+      storeCall(() =>
+        watch.guard(org, async () => {
+          views.forget(org)
+          const view = await views.current(org, clock.now())
+          return view === null ? null : readStanding(redis, view, user)
+        }),
+      ),
+  }
 }

@@ -17,18 +17,13 @@ import { CROSSING_TYPES, entries, readCrossings, readLease, readTime, type Lease
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 import type { StoreWatch } from './store-watch.ts'
+import { UnderWay } from './under-way.ts'
 
 const MAX_BATCH = 64
 const SETTLES_COLLECT_MS = 3
 const SLOWEST_RETRY_MS = 5_000
 
 type Verb = 'settle' | 'free'
-
-interface UnderWay {
-  count: number
-  /** Who waits, and for how many more. */
-  readonly waiting: { left: number; readonly goOn: () => void }[]
-}
 
 interface Item {
   readonly hold: Hold
@@ -65,9 +60,8 @@ export class Resolving {
     settle: new Map<string, GroupCommit<Item>>(),
     free: new Map<string, GroupCommit<Item>>(),
   }
-  readonly #ofUsers = new Map<string, UnderWay>()
+  readonly #underWay = new UnderWay()
   #pending = 0
-  #triedCount = 0
 
   constructor(options: ResolvingOptions) {
     this.#options = options
@@ -99,25 +93,17 @@ export class Resolving {
 
   /** How many settles and frees have been tried so far, whatever came of it. */
   get tried(): number {
-    return this.#triedCount
+    return this.#underWay.tried
   }
 
-  /**
-   * Resolves when as much as is on its way for this user now has been tried; null when nothing is. What comes later is
-   * not waited for: under steady traffic there would be no end of it.
-   */
+  /** See UnderWay. */
   underWay(org: string, user: string): Promise<void> | null {
-    const known = this.#ofUsers.get(`${org} ${user}`)
-    if (known === undefined) return null
-    return new Promise((goOn) => known.waiting.push({ left: known.count, goOn }))
+    return this.#underWay.ofUser(org, user)
   }
 
   #submit(verb: Verb, item: Item): void {
     this.#pending += 1
-    const name = `${item.hold.org} ${item.hold.user}`
-    const known = this.#ofUsers.get(name)
-    if (known === undefined) this.#ofUsers.set(name, { count: 1, waiting: [] })
-    else known.count += 1
+    this.#underWay.began(item.hold)
     this.#queueOf(verb, item.hold.org).add(item)
   }
 
@@ -273,28 +259,12 @@ export class Resolving {
 
   #done(item: Item): void {
     this.#pending -= 1
-    if (item.attempts === 0) this.#tried(item)
+    if (item.attempts === 0) this.#underWay.wasTried(item.hold)
     this.#options.onResolved(item.hold)
   }
 
-  /** The item was tried: whoever waits for this user's settles goes on, whatever came of it. */
-  #tried(item: Item): void {
-    this.#triedCount += 1
-    const name = `${item.hold.org} ${item.hold.user}`
-    const known = this.#ofUsers.get(name)
-    if (known === undefined) return
-    known.count -= 1
-    if (known.count === 0) this.#ofUsers.delete(name)
-    for (const waiter of known.waiting) {
-      waiter.left -= 1
-      if (waiter.left === 0) waiter.goOn()
-    }
-    // They began to wait in this order, so those who are done stand in front.
-    while (known.waiting[0]?.left === 0) known.waiting.shift()
-  }
-
   #tryAgain(queue: GroupCommit<Item>, item: Item): void {
-    if (item.attempts === 0) this.#tried(item)
+    if (item.attempts === 0) this.#underWay.wasTried(item.hold)
     item.attempts += 1
     const wait = Math.min(100 * 2 ** Math.min(item.attempts - 1, 10), SLOWEST_RETRY_MS)
     setTimeout(() => queue.add(item), wait).unref()

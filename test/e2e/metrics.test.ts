@@ -121,6 +121,7 @@ const CONTRACT = [
   'tollgate_outbox_lag_seconds',
   'tollgate_journal_entries',
   'tollgate_store_up',
+  'tollgate_store_transitions_total',
   'tollgate_streams_open',
   'tollgate_config_reload_failures_total',
 ]
@@ -128,6 +129,7 @@ const CONTRACT = [
 const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
   upstream: ['openai'],
   family: ['openai'],
+  to: ['up', 'down'],
   outcome: [
     'ok',
     'denied',

@@ -133,9 +133,7 @@ const troubles: readonly Trouble[] = [
         .eval('while true do end', 0)
         .catch(() => undefined)
         .then(() => somebody.disconnect())
-      await until(async () =>
-        String(await operator.ping().catch((error: unknown) => String(error))).includes('BUSY'),
-      )
+      await until(async () => (await operator.ping().catch(String)).includes('BUSY'))
     },
     end: () => operator.script('KILL'),
     // It is silent at first.
