@@ -59,9 +59,11 @@ export function readRequestBody(
   return { json, places: new Map(places.map(({ key, from, to }) => [key, { from, to }])) }
 }
 
+const FOLDED = /^[a-z0-9_]*$/
+
 /** As readers do that ignore case: up first, because `ſ` (long s) becomes an S and then an s, but stays itself on the way down. */
 export function foldCase(key: string): string {
-  return key.toUpperCase().toLowerCase()
+  return FOLDED.test(key) ? key : key.toUpperCase().toLowerCase()
 }
 
 export function isObject(value: unknown): value is JsonObject {
@@ -82,7 +84,7 @@ export function placesOfKeys(bytes: Buffer, open: number): (Place & { readonly k
     at = skipSpace(bytes, at)
     if (bytes[at] !== QUOTE || found.length > MAX_KEYS) return found
     const keyEnd = endOfString(bytes, at)
-    const key = JSON.parse(bytes.toString('utf8', at, keyEnd)) as string
+    const key = keyText(bytes.toString('utf8', at, keyEnd))
     const from = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1)
     const to = endOfValue(bytes, from)
     found.push({ key, from, to })
@@ -90,6 +92,11 @@ export function placesOfKeys(bytes: Buffer, open: number): (Place & { readonly k
     if (bytes[at] !== 0x2c) return found
     at += 1
   }
+}
+
+/** The value of a JSON string, of which most that are keys have no escapes. */
+function keyText(quoted: string): string {
+  return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
 }
 
 /**

@@ -1,7 +1,9 @@
 /** Which headers go on, in either direction. */
 import type { IncomingHttpHeaders } from 'node:http'
+import type { BillingPeriod } from '../core/policy.ts'
 import { rfc3339 } from '../core/text.ts'
 import { formatCredits, MICROCREDITS_PER_CREDIT } from '../core/units.ts'
+import type { Family } from '../families/family.ts'
 import type { Decision } from '../ledger/ledger.ts'
 import type { UpstreamTarget } from './call.ts'
 import { CREDENTIAL_HEADERS } from './credentials.ts'
@@ -31,7 +33,7 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
 
 /** Names that a Connection header adds to those which end at this hop. */
 function namedByConnection(connection: string | undefined): ReadonlySet<string> {
-  if (connection === undefined) return HOP_BY_HOP
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return HOP_BY_HOP
   const names = connection
     .toLowerCase()
     .split(',')
@@ -41,16 +43,46 @@ function namedByConnection(connection: string | undefined): ReadonlySet<string> 
     : new Set([...HOP_BY_HOP, ...names])
 }
 
+/** Names are few, and what they mean is always the same; but callers choose them, so only so many are remembered. */
+const MOST_REMEMBERED = 256
+
+function remembering<T>(decide: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>()
+  return (name) => {
+    let decision = known.get(name)
+    if (decision === undefined) {
+      decision = decide(name)
+      if (known.size < MOST_REMEMBERED) known.set(name, decision)
+    }
+    return decision
+  }
+}
+
+const forwardedOf = new WeakMap<Family, (name: string) => boolean>()
+
+/** Whether a request's header goes on to an upstream of the family, by its name in lower case. */
+function isForwardedTo(family: Family): (name: string) => boolean {
+  let isForwarded = forwardedOf.get(family)
+  if (isForwarded === undefined) {
+    isForwarded = remembering(
+      (name) =>
+        !NOT_FORWARDED.has(name) && !name.startsWith('x-tollgate-') && !family.removedHeaders.includes(name),
+    )
+    forwardedOf.set(family, isForwarded)
+  }
+  return isForwarded
+}
+
 /**
  * The request's headers for the upstream. The caller's own Connection header is honoured before ours are added, so that
  * it cannot strip them (CVE-2026-33805).
  */
 export function upstreamHeaders(headers: IncomingHttpHeaders, target: UpstreamTarget): string[] {
+  const isForwarded = isForwardedTo(target.family)
   const dropped = namedByConnection(headers.connection)
   const out: string[] = ['host', target.host, 'accept-encoding', 'identity']
   for (const name in headers) {
-    if (NOT_FORWARDED.has(name) || dropped.has(name) || name.startsWith('x-tollgate-')) continue
-    if (target.family.removedHeaders.includes(name)) continue
+    if (!isForwarded(name) || dropped.has(name)) continue
     const value = rewritten(target, name, headers[name])
     if (typeof value === 'string') out.push(name, value)
     else if (value !== undefined) for (const item of value) out.push(name, item)
@@ -69,38 +101,62 @@ function rewritten(
   return rewrite(Array.isArray(value) ? value.join(',') : value) ?? undefined
 }
 
+/** What becomes of an answer's header, by its name as it stands on the wire. */
+const answerHeader = remembering((name) => {
+  const lower = name.toLowerCase()
+  const isDropped = HOP_BY_HOP.has(lower) || lower.startsWith('x-tollgate-')
+  // x-request-id is ours on every answer; the provider's own is what its support asks for.
+  return { lower, isDropped, name: lower === 'x-request-id' ? 'x-upstream-request-id' : name }
+})
+
 /** The answer's headers for the client, from undici's flat list of names and values, with ours. */
 export function clientHeaders(
   raw: readonly (Buffer | string)[],
   own: readonly string[],
   keepLength: boolean,
 ): string[] {
-  const pairs: [string, string][] = []
-  let connection: string | undefined
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = String(raw[at]?.toString('latin1'))
-    const value = String(raw[at + 1]?.toString('latin1'))
-    if (name.toLowerCase() === 'connection')
-      connection = connection === undefined ? value : `${connection},${value}`
-    else pairs.push([name, value])
-  }
-  const dropped = namedByConnection(connection)
+  const dropped = namedByConnection(connectionOf(raw))
   const out: string[] = []
-  for (const [name, value] of pairs) {
-    const lower = name.toLowerCase()
-    if (dropped.has(lower) || lower.startsWith('x-tollgate-')) continue
-    if (lower === 'content-length' && !keepLength) continue
-    // x-request-id is ours on every answer; the provider's own is what its support asks for.
-    out.push(lower === 'x-request-id' ? 'x-upstream-request-id' : name, value)
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const { lower, isDropped, name } = answerHeader(textOf(raw[at]))
+    if (isDropped || (lower === 'content-length' && !keepLength) || dropped.has(lower)) continue
+    out.push(name, textOf(raw[at + 1]))
   }
   out.push(...own)
   return out
 }
 
+function connectionOf(raw: readonly (Buffer | string)[]): string | undefined {
+  let connection: string | undefined
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    if (raw[at]?.length !== 'connection'.length || answerHeader(textOf(raw[at])).lower !== 'connection')
+      continue
+    const value = textOf(raw[at + 1])
+    connection = connection === undefined ? value : `${connection},${value}`
+  }
+  return connection
+}
+
+function textOf(bytes: Buffer | string | undefined): string {
+  return typeof bytes === 'string' ? bytes : (bytes?.toString('latin1') ?? '')
+}
+
+const resets = new WeakMap<BillingPeriod, string>()
+
+/** Calls of one period share its object, and writing an instant out takes longer than all else here. */
+function resetText(period: BillingPeriod): string {
+  let text = resets.get(period)
+  if (text === undefined) {
+    text = rfc3339(period.end)
+    resets.set(period, text)
+  }
+  return text
+}
+
 /** The headers that tell where the user stands, as at admission. */
 export function standingHeaders(decision: Decision): string[] {
   const { standing, period, now, explanation } = decision
-  const headers = ['x-tollgate-credits-reset', rfc3339(period.end)]
+  const headers = ['x-tollgate-credits-reset', resetText(period)]
   if (standing.limit === null || explanation.hideAmounts) return headers
   const remaining = Math.max(0, standing.limit - standing.counted - standing.held)
   headers.push(

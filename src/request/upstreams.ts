@@ -1,6 +1,6 @@
 /** Connections to the upstreams: one pool each, certificates verified, everything bounded. */
 import { readFileSync } from 'node:fs'
-import { Agent } from 'undici'
+import { Pool } from 'undici'
 import type { Config, Upstream } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import type { Family } from '../families/family.ts'
@@ -10,7 +10,7 @@ export interface OpenUpstream {
   readonly prefix: string
   readonly url: string
   readonly target: UpstreamTarget
-  readonly dispatcher: Agent
+  readonly dispatcher: Pool
 }
 
 const KEEP_ALIVE_MS = 30_000
@@ -35,7 +35,7 @@ export function openUpstream(
 ): OpenUpstream {
   const url = new URL(upstream.url)
   const { connectSeconds, firstByteSeconds, idleSeconds } = upstream.timeouts
-  const dispatcher = new Agent({
+  const dispatcher = new Pool(url.origin, {
     connections: limits.concurrent,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
