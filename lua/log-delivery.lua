@@ -15,7 +15,9 @@ if not old then return 'gone' end
 local old_state, _, round = old:match(DELIVERY)
 if old_state == 'sent' or round ~= ARGV[5] then return 'stale' end
 
-counts[old_state], counts[state] = counts[old_state] - 1, counts[state] + 1
+-- One after the other: a second failure stays in its state.
+counts[old_state] = counts[old_state] - 1
+counts[state] = counts[state] + 1
 redis.call('HSET', record, name, delivery_text(state, ARGV[7], round, now, ARGV[8]))
 file_under(record, 2, ARGV[1], counts, ARGV[2], ARGV[3])
 return 'logged'
