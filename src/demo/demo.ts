@@ -114,7 +114,12 @@ function demoConfig(facts: {
   const { provider } = facts
   const input = {
     listen: { port: facts.dataPort },
-    admin: { port: facts.adminPort, operatorToken: facts.token },
+    admin: {
+      port: facts.adminPort,
+      operatorToken: facts.token,
+      // Mails link to the page; where the system picks the port, its address is not known yet.
+      ...(facts.adminPort !== 0 && { publicUrl: `http://127.0.0.1:${facts.adminPort}` }),
+    },
     redis: { embedded: 'redis' },
     journal: { dir: 'journal' },
     // No mail server: what would be sent can be read in a folder.

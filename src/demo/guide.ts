@@ -31,19 +31,21 @@ export function guide(facts: GuideFacts, isColoured: boolean): string {
 
 function opening(facts: GuideFacts, bold: (text: string) => string): string {
   const { provider, busyPorts } = facts
+  const at = shown(facts.dataDir)
   const lines = [
     bold('Tollgate is running.'),
     '',
+    `  page          ${facts.adminUrl}   (sign in with grace's key)`,
     `  data plane    ${facts.dataUrl}   (SDKs: base URL ${facts.dataUrl}/openai/v1)`,
-    `  admin plane   ${facts.adminUrl}   (metrics: ${facts.adminUrl}/metrics)`,
+    `  admin plane   ${facts.adminUrl}   (API: /openapi.json, metrics: /metrics)`,
     `  provider      ${provider.url}   ${provider.isSimulated ? '(simulated: no AI, no cost; set OPENAI_API_KEY for the real one)' : '(real: calls cost money)'}`,
-    `  store         an embedded Redis in ${shown(facts.dataDir)}/redis`,
-    `  mail          written to ${shown(facts.dataDir)}/mail (no mail server is configured)`,
+    `  mail          written to ${at}/mail (no mail server is configured)`,
+    `  store         an embedded Redis in ${at}/redis`,
     `  log           ${shown(facts.logFile)}`,
     '',
     `  org ${ORG}, users ada (member) and grace (admin); every user may use ${DEFAULT_LIMIT} credits a month`,
     `  ada's key       ${facts.userKey}`,
-    `  grace's key     ${facts.adminKey}   (scope admin)`,
+    `  grace's key     ${facts.adminKey}   (scope admin: for the page and the admin API)`,
     `  operator token  in ${shown(facts.tokenFile)}`,
   ]
   if (busyPorts.length > 0) {
@@ -81,9 +83,10 @@ function tryIt(facts: GuideFacts, bold: (text: string) => string): string[] {
     `${bold('1. Make a call.')}\n\n${command(`curl -N ${chat}`, asAda, json, body('"stream":true,'))}`,
     `${bold('2. See where ada stands.')}\n\n${command(`curl -s ${dataUrl}/tollgate/v1/me`, asAda)}`,
     provider.isSimulated
-      ? `${bold('3. Reach the limit:')} the last of these are answered 402; call 1 then shows the explanation, and\n   Grace, the admin, is told by a mail in ${shown(facts.dataDir)}/mail.\n\n${loop}`
-      : `${bold('3. See a 402:')} set ada's limit to 0, then make call 1 again.\n\n${custom(0)}`,
-    `${bold('4. Raise the limit')} as the operator; it holds for the very next call.\n\n${custom(50)}`,
+      ? `${bold('3. Reach the limit:')} the last of these are answered 402. On the way alerts fire: what ada and grace are told is\n   in ${shown(facts.dataDir)}/mail, as files that a mail program opens. Call 1 now shows the explanation.\n\n${loop}`
+      : `${bold('3. See a 402:')} set ada's limit to 0, then make call 1 again. What grace is told is in ${shown(facts.dataDir)}/mail.\n\n${custom(0)}`,
+    `${bold('4. Raise the limit')}, here as the operator; it holds for the very next call.\n\n${custom(50)}`,
+    `${bold('5. Look at the page:')} ${adminUrl} shows the limits, the alerts that fired, who used what, and who was told.`,
   ]
 }
 

@@ -4,6 +4,9 @@ import type { DemoState } from './state.ts'
 
 export const ORG = 'demo'
 export const DEFAULT_LIMIT = 5
+/** Of the allowance, in per cent: the first is passed on the way to the limit, the second waits. */
+export const ALERTS = [40, 90] as const
+const ALLOWANCE = 10
 
 const MEMBERS = {
   ada: { email: 'ada@example.com', name: 'Ada', role: 'member' },
@@ -17,6 +20,9 @@ const LIMITS = {
   exclude: { agent_deployment: false, workflow: false },
   explanation: { text: null, contact: 'grace@example.com', hideAmounts: false },
 }
+
+/** The user is told before the limit is reached. */
+const USER_ALERTS = { enabled: true, threshold: 3, recipients: 'all', notifyUser: true }
 
 export interface Addresses {
   readonly dataUrl: string
@@ -41,7 +47,7 @@ export async function setUp(
   const agent = new Agent()
   try {
     const keys = await setUpWith(caller(agent), at, state)
-    save({ ...keys, hasLimits: true })
+    save({ ...keys, hasSettings: true })
     return keys
   } finally {
     await agent.close()
@@ -53,12 +59,20 @@ async function setUpWith(call: Call, at: Addresses, state: DemoState): Promise<D
   const admin = (method: string, url: string, body?: object) => call(method, url, at.operatorToken, body)
 
   const isNew = (await admin('GET', org)).status === 404
-  if (isNew) await must(admin('POST', `${at.adminUrl}/v1/orgs`, { id: ORG, name: 'Demo', allowance: 1000 }))
+  if (isNew) {
+    await must(admin('POST', `${at.adminUrl}/v1/orgs`, { id: ORG, name: 'Demo', allowance: ALLOWANCE }))
+  }
   for (const [user, member] of Object.entries(MEMBERS)) {
     const url = `${org}/members/${user}`
     if ((await admin('GET', url)).status === 404) await must(admin('PUT', url, member))
   }
-  if (isNew || !state.hasLimits) await must(admin('PUT', `${org}/user-limits`, LIMITS))
+  if (isNew || !state.hasSettings) {
+    const { items } = (await must(admin('GET', `${org}/alerts`))).body as { items: unknown[] }
+    for (const threshold of items.length === 0 ? ALERTS : [])
+      await must(admin('POST', `${org}/alerts`, { type: 'percentage', threshold, recipients: 'all' }))
+    await must(admin('PUT', `${org}/user-alerts`, USER_ALERTS))
+    await must(admin('PUT', `${org}/user-limits`, LIMITS))
+  }
 
   /** The key that is kept, if it still opens `url`, else a new one. */
   const keyFor = async (url: string, kept: string | null, request: object): Promise<string> => {

@@ -8,20 +8,23 @@ export interface DemoState {
   readonly userKey: string | null
   /** Grace's key of scope `admin`. */
   readonly adminKey: string | null
-  /** Whether limits were set once, so that what somebody changed since is left alone. */
-  readonly hasLimits: boolean
+  /** Whether limits and alerts were set once, so that what somebody changed since is left alone. */
+  readonly hasSettings: boolean
 }
 
-const NOTHING: DemoState = { userKey: null, adminKey: null, hasLimits: false }
+const NOTHING: DemoState = { userKey: null, adminKey: null, hasSettings: false }
 
 /** Reads the state; a file that is missing or unreadable means that nothing was set up yet. */
 export function readState(file: string): DemoState {
   try {
-    const { userKey, adminKey, hasLimits } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    const { userKey, adminKey, hasSettings } = JSON.parse(readFileSync(file, 'utf8')) as Record<
+      string,
+      unknown
+    >
     return {
       userKey: typeof userKey === 'string' ? userKey : null,
       adminKey: typeof adminKey === 'string' ? adminKey : null,
-      hasLimits: hasLimits === true,
+      hasSettings: hasSettings === true,
     }
   } catch {
     return NOTHING

@@ -67,12 +67,14 @@ export function startSweep({ redis, relay, everyMs, logger }: SweepOptions): Swe
   }
   function schedule(): void {
     if (isStopped) return
+    // A sweep for a store that came back leaves its predecessor's turn behind, which this one replaces.
+    clearTimeout(timer)
     timer = setTimeout(tick, everyMs * (1 - JITTER + Math.random() * 2 * JITTER))
     timer.unref()
   }
   // At once: what the last run of this gateway left behind should not wait for an interval. Again when the store is back.
   redis.on('ready', tick)
-  tick()
+  if (redis.status === 'ready') tick()
 
   return {
     lagSeconds() {

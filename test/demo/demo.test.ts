@@ -65,9 +65,29 @@ void t.test(
     t.match(JSON.parse(await paste(call)), {
       error: { code: 'user_credit_limit_reached', message: /grace@example\.com/ },
     })
-    await until(() => mails().length === 1, { what: 'the admin is told of the limit' })
-    t.match(mails()[0], /^To: .*grace@example\.com/m)
+    await until(() => mails().length === 4, { what: 'everybody was told' })
+    const told = mails().map((mail) => /^To: .*?(\w+)@/m.exec(mail)?.[1])
+    t.strictSame(told.sort(), ['ada', 'grace', 'grace', 'grace'])
+    const page = /page +(\S+) /.exec(text)?.[1] ?? ''
+    t.ok(
+      mails().every((mail) => mail.includes(page)),
+      'each links to the page',
+    )
+    const key = /grace's key +(tg_\w+)/.exec(text)?.[1]
+    const signIn = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ key }),
+    }
+    t.match(await (await fetch(`${page}/v1/session`, signIn)).json(), { user: 'grace', role: 'admin' })
     t.match(text, join(dataDir, 'mail'))
+    const log = readFileSync(join(dataDir, 'tollgate.log'), 'utf8').trim().split('\n')
+    const levels = log.map((line) => JSON.parse(line) as { level: number; msg: string })
+    t.strictSame(
+      levels.filter(({ level }) => level >= 40).map(({ msg }) => msg),
+      [],
+      'nothing to worry about in the log',
+    )
     await paste(raise)
     t.match(JSON.parse(await paste(me)), { limit: 50 })
     t.match(await paste(call), /data: \[DONE\]/)
