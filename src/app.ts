@@ -20,6 +20,7 @@ import { createTestSender } from './notices/channels/send-test.ts'
 import { openSenders, type Senders } from './notices/channels/senders.ts'
 import { startNotices, type Notices } from './notices/notices.ts'
 import { createPriceBook } from './prices/price-book.ts'
+import { createCallLog } from './request/call-log.ts'
 import { createDataPlane } from './request/data-plane.ts'
 import { createDrains } from './request/drain.ts'
 import { createLookUp, type LookUp } from './request/identify.ts'
@@ -215,6 +216,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     drains: createDrains({ bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent }),
     metrics,
     logger,
+    calls: createCallLog({ sample: config.log.calls.sample, logger }),
     maxConcurrent: concurrent,
     stopping: () => stopping.now,
     refusing: () => stopping.refusing,

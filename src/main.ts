@@ -2,8 +2,6 @@
 /** The command line: serve, check-config, schema, demo. Each command loads only what it needs, so that help is quick. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Logger } from 'pino'
-import type { Config } from './config.ts'
 import { StartupError } from './errors.ts'
 import { version } from './version.ts'
 import { isWorker } from './workers/messages.ts'
@@ -12,6 +10,7 @@ const USAGE = `Usage: tollgate <command>
 
   serve --config FILE    run the gateway
         [--workers N]    with N processes on the same ports, 1 to 64 (1)
+        [--pretty]       with a log for people instead of JSON
   check-config FILE      check a configuration and say what is wrong with it
   schema [--out FILE]    print the JSON Schema of the configuration, or write it to FILE
   demo [--data DIR]      run a demo with a store, a simulated provider and keys, kept in DIR (./data)
@@ -41,7 +40,7 @@ async function run(argv: readonly string[]): Promise<void> {
   if (command === undefined) throw new StartupError('no command given; see tollgate --help', 1)
   switch (command) {
     case 'serve':
-      return serve(options(rest, ['config', 'workers']))
+      return serve(options(rest, ['config', 'workers'], ['pretty']))
     case 'check-config':
       return checkConfig(rest)
     case 'schema':
@@ -68,37 +67,25 @@ async function askGateway(command: string, argv: readonly string[]): Promise<voi
   process.stdout.write(await runCli(argv, process.env))
 }
 
-async function serve(values: Partial<Record<'config' | 'workers', string>>): Promise<void> {
+async function serve({
+  config,
+  workers = '1',
+  pretty = false,
+}: {
+  config?: string
+  workers?: string
+  pretty?: boolean
+}): Promise<void> {
   // Workers are started with the command line of their primary, and learn everything else from it.
   if (isWorker()) return (await import('./workers/worker.ts')).runWorker()
-  const file = required(values, 'config', 'serve --config FILE')
-  const workers = workerCount(values.workers ?? '1')
+  if (config === undefined) throw new StartupError('usage: tollgate serve --config FILE', 1)
+  const count = workerCount(workers)
   const stopWith = stopOnSignal()
-  const { loadConfig } = await import('./config.ts')
-  const config = loadConfig(file)
-  const { pino } = await import('pino')
-  const logger = pino({ level: config.log.level })
-  const running = await startServing(config, workers, logger)
+  const running = await (await import('./serve.ts')).startServing({ file: config, workers: count, pretty })
   stopWith(
     () => running.stop(),
-    () => running.kill?.(),
+    () => running.kill(),
   )
-  const { dataUrl, adminUrl } = running
-  logger.info({ dataUrl, adminUrl, workers }, 'listening')
-  logger.info({ dataUrl, adminUrl }, 'tollgate is ready')
-}
-
-interface Serving {
-  readonly dataUrl: string
-  readonly adminUrl: string
-  stop(): Promise<void>
-  /** Ends at once the processes that would outlive this one. */
-  kill?(): void
-}
-
-async function startServing(config: Config, workers: number, logger: Logger): Promise<Serving> {
-  if (workers === 1) return (await import('./app.ts')).startGateway(config, { logger })
-  return (await import('./workers/primary.ts')).startWorkers(config, { count: workers, logger })
 }
 
 function workerCount(text: string): number {
@@ -174,24 +161,24 @@ function stopOnSignal(): (stop: () => Promise<void>, kill?: () => void) => void 
   }
 }
 
-/** Reads `--name VALUE` options; anything else is refused. */
-function options<const N extends string>(
+/** Reads `--name VALUE` options, and `--flag`s; anything else is refused. */
+function options<const N extends string, const F extends string = never>(
   args: readonly string[],
   names: readonly N[],
-): Partial<Record<N, string>> {
+  flags: readonly F[] = [],
+): Partial<Record<N, string> & Record<F, boolean>> {
   try {
-    const known = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
-    return parseArgs({ args: [...args], options: known, strict: true }).values as Partial<Record<N, string>>
+    const known = Object.fromEntries([
+      ...names.map((name) => [name, { type: 'string' as const }]),
+      ...flags.map((flag) => [flag, { type: 'boolean' as const }]),
+    ]) as Record<string, { type: 'string' | 'boolean' }>
+    return parseArgs({ args: [...args], options: known, strict: true }).values as Partial<
+      Record<N, string> & Record<F, boolean>
+    >
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n')[0] : undefined
     throw new StartupError(`${message ?? 'bad arguments'}; see tollgate --help`, 1)
   }
-}
-
-function required<N extends string>(values: Partial<Record<N, string>>, name: N, usage: string): string {
-  const value = values[name]
-  if (value === undefined) throw new StartupError(`usage: tollgate ${usage}`, 1)
-  return value
 }
 
 /** What an operator can do something about is one line; anything else is our own mistake and comes with its stack. */

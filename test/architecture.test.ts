@@ -82,8 +82,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['errors', 'web'],
   demo: ['core', 'errors', 'config'],
   app: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics', 'request', 'notices', 'admin'],
-  workers: ['errors', 'config', 'ledger', 'metrics', 'app'],
-  main: ['errors', 'config', 'version', 'app', 'workers', 'demo', 'cli'],
+  log: [],
+  workers: ['errors', 'config', 'ledger', 'metrics', 'log', 'app'],
+  serve: ['errors', 'config', 'log', 'app', 'workers'],
+  main: ['errors', 'config', 'version', 'app', 'workers', 'serve', 'demo', 'cli'],
 }
 
 /** The part that a file belongs to: its folder, or what stands beside the folders by its first word. */

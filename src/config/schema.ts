@@ -236,6 +236,17 @@ export const ConfigSchema = mapping(
     log: mapping(
       {
         level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], { default: 'info' }),
+        calls: mapping(
+          {
+            sample: Type.Number({
+              minimum: 0,
+              maximum: 1,
+              default: 0,
+              description: 'The share of calls that get a line in the log each: 0 none, 1 all.',
+            }),
+          },
+          { default: {} },
+        ),
       },
       { default: {} },
     ),

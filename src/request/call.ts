@@ -1,9 +1,11 @@
 /** What the steps of a call hand on to each other. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Source } from '../core/policy.ts'
 import type { Tariff } from '../core/tariff.ts'
 import type { Microcredits } from '../core/units.ts'
-import type { CallShape, Family, Reading } from '../families/family.ts'
+import type { CallShape, Family, MeteredRoute, Reading } from '../families/family.ts'
+import type { CallRecord } from './call-log.ts'
 
 /** An upstream as a call sees it. */
 export interface UpstreamTarget {
@@ -57,4 +59,24 @@ export interface Outcome {
   readonly reading: Reading | null
   readonly clientGone: boolean
   readonly failure: 'unreachable' | 'timeout' | 'broken' | null
+}
+
+/** One call on its way, from its headers to the end of its answer. */
+export interface Call {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly target: UpstreamTarget
+  readonly route: MeteredRoute
+  /** The path at the provider, as it stood on the wire. */
+  readonly path: string
+  readonly requestId: string
+  /** When the call arrived (`performance.now()`). */
+  readonly startedMs: number
+  caller: Caller | null
+  /** What is noted of it for the log; null for most. */
+  readonly record: CallRecord | null
+  /** Whether it counts as in flight. */
+  isCounted: boolean
+  /** Ends the watch over the client's connection while the body comes. */
+  stopWatching: () => void
 }

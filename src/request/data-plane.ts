@@ -8,10 +8,11 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from 'pino'
 import type { Dispatcher } from 'undici'
-import { isRefusal, refuse, type Refusal } from '../errors.ts'
+import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Family } from '../families/family.ts'
 import { problemBody } from '../families/problem.ts'
 import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
+import type { RequestOutcome } from '../metrics.ts'
 import { createBrokenRequests } from './broken-requests.ts'
 import type { UpstreamTarget } from './call.ts'
 import { identify, type LookUp } from './identify.ts'
@@ -144,6 +145,17 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
     refuseWith(problems, request, reply, answer)
     return reply
   })
+  function ended(
+    target: UpstreamTarget,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    outcome: RequestOutcome,
+    code: ErrorCode | null,
+  ): void {
+    const status = reply.raw.headersSent ? reply.raw.statusCode : null
+    const startedMs = performance.now() - reply.elapsedTime
+    pipeline.passed(request.raw, { requestId: request.id, target, outcome, code, status, startedMs })
+  }
   for (const upstream of options.upstreams) {
     await registerPassThrough(app, {
       ...upstream,
@@ -158,10 +170,11 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
       isMember: (caller) => ledger.isMember(caller.org, caller.user).catch(storeDown),
       requestIdOf: (request) => request.id,
       refuse: (request, reply, refusal) => {
-        pipeline.count(upstream.target, outcomeOf(refusal.code))
         refuseWith(upstream.target.family, request, reply, refusal)
+        ended(upstream.target, request, reply, outcomeOf(refusal.code), refusal.code)
       },
-      onAnswered: (status) => pipeline.count(upstream.target, outcomeOfStatus(status)),
+      onAnswered: (request, reply) =>
+        ended(upstream.target, request, reply, outcomeOfStatus(reply.statusCode), null),
     })
   }
   return app

@@ -7,9 +7,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import findMyWay from 'find-my-way'
 import { refuse, type Refusal } from '../errors.ts'
 import type { MeteredRoute } from '../families/family.ts'
-import type { UpstreamTarget } from './call.ts'
+import type { Call, UpstreamTarget } from './call.ts'
 import { pathOf, routeNotAllowed } from './pass-through.ts'
-import type { Call, Pipeline } from './pipeline.ts'
+import type { Pipeline } from './pipeline.ts'
 
 export interface MeteredRoutesOptions {
   readonly upstreams: readonly { readonly prefix: string; readonly target: UpstreamTarget }[]
@@ -81,6 +81,7 @@ function serve(
     requestId: requestIdOf(request),
     startedMs: performance.now(),
     caller: null,
+    record: pipeline.record(),
     isCounted: false,
     stopWatching: () => undefined,
   }

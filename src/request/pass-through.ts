@@ -23,8 +23,8 @@ export interface PassThroughOptions {
   readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
   readonly requestIdOf: (request: FastifyRequest) => string
   readonly refuse: (request: FastifyRequest, reply: FastifyReply, refusal: Refusal) => void
-  /** Counts a call that was passed on, by the status of its answer. */
-  readonly onAnswered: (status: number) => void
+  /** A call was passed on and answered. */
+  readonly onAnswered: (request: FastifyRequest, reply: FastifyReply) => void
 }
 
 /** The path of a request target, as it stands on the wire. */
@@ -53,8 +53,8 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
   }
 
   await app.register(async (scope) => {
-    scope.addHook('onResponse', (_request, reply, done) => {
-      options.onAnswered(reply.statusCode)
+    scope.addHook('onResponse', (request, reply, done) => {
+      options.onAnswered(request, reply)
       done()
     })
     await scope.register(httpProxy, proxyOptions(options, admit))

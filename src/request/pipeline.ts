@@ -2,14 +2,14 @@
  * The path of a metered call: identify → price → reserve → forward → meter → settle. Each step stands in a file of its
  * own and knows none of the others; this file is their table of contents.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isRefusal, refuse, type Refusal } from '../errors.ts'
-import type { MeteredRoute } from '../families/family.ts'
+import type { IncomingMessage } from 'node:http'
+import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
 import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
 import type { Logger } from 'pino'
 import type { Metrics, RequestOutcome } from '../metrics.ts'
 import type { PriceBook } from '../prices/price-book.ts'
-import type { Caller, Outcome, PricedCall, UpstreamTarget } from './call.ts'
+import type { Call, Caller, Outcome, PricedCall, UpstreamTarget } from './call.ts'
+import type { CallLog, CallRecord } from './call-log.ts'
 import { forwardableQuery } from './credentials.ts'
 import type { Drains } from './drain.ts'
 import { onConnectionClosed } from './connection.ts'
@@ -29,29 +29,12 @@ export interface PipelineOptions {
   readonly drains: Drains
   readonly metrics: Metrics
   readonly logger: Logger
+  readonly calls: CallLog
   readonly maxConcurrent: number
   /** Whether the process is stopping (SIGTERM): connections end with their answer. */
   readonly stopping: () => boolean
   /** Whether no new call is taken any more, because the grace for load balancers is over. */
   readonly refusing: () => boolean
-}
-
-/** One call on its way, from its headers to the end of its answer. */
-export interface Call {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly target: UpstreamTarget
-  readonly route: MeteredRoute
-  /** The path at the provider, as it stood on the wire. */
-  readonly path: string
-  readonly requestId: string
-  /** When the call arrived (`performance.now()`). */
-  readonly startedMs: number
-  caller: Caller | null
-  /** Whether it counts as in flight. */
-  isCounted: boolean
-  /** Ends the watch over the client's connection while the body comes. */
-  stopWatching: () => void
 }
 
 /** An exchange of which nothing is known. */
@@ -90,6 +73,11 @@ export class Pipeline {
 
   get openStreams(): number {
     return this.#openStreams
+  }
+
+  /** For a call that arrives: what the log wants to know of it. */
+  record(): CallRecord | null {
+    return this.#options.calls.begin()
   }
 
   /** Who calls, before the body is read. Calls `goOn` where the call was not answered with a refusal: mostly at once. */
@@ -167,7 +155,12 @@ export class Pipeline {
     this.#options.metrics.refused(code)
   }
 
-  /** Counts a call that takes another way than `handle`. */
+  /** Counts a call that costs nothing, which takes another way than `handle`, and logs it like the others. */
+  passed(request: IncomingMessage, ending: Parameters<CallLog['passed']>[1]): void {
+    this.count(ending.target, ending.outcome)
+    this.#options.calls.passed(request, ending)
+  }
+
   count(target: UpstreamTarget, outcome: RequestOutcome): void {
     this.#options.metrics.request(target.name, target.family.name, outcome)
   }
@@ -177,26 +170,37 @@ export class Pipeline {
     const { metrics, stopping } = this.#options
     const { target, requestId, response } = call
     this.#leave(call)
-    metrics.request(target.name, target.family.name, outcomeOf(refusal.code))
     metrics.refused(refusal.code)
     writeRefusal(response, target.family, refusal, ownHeaders(call, stopping()), requestId)
+    this.#end(call, outcomeOf(refusal.code), refusal.code)
+  }
+
+  /** Counts a call that has ended, and logs it where it is one of the sample. */
+  #end(call: Call, outcome: RequestOutcome, code: ErrorCode | null): void {
+    const { target, route, response, record } = call
+    this.count(target, outcome)
+    if (record === null) return
+    const status = response.headersSent ? response.statusCode : null
+    this.#options.calls.end(record, { ...call, route: route.url, outcome, code, status })
   }
 
   /** The steps; a refusal where one of them ends the call before it is forwarded. */
   async #run(call: Call, caller: Caller, body: Buffer): Promise<Refusal | null> {
-    const { book, ledger, metrics } = this.#options
-    const { target, route } = call
-    const { name, family, priceProvider } = target
+    const { book, ledger } = this.#options
+    const { route, record } = call
+    const { priceProvider } = call.target
 
     const shape = route.inspect({ body, path: call.path, query: forwardableQuery(call.request.url ?? '') })
     if (isRefusal(shape)) return shape
     const priced = price(book, priceProvider, shape)
     if (isRefusal(priced)) return priced
+    if (record !== null) Object.assign(record, { model: priced.tariff.model, stream: shape.stream })
     const admission = await this.#withStore(() => reserve(ledger, caller, priced))
     if (isRefusal(admission)) return admission
+    if (record !== null) record.held = admission.hold.amount
     if (call.request.socket.destroyed) {
       ledger.free(admission.hold)
-      metrics.request(name, family.name, 'client_gone')
+      this.#end(call, 'client_gone', null)
       return null
     }
     const outcome = await this.#exchange(call, priced, admission).catch((error: unknown) => {
@@ -204,17 +208,18 @@ export class Pipeline {
       this.#fault(call, error)
       return LOST
     })
-    settle(ledger, book, priceProvider, admission.hold, priced, outcome)
-    this.#answerFailure(call, outcome)
-    metrics.request(name, family.name, outcomeOfExchange(outcome))
+    const charge = settle(ledger, book, priceProvider, admission.hold, priced, outcome)
+    if (record !== null) Object.assign(record, { charge, upstream: outcome })
+    this.#end(call, outcomeOfExchange(outcome), this.#answerFailure(call, outcome))
     return null
   }
 
   async #exchange(call: Call, priced: PricedCall, admission: Admission): Promise<Outcome> {
     const { drains, metrics, stopping } = this.#options
-    const { target, route, request, response } = call
+    const { target, route, request, response, record } = call
     const { shape } = priced
     const sentMs = performance.now()
+    if (record !== null) record.sentMs = sentMs
     if (shape.stream) this.#openStreams += 1
     const outcome = await forward({
       target,
@@ -227,15 +232,19 @@ export class Pipeline {
       socket: request.socket,
       drains,
       createMeter: (type, encoding) => createMeter(target.family, route, type, encoding),
-      onFirstByte: () => metrics.overhead((sentMs - call.startedMs) / 1_000),
+      onFirstByte: () => {
+        metrics.overhead((sentMs - call.startedMs) / 1_000)
+        if (record !== null) record.firstByteMs = performance.now()
+      },
     })
     if (shape.stream) this.#openStreams -= 1
     metrics.upstream(target.name, (performance.now() - sentMs) / 1_000)
     return outcome
   }
 
-  #answerFailure(call: Call, outcome: Outcome): void {
-    if (outcome.failure === null || outcome.clientGone || call.response.headersSent) return
+  /** Answers where the provider did not; returns the code of the answer. */
+  #answerFailure(call: Call, outcome: Outcome): ErrorCode | null {
+    if (outcome.failure === null || outcome.clientGone || call.response.headersSent) return null
     const refusal =
       outcome.failure === 'timeout'
         ? refuse('upstream_timeout', 'The provider did not answer in time.')
@@ -251,6 +260,7 @@ export class Pipeline {
       ownHeaders(call, this.#options.stopping()),
       call.requestId,
     )
+    return refusal.code
   }
 
   /** Runs a step that talks to the store; what the store does not answer becomes a refusal (D1). */

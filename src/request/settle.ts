@@ -1,6 +1,6 @@
 /** Resolves the hold by how the call ended (C5): each hold exactly once. */
 import { actualCost, estimate, tokensOfText } from '../core/tariff.ts'
-import type { Hold, Ledger } from '../ledger/ledger.ts'
+import type { Charge, Hold, Ledger } from '../ledger/ledger.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import type { Outcome, PricedCall } from './call.ts'
 
@@ -13,6 +13,7 @@ function served({ sent, status, reading }: Outcome): boolean {
   return status >= 200 && status < 300
 }
 
+/** Returns what was charged; null where the hold was freed. */
 export function settle(
   ledger: Ledger,
   book: PriceBook,
@@ -20,31 +21,42 @@ export function settle(
   hold: Hold,
   call: PricedCall,
   outcome: Outcome,
-): void {
+): Charge | null {
   if (!served(outcome)) {
     ledger.free(hold)
-    return
+    return null
   }
+  const charge = chargeFor(book, provider, hold, call, outcome)
+  ledger.settle(hold, charge)
+  return charge
+}
+
+function chargeFor(
+  book: PriceBook,
+  provider: string | null,
+  hold: Hold,
+  call: PricedCall,
+  outcome: Outcome,
+): Charge {
   const { shape, tariff } = call
   const reading = outcome.reading
   if (reading === null || reading.usage === null) {
     const textBytes = reading === null ? 0 : reading.textBytes
     const estimated = estimate(tariff, shape.promptTokens, textBytes, shape.audioTokens)
-    ledger.settle(hold, {
+    return {
       // Four bytes a token is a guess. Where a strict worst case is held, no guess may pass it (C4).
       cost: call.strictWorstCase === hold.amount && estimated > hold.amount ? hold.amount : estimated,
       model: tariff.model,
       inputTokens: shape.promptTokens + shape.audioTokens,
       outputTokens: tokensOfText(textBytes),
-    })
-    return
+    }
   }
   const { usage } = reading
   const answered = book.findAnswered(provider, tariff, reading.model)
-  ledger.settle(hold, {
+  return {
     cost: actualCost(answered, usage),
     model: answered.model,
     inputTokens: usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput,
     outputTokens: usage.output + usage.audioOutput,
-  })
+  }
 }

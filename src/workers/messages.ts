@@ -18,7 +18,13 @@ export interface Addresses {
 
 export type ToWorker =
   /** The primary read the configuration once: a worker that comes later must not find another one in the file. */
-  | { readonly kind: 'start'; readonly config: Config; readonly storeSocket: string | null }
+  | {
+      readonly kind: 'start'
+      readonly config: Config
+      readonly storeSocket: string | null
+      /** How the log is written. */
+      readonly pretty: boolean
+    }
   | { readonly kind: 'stop' }
   | { readonly kind: 'report'; readonly id: number }
   /** The answer to `scrape`; null where not every worker reported in time. */

@@ -23,7 +23,11 @@ const STOP_SLACK_MS = 30_000
 /** Starts `count` workers. Rejects with one StartupError when the configuration, the store or a port does not allow it. */
 export async function startWorkers(
   config: Config,
-  { count, logger }: { readonly count: number; readonly logger: Logger },
+  {
+    count,
+    logger,
+    pretty = false,
+  }: { readonly count: number; readonly logger: Logger; readonly pretty?: boolean },
 ): Promise<Workers> {
   const embedded =
     config.redis.embedded === undefined
@@ -41,7 +45,7 @@ export async function startWorkers(
   }
   function fork(): WorkerProcess {
     const worker = forkWorker({
-      start: { kind: 'start', config, storeSocket: embedded?.socketPath ?? null },
+      start: { kind: 'start', config, storeSocket: embedded?.socketPath ?? null, pretty },
       onReport,
       othersServe: (id) => !fleet.isStopping() && [...fleet.serving].some((other) => other.id !== id),
     })

@@ -1,8 +1,8 @@
 /** A worker of `serve --workers N`: a whole gateway, which shares its ports and its scrape with its siblings. */
 import cluster from 'node:cluster'
-import { pino } from 'pino'
 import { type Gateway, startGateway } from '../app.ts'
 import { StartupError } from '../errors.ts'
+import { createLogger } from '../log.ts'
 import { createMetrics, type Metrics, type Scrape } from '../metrics.ts'
 import type { ToPrimary, ToWorker } from './messages.ts'
 
@@ -50,8 +50,9 @@ export async function runWorker(): Promise<void> {
     void send({ kind: 'hello' })
   })
 
-  const logger = pino({ level: start.config.log.level }).child({ worker: worker.id })
-  const gateway = await startGateway(start.config, {
+  const { config, pretty } = start
+  const logger = createLogger({ level: config.log.level, pretty }).child({ worker: worker.id })
+  const gateway = await startGateway(config, {
     logger,
     metrics: { ...metrics, scrape: () => sums.scrape() },
     ...(start.storeSocket === null ? {} : { storeSocket: start.storeSocket }),

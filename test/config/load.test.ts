@@ -71,7 +71,7 @@ void t.test('only redis and upstreams are required: everything else has the defa
     retentionDays: 62,
     shutdownGraceSeconds: 5,
     shutdownSeconds: 60,
-    log: { level: 'info' },
+    log: { level: 'info', calls: { sample: 0 } },
   })
   t.end()
 })

@@ -1,0 +1,144 @@
+/**
+ * One line in the log for each call of a sample (`log.calls`): who, what, how it was decided, what it cost, how long it
+ * took. No header's value but the request's id and the trace's, no query, no body, no answer: what is not read cannot leak.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Logger } from 'pino'
+import { toCredits, type Microcredits } from '../core/units.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Charge } from '../ledger/ledger.ts'
+import type { RequestOutcome } from '../metrics.ts'
+import type { Caller, Outcome, UpstreamTarget } from './call.ts'
+
+/** What is noted on the way of a call that will be logged. */
+export interface CallRecord {
+  /** A priced model's id: what a caller invents is not repeated. */
+  model: string | null
+  stream: boolean
+  held: Microcredits | null
+  /** Null where nothing was charged. */
+  charge: Charge | null
+  /** `performance.now()`. */
+  sentMs: number | null
+  firstByteMs: number | null
+  upstream: Outcome | null
+}
+
+export interface CallLog {
+  /** A record for a call of the sample; null for every other. */
+  begin(): CallRecord | null
+  end(record: CallRecord, ending: CallEnding): void
+  /** A call that costs nothing and was passed on. */
+  passed(request: IncomingMessage, ending: PassedEnding): void
+}
+
+interface PassedEnding {
+  readonly requestId: string
+  readonly target: UpstreamTarget
+  readonly outcome: RequestOutcome
+  /** Of the answer that the client got; null where none was begun. */
+  readonly status: number | null
+  readonly code: ErrorCode | null
+  readonly startedMs: number
+}
+
+export interface CallEnding extends PassedEnding {
+  readonly request: IncomingMessage
+  readonly route: string
+  readonly caller: Caller | null
+}
+
+export interface CallLogOptions {
+  /** The share of calls that is logged, from 0 to 1. */
+  readonly sample: number
+  readonly logger: Logger
+  /** From 0 up to 1, without it. */
+  readonly random?: () => number
+}
+
+const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/
+const NO_TRACE = '0'.repeat(32)
+
+/** The trace's id in a `traceparent` header (W3C Trace Context, section 3.2.2); null where there is none. */
+export function traceIdOf({ headers }: IncomingMessage): string | null {
+  const given = headers['traceparent']
+  const id = typeof given === 'string' ? TRACEPARENT.exec(given)?.[1] : undefined
+  return id === undefined || id === NO_TRACE ? null : id
+}
+
+export function createCallLog({ sample, logger, random = Math.random }: CallLogOptions): CallLog {
+  const isLogged = (): boolean => sample > 0 && random() < sample
+  return {
+    begin: () => (isLogged() ? emptyRecord() : null),
+    end: (record, ending) => logger.info(lineOf(record, ending), 'call'),
+    passed: (request, { requestId, target, outcome, status, code, startedMs }) => {
+      if (!isLogged()) return
+      const ms = { total: rounded(performance.now() - startedMs) }
+      const { name: upstream, family } = target
+      const traceId = traceIdOf(request)
+      logger.info(
+        {
+          requestId,
+          ...some({ traceId }),
+          upstream,
+          family: family.name,
+          outcome,
+          ...some({ code, status }),
+          ms,
+        },
+        'call',
+      )
+    },
+  }
+}
+
+function emptyRecord(): CallRecord {
+  return {
+    model: null,
+    stream: false,
+    held: null,
+    charge: null,
+    sentMs: null,
+    firstByteMs: null,
+    upstream: null,
+  }
+}
+
+function lineOf(record: CallRecord, ending: CallEnding): object {
+  const { request, requestId, target, route, caller, outcome, code, status, startedMs } = ending
+  const { model, stream, held, charge, sentMs, firstByteMs, upstream } = record
+  return {
+    requestId,
+    ...some({ traceId: traceIdOf(request) }),
+    ...(caller === null ? {} : { org: caller.org, user: caller.user, source: caller.source }),
+    upstream: target.name,
+    family: target.family.name,
+    method: request.method,
+    route,
+    ...some({ model }),
+    stream,
+    outcome,
+    ...some({ code, status, upstreamStatus: upstream?.status ?? null, failure: upstream?.failure ?? null }),
+    ...(held === null
+      ? {}
+      : { credits: { held: toCredits(held), charged: charge === null ? 0 : toCredits(charge.cost) } }),
+    ...(charge === null ? {} : { tokens: { input: charge.inputTokens, output: charge.outputTokens } }),
+    ms: {
+      total: rounded(performance.now() - startedMs),
+      ...some({
+        added: sentMs === null ? null : rounded(sentMs - startedMs),
+        firstByte: sentMs === null || firstByteMs === null ? null : rounded(firstByteMs - sentMs),
+      }),
+    },
+  }
+}
+
+/** Without what is null. */
+function some(facts: Readonly<Record<string, unknown>>): object {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== null))
+}
+
+/** Milliseconds to the microsecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000
+}

@@ -1,0 +1,42 @@
+/** `tollgate serve`: one gateway, or a primary with workers. */
+import type { Logger } from 'pino'
+import { type Config, loadConfig } from './config.ts'
+import { createLogger } from './log.ts'
+
+export interface ServeOptions {
+  /** The configuration. */
+  readonly file: string
+  /** How many processes serve. */
+  readonly workers: number
+  readonly pretty: boolean
+}
+
+export interface Serving {
+  /** Stops gracefully. */
+  stop(): Promise<void>
+  /** Ends at once the processes that would outlive this one. */
+  kill(): void
+}
+
+interface Started {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  stop(): Promise<void>
+  kill?(): void
+}
+
+/** Resolves when calls are taken. Rejects with a StartupError where there is something that an operator can do about it. */
+export async function startServing({ file, workers, pretty }: ServeOptions): Promise<Serving> {
+  const config = loadConfig(file)
+  const logger = createLogger({ level: config.log.level, pretty })
+  const running = await start(config, workers, pretty, logger)
+  const { dataUrl, adminUrl } = running
+  logger.info({ dataUrl, adminUrl, workers }, 'listening')
+  logger.info({ dataUrl, adminUrl }, 'tollgate is ready')
+  return { stop: () => running.stop(), kill: () => running.kill?.() }
+}
+
+async function start(config: Config, count: number, pretty: boolean, logger: Logger): Promise<Started> {
+  if (count === 1) return (await import('./app.ts')).startGateway(config, { logger })
+  return (await import('./workers/primary.ts')).startWorkers(config, { count, logger, pretty })
+}
