@@ -20,7 +20,8 @@ export const pageProperties = {
 /** The answer of a list. */
 export function PageOf(item: TSchema, description = 'A page of the list.'): TObject {
   const next = Type.Union([Type.String(), Type.Null()], {
-    description: 'The `cursor` of the page after this one, or null on the last.',
+    description:
+      'The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none.',
   })
   return Type.Object({ items: Type.Array(item), next }, { description })
 }

@@ -353,6 +353,34 @@ void t.test(
   },
 )
 
+void t.test('a page of very many members costs a page, and pages have each of them once', async (t) => {
+  const org = await newOrg()
+  const users = Array.from({ length: 12_000 }, (_, index) => `u${String(index).padStart(5, '0')}`)
+  const json = JSON.stringify({ email: null, name: 'One of many', role: 'member' })
+  await redis.hset(keys.members(org), ...users.flatMap((user) => [user, json]))
+  const scans = async (): Promise<number> =>
+    Number(/cmdstat_hscan:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0)
+  const everyone = async (q: string | null): Promise<string[]> => {
+    const seen: string[] = []
+    for (let after: string | null = null, more = true; more; more = after !== null) {
+      const before = await scans()
+      const page = await directory.listMembers(org, { limit: 200, after, q })
+      if (q === null) t.ok((await scans()) - before <= 2, 'parts of a page')
+      t.ok((page?.items.length ?? 0) <= 200)
+      seen.push(...(page?.items ?? []).map(({ user }) => user))
+      after = page?.next ?? null
+    }
+    return seen.sort()
+  }
+  t.same(await everyone(null), users)
+  t.same(await everyone('u00'), users.slice(0, 1_000), 'also where only some of each part are wanted')
+  t.same(await everyone('U11999'), ['u11999'])
+  t.same(await everyone('nobody'), [])
+  for (const after of ['0 ', '7 u00001', '999999999999999 x', '5', ' ']) {
+    t.ok(await directory.listMembers(org, { limit: 5, after, q: null }), `any cursor: ${after}`)
+  }
+})
+
 void t.test('A1: the last admin is neither removed nor demoted, except by the operator', async (t) => {
   const org = await newOrg()
   await addMember(org, 'ada', 'admin')

@@ -34,23 +34,68 @@ export async function* entriesOf(redis: RedisClient, key: string): AsyncGenerato
   } while (cursor !== '0')
 }
 
+/** Up to here a page reads the whole hash, to be in order; beyond, only a part of it. */
+const MOST_IN_ORDER = 10_000
+/** Entries of a larger hash that one request may look at before it hands on where it came to. */
+const MOST_LOOKED_AT = 200_000
+/** In a larger hash: the part that this cursor of a scan begins, and after which field of it to go on. */
+const PART = /^(\d{1,15}) (\S{0,250})$/
+
 /**
- * One page of a hash, ordered by field. Redis keeps no order in a hash, so every page reads all of it: that is what a
- * list in an admin's page may cost, and nothing on the path of a call does.
+ * One page of a hash, ordered by field. Redis keeps no order in a hash, so every page reads all of it; where that is too
+ * much, the hash comes a part at a time, as the store scans it, and ordered within each. Then an entry that is new may be
+ * missing or come twice, and a page of entries that `read` passes over may have fewer than asked for, or none, and go on.
  */
 export async function pageOfHash<T>(
   redis: RedisClient,
   key: string,
-  { limit, after }: PageRequest,
+  page: PageRequest,
   read: (field: string, value: string) => T | null,
 ): Promise<Page<T>> {
+  const part = PART.exec(page.after ?? '')
+  if (part !== null) return pageOfParts(redis, key, page.limit, part[1] ?? '0', part[2] ?? '', read)
+  if (page.after === null && (await redis.hlen(key)) > MOST_IN_ORDER) {
+    return pageOfParts(redis, key, page.limit, '0', '', read)
+  }
   const found = new Map<string, T>()
   for await (const [field, value] of entriesOf(redis, key)) {
-    if (after !== null && field <= after) continue
+    if (page.after !== null && field <= page.after) continue
     const item = read(field, value)
     if (item !== null) found.set(field, item)
   }
   const sorted = [...found].sort(([a], [b]) => (a < b ? -1 : 1))
-  const { items, next } = pageOf(sorted, limit, ([field]) => field)
+  const { items, next } = pageOf(sorted, page.limit, ([field]) => field)
   return { items: items.map(([, item]) => item), next }
+}
+
+async function pageOfParts<T>(
+  redis: RedisClient,
+  key: string,
+  limit: number,
+  first: string,
+  after: string,
+  read: (field: string, value: string) => T | null,
+): Promise<Page<T>> {
+  const items: T[] = []
+  let cursor = first
+  let behind = after
+  for (let looked = 0; ;) {
+    const [following, flat] = await redis.hscan(key, cursor, 'COUNT', SCAN_COUNT)
+    const part = new Map<string, string>()
+    for (let at = 0; at + 1 < flat.length; at += 2) part.set(flat[at] ?? '', flat[at + 1] ?? '')
+    for (const field of [...part.keys()].sort()) {
+      if (field <= behind) continue
+      const item = read(field, part.get(field) ?? '')
+      if (item === null) continue
+      // There is one more than fits: the page ends before it.
+      if (items.length === limit) return { items, next: `${cursor} ${behind}` }
+      items.push(item)
+      behind = field
+    }
+    looked += part.size
+    if (following === '0') return { items, next: null }
+    cursor = following
+    behind = ''
+    if (looked >= MOST_LOOKED_AT) return { items, next: `${cursor} ` }
+  }
 }

@@ -1741,7 +1741,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['Org'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -1933,7 +1933,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['Member'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -2103,7 +2103,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['Key'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -2218,7 +2218,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['Alert'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -2578,7 +2578,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['CustomLimit'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -2741,7 +2741,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['UserUse'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -2794,7 +2794,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['UsageItem'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
             /** @description A day in the zone of the organization, such as `2026-12-01`. */
             from: string
@@ -2840,7 +2840,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['BillingPeriod'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -2880,7 +2880,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['Channel'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -3164,7 +3164,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['Notification'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
         }
@@ -3302,7 +3302,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['AuditEntry'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
           'text/csv': string
@@ -3369,7 +3369,7 @@ export interface operations {
         content: {
           'application/json': {
             items: components['schemas']['AuditEntry'][]
-            /** @description The `cursor` of the page after this one, or null on the last. */
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }
           'text/csv': string
