@@ -8,9 +8,9 @@ import { isOperator, sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
 import { documented, empty, json } from './documented.ts'
 import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
-import { sendProblem } from './problems.ts'
+import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, Name, OneOf, OrgPath, OrNull, Search, UserId } from './schemas.ts'
-import { changeBy, changeVersion, CONFLICT, saveVersion, sendVersion } from './versions.ts'
+import { changeBy, changeVersion, CONFLICT, OPERATOR_ACTOR, saveVersion, sendVersion } from './versions.ts'
 
 const Email = Type.String({ pattern: '^[^\\s@<>",;]+@[^\\s@<>",;]+$', maxLength: 254 })
 const MemberBody = Component(
@@ -130,6 +130,10 @@ async function putMember(
 ): Promise<unknown> {
   const { org, user } = request.params
   const { email = null, name = null, role = 'member' } = request.body
+  if (user === OPERATOR_ACTOR && role === 'admin') {
+    const message = `must not be admin for a user called ${OPERATOR_ACTOR}: the audit log could not tell them apart`
+    return sendFieldErrors(reply, [{ field: 'role', message }])
+  }
   const member = { user, email, name, role }
   return saveVersion<Member>(request, reply, {
     read: () => directory.getMember(org, user),

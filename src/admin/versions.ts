@@ -63,6 +63,9 @@ export function sendVersion(reply: FastifyReply, tag: string, body: object): Fas
   return reply.header('etag', `"${tag}"`).send(body)
 }
 
+/** Whom the audit log names for the operator; no admin may have this id. */
+export const OPERATOR_ACTOR = 'operator'
+
 /** A change by whoever asks. */
 export function changeBy(
   request: FastifyRequest,
@@ -71,7 +74,7 @@ export function changeBy(
   before: object | null,
   after: object | null,
 ): Change {
-  const actor = isOperator(request) ? 'operator' : userOf(request.principal).user
+  const actor = isOperator(request) ? OPERATOR_ACTOR : userOf(request.principal).user
   return { actor, action, target, before, after }
 }
 

@@ -124,3 +124,15 @@ void t.test('A4: who is removed and added again finds the own limit and use as t
   const [bob] = (await admin.call('GET', `/v1/orgs/${org}/users?exceeding=true`)).body.items ?? []
   t.match(bob, { user: 'bob', used: 7, limit: 5 })
 })
+
+void t.test(
+  'A3: no admin can be called operator, whom the audit log could not tell from the operator',
+  async (t) => {
+    const org = await admin.org()
+    const path = `/v1/orgs/${org}/members/operator`
+    const refused = await admin.call('PUT', path, { role: 'admin' })
+    t.equal(refused.status, 400)
+    t.match(refused.body, { code: 'invalid_request', errors: [{ field: 'role' }] })
+    t.equal((await admin.call('PUT', path, { role: 'member' })).status, 201)
+  },
+)

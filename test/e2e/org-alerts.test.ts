@@ -5,7 +5,18 @@ import type { TestOrg } from '../support/gateway.ts'
 import { openSettings, type Answer } from '../support/settings.ts'
 import { until } from '../support/until.ts'
 
-const { gateways, redis, save, saved, spend, use, crossings, org: newOrg, member } = await openSettings(2)
+const {
+  gateways,
+  origin,
+  redis,
+  save,
+  saved,
+  spend,
+  use,
+  crossings,
+  org: newOrg,
+  member,
+} = await openSettings(2)
 
 async function alert(
   org: TestOrg,
@@ -304,14 +315,25 @@ void t.test(
     const org = await newOrg({ allowance: 100 })
     const [kept, gone] = [await alert(org, 'absolute', 30), await alert(org, 'absolute', 20)]
     t.ok(kept.id < gone.id)
-    // As roll leaves it: the period before is still armed with both.
-    const call = spend({ key: org.key }, 1)
-    t.equal(await call, '200')
-    await org.usedWhenIdle()
+    const answer = origin.answer
+    let isAsked = false
+    let release: () => void = () => undefined
+    const released = new Promise<void>((resolve) => (release = resolve))
+    origin.answer = async (...exchange) => {
+      isAsked = true
+      await released
+      return answer(...exchange)
+    }
+    const late = spend({ key: org.key }, 40)
+    await until(() => isAsked)
+    origin.answer = answer
     await endPeriod(org)
     await saved(org, 'DELETE', `/alerts/${gone.id}`)
-    t.same(await redis.zrange(keys.armed(org.id, 1), 0, -1), [`${kept.id} 1 absolute 30`])
-    t.equal(await redis.hget(keys.total(org.id, 1), 'next_mark'), '30000000')
+    release()
+    t.equal(await late, '200')
+    await until(async () => Number(await redis.hget(keys.total(org.id, 1), 'used')) === 40_000_000)
+    t.match(await crossings(org), [{ alert: kept.id, threshold: '30', period_no: '1' }])
+    t.equal((await crossings(org)).length, 1)
     t.same(await redis.zrange(keys.armed(org.id, 2), 0, -1), [`${kept.id} 1 absolute 30`])
   },
 )
@@ -364,13 +386,13 @@ void t.test(
     for (let round = 0; round < 12; round += 1) {
       const org = await newOrg({ allowance: 1_000 })
       const calls = Array.from({ length: 16 }, (_, index) => spend({ key: org.key }, 1, index))
-      // Somewhere between nothing and all of it is charged by now.
-      await until(async () => Number(await redis.hget(keys.total(org.id, 1), 'used')) >= 0)
-      const { id } = await alert(org, 'absolute', 1 + round)
+      // From nothing charged yet, over a threshold about to be passed, to one that was passed some charges ago.
+      await until(async () => Number(await redis.hget(keys.total(org.id, 1), 'used')) >= round * 1_000_000)
+      const { id } = await alert(org, 'absolute', 6)
       const edits = [...calls, save(org, 'PATCH', `/alerts/${id}`, { recipients: 'all' })]
       await Promise.all<unknown>(edits)
       t.equal(await org.usedWhenIdle(), 16)
-      t.same(await fired(org), [1 + round])
+      t.same(await fired(org), [6])
     }
   },
 )
