@@ -1,8 +1,9 @@
 import { lazy, Suspense, type ComponentType, type LazyExoticComponent, type ReactElement } from 'react'
-import { Redirect, Route, Router, Switch, type AroundNavHandler } from 'wouter'
+import { Route, Router, Switch, type AroundNavHandler } from 'wouter'
 import { useSession } from './api/session.ts'
 import type { Session } from './api/types.ts'
 import { ErrorState } from './parts/error-state.tsx'
+import { Home } from './start/home.tsx'
 import { PageSkeleton } from './parts/skeletons.tsx'
 import { OrgProvider } from './shell/org-context.tsx'
 import { Shell } from './shell/shell.tsx'
@@ -17,6 +18,20 @@ const VIEWS: Readonly<Record<string, View>> = {
   '/limits': lazy(() =>
     import('./limits/limits-page.tsx').then(({ LimitsPage }) => ({ default: LimitsPage })),
   ),
+  '/usage': lazy(() => import('./usage/usage-page.tsx').then(({ UsagePage }) => ({ default: UsagePage }))),
+  '/notifications': lazy(() =>
+    import('./notifications/notifications-page.tsx').then(({ NotificationsPage }) => ({
+      default: NotificationsPage,
+    })),
+  ),
+  '/channels': lazy(() =>
+    import('./channels/channels-page.tsx').then(({ ChannelsPage }) => ({ default: ChannelsPage })),
+  ),
+  '/members': lazy(() =>
+    import('./members/members-page.tsx').then(({ MembersPage }) => ({ default: MembersPage })),
+  ),
+  '/keys': lazy(() => import('./keys/keys-page.tsx').then(({ KeysPage }) => ({ default: KeysPage }))),
+  '/audit': lazy(() => import('./audit/audit-page.tsx').then(({ AuditPage }) => ({ default: AuditPage }))),
 }
 const MemberView = lazy(() => import('./me/me-page.tsx').then(({ MePage }) => ({ default: MePage })))
 
@@ -58,7 +73,7 @@ function SignedIn({ session }: { session: Session }): ReactElement {
               <Route key={path} path={path} component={view} />
             ))}
             <Route>
-              <Redirect to="/limits" replace />
+              <Home />
             </Route>
           </Switch>
         </Suspense>

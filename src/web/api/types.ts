@@ -43,8 +43,8 @@ export interface AlertDraft {
 
 export interface Alert extends AlertDraft {
   readonly id: string
-  /** Credits at which it fires in this period. */
-  readonly mark: number
+  /** Credits at which it fires in this period; null for a percentage of an allowance of 0. */
+  readonly mark: number | null
   readonly firedAt: string | null
 }
 
@@ -146,12 +146,17 @@ export interface VirtualKey {
 export interface Channel {
   readonly id: string
   readonly kind: 'webhook' | 'slack'
+  readonly name: string | null
+  /** Of Slack's only its host and its end. */
   readonly url: string
   readonly enabled: boolean
 }
 
+/** The secret comes with the answer that makes it, and never again. */
+export type ChannelWithSecret = Channel & { readonly secret?: string }
+
 export interface Delivery {
-  readonly channel: string
+  readonly channel: 'email' | 'webhook' | 'slack'
   readonly recipient: string | null
   readonly state: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
   readonly attempts: number
@@ -163,6 +168,8 @@ export interface Notification {
   readonly id: string
   readonly type: 'org.alert.crossed' | 'user.alert.crossed' | 'user.limit.reached'
   readonly user: string | null
+  readonly thresholdType: 'percentage' | 'absolute' | null
+  readonly threshold: number
   readonly mark: number
   readonly used: number
   readonly occurredAt: string

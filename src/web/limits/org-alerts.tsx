@@ -86,7 +86,7 @@ function AlertList({
       </Empty>
     )
   }
-  const rows = [...alerts].sort((one, other) => one.mark - other.mark)
+  const rows = [...alerts].sort((one, other) => (one.mark ?? 0) - (other.mark ?? 0))
   return (
     <DataTable
       caption="Organization alerts"
@@ -125,7 +125,7 @@ function Threshold({ alert }: { alert: Alert }): ReactElement {
     <>
       <Text fw={600}>{alert.threshold}% of the allowance</Text>
       <Text size="xs" c="dimmed">
-        now {credits(alert.mark)} credits
+        {alert.mark === null ? 'does not fire: the allowance is 0' : `now ${credits(alert.mark)} credits`}
       </Text>
     </>
   )

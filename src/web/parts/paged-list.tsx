@@ -19,7 +19,8 @@ export function PagedList<T>({ caption, paged, columns, rowKey, empty }: PagedLi
   const { query, items } = paged
   if (query.isPending) return <RowsSkeleton />
   if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />
-  if (items.length === 0) return <>{empty}</>
+  // A page of a filtered list may be empty and have a next one all the same.
+  if (items.length === 0 && !query.hasNextPage) return <>{empty}</>
   return (
     <>
       <DataTable caption={caption} columns={columns} rows={items} rowKey={rowKey} />

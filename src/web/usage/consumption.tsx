@@ -77,13 +77,14 @@ export function Consumption({ period, isCurrent }: ConsumptionProps): ReactEleme
 }
 
 function marksOf(alerts: readonly Alert[]): Mark[] {
-  return [...alerts]
-    .sort((one, other) => other.mark - one.mark)
-    .map(({ type, threshold, mark, firedAt }) => ({
-      at: mark,
-      isFired: firedAt !== null,
-      label: `${type === 'percentage' ? `${threshold}%: ` : ''}${credits(mark)}${firedAt === null ? '' : ', fired'}`,
-    }))
+  return alerts
+    .flatMap(({ type, threshold, mark, firedAt }) => {
+      if (mark === null) return []
+      const share = type === 'percentage' ? `${threshold}%: ` : ''
+      const isFired = firedAt !== null
+      return [{ at: mark, isFired, label: `${share}${credits(mark)}${isFired ? ', fired' : ''}` }]
+    })
+    .sort((one, other) => other.at - one.at)
 }
 
 interface FigureProps {
