@@ -17,7 +17,7 @@ export function count(amount: number): string {
 }
 
 export function compactCredits(amount: number): string {
-  return Math.abs(amount) < 10_000 ? hundredths.format(amount) : compact.format(amount)
+  return Math.abs(amount) < 100_000 ? hundredths.format(amount) : compact.format(amount)
 }
 
 /** A share in whole percent, rounded down, so that 100% means that it is all of it. */

@@ -1,8 +1,8 @@
 /** Colours, type and the defaults of components: neutral greys, one accent, figures of one width. */
 import {
   ActionIcon,
-  Badge,
   Button,
+  Checkbox,
   createTheme,
   Modal,
   Skeleton,
@@ -71,8 +71,8 @@ export const theme = createTheme({
   },
   components: {
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', color: 'gray', size: 'lg' } }),
-    Badge: Badge.extend({ defaultProps: { variant: 'light', radius: 'sm' } }),
     Button: Button.extend({ defaultProps: { size: 'sm' } }),
+    Checkbox: Checkbox.extend({ defaultProps: { radius: 'sm' } }),
     Modal: Modal.extend({
       defaultProps: {
         centered: true,
@@ -84,7 +84,7 @@ export const theme = createTheme({
       },
     }),
     Skeleton: Skeleton.extend({ defaultProps: { radius: 'sm' } }),
-    Switch: Switch.extend({ defaultProps: { size: 'md' } }),
+    Switch: Switch.extend({ defaultProps: { size: 'sm' } }),
     Text: Text.extend({ defaultProps: { size: 'sm' } }),
     Tooltip: Tooltip.extend({
       defaultProps: { openDelay: 300, events: { hover: true, focus: true, touch: false } },

@@ -1,39 +1,11 @@
 /** A browser without a window, for what people see. */
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { chromium, type Browser } from 'playwright-core'
 import t from 'tap'
-
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
-const QUIET = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+import type { Browser } from 'playwright-core'
+import { launchChromium } from './browser.ts'
 
 /** Starts Debian's own, or what stands in its place; it is closed when the test file ends. */
 export async function startChromium(): Promise<Browser> {
-  const browser = await chromium.launch({ executablePath: program(), headless: true, args: QUIET })
+  const browser = await launchChromium()
   t.teardown(() => browser.close())
   return browser
-}
-
-function program(): string {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  const found = PROGRAMS.flatMap((name) => folders.map((folder) => join(folder, name))).find(isProgram)
-  if (found === undefined) throw new Error('no Chromium on PATH')
-  return found
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -40,6 +40,7 @@ export function UserAlertsPanel(): ReactElement {
       action={
         values !== undefined && (
           <Switch
+            size="md"
             aria-label="Credit usage alerts"
             checked={values.enabled}
             onChange={(event) => set({ enabled: event.currentTarget.checked })}

@@ -42,6 +42,7 @@ export function UserLimitsPanel(): ReactElement {
       action={
         values !== undefined && (
           <Switch
+            size="md"
             aria-label="Per-user credit limits"
             checked={values.enabled}
             onChange={(event) => set({ enabled: event.currentTarget.checked })}

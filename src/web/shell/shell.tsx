@@ -35,8 +35,10 @@ export function Shell({ session, links = NAV, children }: ShellProps): ReactElem
         <Wordmark />
       </header>
       <div className="tg-side">
-        <Wordmark />
-        {side}
+        <div className="tg-side-inner">
+          <Wordmark />
+          {side}
+        </div>
       </div>
       <Drawer
         opened={isOpen}

@@ -1,0 +1,150 @@
+/**
+ * Pictures of every view, on three widths, light and dark, with an organization that has something to show. They go into
+ * a folder whose name is printed; those that the README shows go to docs/images too. `npm run screenshots`, after a build.
+ */
+import { copyFileSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Page } from 'playwright-core'
+import { launchChromium } from '../test/support/browser.ts'
+import { createStagedOrg, spreadOverDays, startStage, type Stage, type StagedOrg } from '../test/web/stage.ts'
+
+const WIDTHS = [1440, 768, 390]
+const SCHEMES = ['light', 'dark'] as const
+const README = ['limits-1440-light', 'usage-1440-dark', 'limits-390-light']
+const TIMEZONE = 'Europe/Berlin'
+const DAYS = 22
+
+type Step = (page: Page) => Promise<unknown>
+
+/** Views by the name of their picture, and what is opened in them. */
+const VIEWS: readonly { readonly name: string; readonly path: string; readonly open?: Step }[] = [
+  { name: 'limits', path: '/limits' },
+  {
+    name: 'alert-add',
+    path: '/limits',
+    open: (page) => page.getByRole('button', { name: 'Add alert' }).click(),
+  },
+  {
+    name: 'custom-add',
+    path: '/limits',
+    open: (page) => page.getByRole('button', { name: 'Add custom limit' }).click(),
+  },
+  { name: 'usage', path: '/usage' },
+  { name: 'notifications', path: '/notifications' },
+  { name: 'channels', path: '/channels' },
+  { name: 'members', path: '/members' },
+  { name: 'keys', path: '/keys' },
+  { name: 'key-add', path: '/keys', open: (page) => page.getByRole('button', { name: 'New key' }).click() },
+  { name: 'audit', path: '/audit' },
+  { name: 'start', path: '/start' },
+]
+
+async function furnish(stage: Stage): Promise<StagedOrg> {
+  const org = await createStagedOrg(stage, { id: 'acme', name: 'Acme', timezone: TIMEZONE })
+  const more = ['Mary Jackson', 'Alan Turing', 'Radia Perlman', 'Ken Thompson', 'Barbara Liskov', 'Vint Cerf']
+  for (const name of more) {
+    const user = name.split(' ')[0]?.toLowerCase() ?? ''
+    await org.admin('PUT', `/members/${user}`, { name, email: `${user}@example.com`, role: 'member' })
+  }
+  await org.admin('POST', '/keys', {
+    name: 'Support bot',
+    app: true,
+    sources: ['agent_deployment', 'workflow'],
+  })
+  for (const [type, threshold, recipients] of [
+    ['percentage', 50, 'all'],
+    ['percentage', 75, ['grace', 'ada']],
+    ['absolute', 9_000, 'all'],
+  ] as const) {
+    await org.admin('POST', '/alerts', { type, threshold, recipients })
+  }
+  await org.admin('PUT', '/user-alerts', {
+    enabled: true,
+    threshold: 1_500,
+    recipients: 'all',
+    notifyUser: true,
+  })
+  await org.admin('PUT', '/user-limits', {
+    enabled: true,
+    default: 2_000,
+    recipients: 'all',
+    exclude: { agent_deployment: true },
+  })
+  await org.admin('PUT', '/user-limits/custom/grace', { limit: 6_000 })
+  await org.admin('PUT', '/user-limits/custom/mary', { limit: null })
+  await org.admin('POST', '/channels', {
+    kind: 'webhook',
+    name: 'Operations',
+    url: 'https://hooks.example.com/tollgate',
+  })
+  for (const [user, credits] of [
+    ['grace', 3_412.5],
+    ['ada', 1_240.25],
+    ['bob', 2_000],
+    ['bob', 10],
+  ] as const) {
+    await org.spend(user, credits)
+  }
+  for (const [user, credits, source] of [
+    ['alan', 214.75, 'workflow'],
+    ['radia', 131.4, 'agent_deployment'],
+    ['ken', 88.2, 'chat'],
+  ] as const) {
+    await org.admin('POST', '/adjustments', { user, credits, source, reason: 'Carried over from the pilot' })
+  }
+  await spreadOverDays(stage, org.id, TIMEZONE, DAYS)
+  return org
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'tollgate-screenshots-'))
+const images = fileURLToPath(new URL('../docs/images', import.meta.url))
+const stage = await startStage()
+const browser = await launchChromium()
+try {
+  const org = await furnish(stage)
+  const only = process.argv.slice(2)
+  for (const colorScheme of SCHEMES) {
+    for (const width of WIDTHS) {
+      const page = await browser.newPage({
+        colorScheme,
+        viewport: { width, height: 900 },
+        reducedMotion: 'reduce',
+      })
+      const shoot = async (name: string, fullPage = true): Promise<void> => {
+        await page.waitForLoadState('networkidle')
+        await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage })
+      }
+      await page.goto(stage.gateway.adminUrl)
+      await shoot('sign-in')
+      await page.getByLabel('Key', { exact: true }).fill(org.adminKey)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('heading', { level: 1, name: 'Limits & Alerts' }).waitFor()
+      for (const { name, path, open } of VIEWS.filter(
+        (view) => only.length === 0 || only.includes(view.name),
+      )) {
+        await page.goto(stage.gateway.adminUrl + path)
+        await page.waitForLoadState('networkidle')
+        await open?.(page)
+        await shoot(name, open === undefined)
+      }
+      if (only.length === 0 || only.includes('me')) {
+        await page.context().clearCookies()
+        await page.goto(stage.gateway.adminUrl)
+        await page.getByLabel('Key', { exact: true }).fill(org.memberKey)
+        await page.getByRole('button', { name: 'Sign in' }).click()
+        await page.getByRole('heading', { level: 1, name: 'Your usage' }).waitFor()
+        await shoot('me')
+      }
+      await page.close()
+    }
+  }
+  mkdirSync(images, { recursive: true })
+  if (only.length === 0)
+    for (const name of README) copyFileSync(join(folder, `${name}.png`), join(images, `${name}.png`))
+  process.stdout.write(`${folder}\n`)
+} finally {
+  await browser.close()
+  await stage.stop()
+}
