@@ -2,7 +2,7 @@
  * Pictures of every view, on three widths, light and dark, with an organization that has something to show. They go into
  * a folder whose name is printed; those that the README shows go to docs/images too. `npm run screenshots`, after a build.
  */
-import { copyFileSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ import { createStagedOrg, spreadOverDays, startStage, type Stage, type StagedOrg
 
 const WIDTHS = [1440, 768, 390]
 const SCHEMES = ['light', 'dark'] as const
-const README = ['limits-1440-light', 'usage-1440-dark', 'limits-390-light']
+const README = ['limits-1440-light.png', 'usage-1440-dark.png', 'limits-390-light.png']
 const TIMEZONE = 'Europe/Berlin'
 const DAYS = 22
 
@@ -100,6 +100,7 @@ async function furnish(stage: Stage): Promise<StagedOrg> {
 
 const folder = mkdtempSync(join(tmpdir(), 'tollgate-screenshots-'))
 const images = fileURLToPath(new URL('../docs/images', import.meta.url))
+mkdirSync(images, { recursive: true })
 const stage = await startStage()
 const browser = await launchChromium()
 try {
@@ -114,7 +115,10 @@ try {
       })
       const shoot = async (name: string, fullPage = true): Promise<void> => {
         await page.waitForLoadState('networkidle')
-        await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage })
+        const file = `${name}-${width}-${colorScheme}.png`
+        await page.screenshot({ path: join(folder, file), fullPage })
+        // What a reader sees first is enough there, and small.
+        if (README.includes(file)) await page.screenshot({ path: join(images, file) })
       }
       await page.goto(stage.gateway.adminUrl)
       await shoot('sign-in')
@@ -140,9 +144,6 @@ try {
       await page.close()
     }
   }
-  mkdirSync(images, { recursive: true })
-  if (only.length === 0)
-    for (const name of README) copyFileSync(join(folder, `${name}.png`), join(images, `${name}.png`))
   process.stdout.write(`${folder}\n`)
 } finally {
   await browser.close()

@@ -50,8 +50,21 @@ const dark: MantineColorsTuple = [
   '#0e0e10',
 ]
 
+const red: MantineColorsTuple = [
+  '#fff1f1',
+  '#ffdede',
+  '#fbbcbc',
+  '#f59595',
+  '#ee7070',
+  '#e05252',
+  '#d23c3c',
+  '#c22a2a',
+  '#a52222',
+  '#841a1a',
+]
+
 export const theme = createTheme({
-  colors: { pine, gray, dark },
+  colors: { pine, gray, dark, red },
   primaryColor: 'pine',
   primaryShade: { light: 7, dark: 7 },
   white: '#ffffff',

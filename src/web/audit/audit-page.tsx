@@ -77,7 +77,11 @@ function columns(timezone: string): Column<AuditEntry>[] {
         </>
       ),
     },
-    { label: 'Change', cell: (entry) => <Changes changes={changesOf(entry.before, entry.after)} /> },
+    {
+      label: 'Change',
+      stacked: true,
+      cell: (entry) => <Changes changes={changesOf(entry.before, entry.after)} />,
+    },
     { label: 'Who', cell: ({ actor }) => (actor === 'operator' ? 'The operator' : actor) },
     { label: 'When', nowrap: true, cell: ({ at }) => dateTime(at, timezone) },
   ]

@@ -11,11 +11,20 @@ export function changesOf(before: unknown, after: unknown): Change[] {
   const [old, now] = [flat(before), flat(after)]
   return [...new Set([...old.keys(), ...now.keys()])]
     .map((field) => ({ field, before: old.get(field) ?? null, after: now.get(field) ?? null }))
-    .filter((change) => change.before !== change.after)
+    .filter(({ field, before, after }) => before !== after && !isNoise(field) && !isNothing(before, after))
 }
 
+/** What the target and the time of the entry say already. */
+const isNoise = (field: string): boolean => field === 'id' || field === 'createdAt'
+
+/** Of something new, what it does not have is no news; nor is it of something that is gone. */
+const isNothing = (before: string | null, after: string | null): boolean =>
+  (before === null && after === NONE) || (after === null && before === NONE)
+
+const NONE = 'none'
+
 function flat(value: unknown, path = ''): Map<string, string> {
-  if (value === null || value === undefined) return new Map(path === '' ? [] : [[path, 'none']])
+  if (value === null || value === undefined) return new Map(path === '' ? [] : [[path, NONE]])
   if (typeof value !== 'object' || Array.isArray(value)) return new Map([[path, shown(value)]])
   return new Map(
     Object.entries(value).flatMap(([key, inner]) => [...flat(inner, path === '' ? key : `${path}.${key}`)]),

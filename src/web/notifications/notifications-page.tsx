@@ -71,7 +71,7 @@ function columns(timezone: string): Column<Notification>[] {
   return [
     { label: 'What', lead: true, width: '38%', cell: (notice) => <What notice={notice} /> },
     { label: 'When', nowrap: true, cell: ({ occurredAt }) => dateTime(occurredAt, timezone) },
-    { label: 'Delivery', cell: ({ deliveries }) => <Deliveries deliveries={deliveries} /> },
+    { label: 'Delivery', stacked: true, cell: ({ deliveries }) => <Deliveries deliveries={deliveries} /> },
     {
       label: '',
       hiddenLabel: 'Actions',

@@ -17,7 +17,7 @@ interface ConfirmProps {
 export function Confirm(props: ConfirmProps): ReactElement {
   const { isOpen, title, action, isBusy, error, onConfirm, onClose, children } = props
   return (
-    <Modal opened={isOpen} onClose={onClose} title={title} role="alertdialog">
+    <Modal opened={isOpen} onClose={onClose} title={title}>
       <Text component="div">{children}</Text>
       {error !== null && (
         <Text c="var(--mantine-color-error)" mt="md" role="alert">

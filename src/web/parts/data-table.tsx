@@ -11,6 +11,8 @@ export interface Column<T> {
   readonly width?: string
   /** What the row is about; on a phone it heads the card that the row becomes. */
   readonly lead?: boolean
+  /** On a phone it stands below its name, because it takes several lines. */
+  readonly stacked?: boolean
 }
 
 interface DataTableProps<T> {
@@ -43,6 +45,7 @@ export function DataTable<T>({ caption, columns, rows, rowKey }: DataTableProps<
                 data-label={column.label === '' ? undefined : column.label}
                 data-actions={column.label === '' || undefined}
                 data-lead={column.lead}
+                data-stacked={column.stacked}
                 data-align={column.align}
                 data-nowrap={column.nowrap}
               >

@@ -78,6 +78,7 @@ export function UserPicker({
       withAsterisk={isRequired ?? false}
       data-autofocus={autoFocus}
       searchable
+      openOnFocus={false}
       data={optionsOf(search.found, value === null ? [] : [value])}
       filter={asFound as never}
       value={value}
@@ -110,6 +111,7 @@ export function UsersPicker({
       withAsterisk={isRequired ?? false}
       data-autofocus={autoFocus}
       searchable
+      openOnFocus={false}
       hidePickedOptions
       data={optionsOf(search.found, value)}
       filter={asFound as never}

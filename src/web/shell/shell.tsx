@@ -30,16 +30,16 @@ export function Shell({ session, links = NAV, children }: ShellProps): ReactElem
       <a className="tg-skip" href="#content">
         Skip to the content
       </a>
-      <header className="tg-topbar">
+      <aside aria-label="Menu" className="tg-topbar">
         <Burger size="sm" opened={isOpen} onClick={open} aria-label="Open the menu" aria-expanded={isOpen} />
         <Wordmark />
-      </header>
-      <div className="tg-side">
+      </aside>
+      <aside aria-label="Menu and account" className="tg-side">
         <div className="tg-side-inner">
           <Wordmark />
           {side}
         </div>
-      </div>
+      </aside>
       <Drawer
         opened={isOpen}
         onClose={close}

@@ -61,7 +61,7 @@ export function UnsavedDialog(): ReactElement {
     proceed?.()
   }
   return (
-    <Modal opened={proceed !== null} onClose={stay} title="Leave without saving?" role="alertdialog">
+    <Modal opened={proceed !== null} onClose={stay} title="Leave without saving?">
       <Text>What you changed here is not saved yet and would be lost.</Text>
       <Group justify="flex-end" mt="xl">
         <Button variant="default" onClick={stay} data-autofocus>
