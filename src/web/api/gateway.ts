@@ -1,18 +1,9 @@
 import { useQuery, type UseQueryResult } from '@tanstack/react-query'
 import { get } from './http.ts'
+import type { Gateway } from './types.ts'
 
-export type Family = 'openai' | 'anthropic' | 'gemini' | 'generic'
-
-export interface Upstream {
-  readonly name: string
-  readonly family: Family
-  readonly prefix: string
-}
-
-export interface Gateway {
-  readonly dataUrl: string | null
-  readonly upstreams: readonly Upstream[]
-}
+export type Upstream = Gateway['upstreams'][number]
+export type Family = Upstream['family']
 
 const ANY_HOST = new Set(['0.0.0.0', '[::]', '127.0.0.1'])
 

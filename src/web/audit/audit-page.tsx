@@ -25,7 +25,7 @@ export function AuditPage(): ReactElement {
             caption="Changes"
             paged={paged}
             columns={columns(org.billing.timezone)}
-            rowKey={({ at, action, target }) => `${at} ${action} ${target ?? ''}`}
+            rowKey={({ at, action, target }) => `${at} ${action} ${target}`}
             empty={
               <Empty title="Nothing was changed yet">
                 The first change stands here as soon as it is saved.
@@ -69,7 +69,7 @@ function columns(timezone: string): Column<AuditEntry>[] {
       cell: ({ action, target }) => (
         <>
           <Text fw={500}>{ACTIONS[action] ?? action}</Text>
-          {target !== null && target !== '' && (
+          {target !== '' && (
             <Text size="xs" c="dimmed">
               {target}
             </Text>

@@ -2,20 +2,15 @@ import { Button, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import type { ReactElement } from 'react'
 import { send } from '../api/http.ts'
-import type { Channel } from '../api/types.ts'
+import type { Channel, ChannelTest } from '../api/types.ts'
 import { Status } from '../parts/status.tsx'
 import { useOrg } from '../shell/org-context.tsx'
-
-interface Tested {
-  readonly status: 'sent' | 'failed'
-  readonly error: string | null
-}
 
 /** Sends one message, and says beside itself how that went. */
 export function TestButton({ channel, name }: { channel: Channel; name: string }): ReactElement {
   const { path } = useOrg()
   const test = useMutation({
-    mutationFn: async () => (await send<Tested>('POST', `${path}/channels/${channel.id}/test`)).value,
+    mutationFn: async () => (await send<ChannelTest>('POST', `${path}/channels/${channel.id}/test`)).value,
   })
   const error = test.error?.message ?? test.data?.error ?? null
   return (

@@ -4,7 +4,7 @@ import { send } from '../api/http.ts'
 import { queryClient } from '../api/query-client.ts'
 import type { FieldErrors } from '../api/settings.ts'
 import { useSubmission, type Submission } from '../api/submission.ts'
-import type { VirtualKey } from '../api/types.ts'
+import type { CreatedKey } from '../api/types.ts'
 import { DialogForm } from '../parts/dialog-form.tsx'
 import { UserPicker } from '../parts/user-picker.tsx'
 import { useOrg } from '../shell/org-context.tsx'
@@ -59,7 +59,7 @@ function NewKey({ onClose, onMade }: Omit<KeyDialogProps, 'isOpen'>): ReactEleme
   const made = useSubmission({
     initial: EMPTY,
     check,
-    send: (form) => send<VirtualKey & { key: string }>('POST', `${path}/keys`, { body: bodyOf(form) }),
+    send: (form) => send<CreatedKey>('POST', `${path}/keys`, { body: bodyOf(form) }),
     fieldOf: (field) => (field.startsWith('sources') ? 'sources' : field),
     onDone: ({ value }) => {
       void queryClient.invalidateQueries({ queryKey: ['keys'] })

@@ -11,7 +11,7 @@ export interface UserAlertsForm extends Readonly<Record<string, unknown>> {
 }
 
 export function formOf({ enabled, threshold, recipients, notifyUser }: UserAlerts): UserAlertsForm {
-  return { enabled, threshold: threshold ?? '', recipients, notifyUser }
+  return { enabled, threshold, recipients, notifyUser }
 }
 
 export function bodyOf({ enabled, threshold, recipients, notifyUser }: UserAlertsForm): object {
