@@ -295,3 +295,41 @@ void t.test(
     t.match(await ahead.json(), { used: 8, period: (await read(org)).period }, 'asked of the wrong one')
   },
 )
+
+void t.test('C9: where two periods share a date, the usage of one is its own, and adds up', async (t) => {
+  const org = await newOrg()
+  await use(org, 3)
+  const end = Date.now() - 1_000
+  await endPeriod(org, end)
+  await redis.hset(keys.total(org.id, 1), { end })
+  await use(org, 1)
+  const [now, before] = (await saved(org, 'GET', '/periods')).items ?? []
+  t.equal(now?.['from'], before?.['to'], 'a date of both')
+  for (const [period, used] of [
+    [now, 1],
+    [before, 3],
+  ] as const) {
+    const range = `from=${String(period?.['from'])}&to=${String(period?.['to'])}`
+    for (const by of ['user', 'source', 'model']) {
+      const { items, total } = await saved(org, 'GET', `/usage?${range}&by=${by}`)
+      t.match(items, [{ credits: used, calls: 1 }], by)
+      t.match(total, { credits: used, calls: 1 }, by)
+    }
+    const days = await saved(org, 'GET', `/usage?${range}&by=day`)
+    const sum = (days.items ?? []).reduce((all, { credits }) => all + Number(credits), 0)
+    t.same([sum, (days['total'] as { credits: number }).credits], [4, 4], 'by day: all that its dates have')
+  }
+  const { items, total } = await saved(
+    org,
+    'GET',
+    `/usage?from=${String(before?.['from'])}&to=${String(now?.['to'])}`,
+  )
+  t.match(
+    [items?.[0], total],
+    [
+      { credits: 4, calls: 2 },
+      { credits: 4, calls: 2 },
+    ],
+    'a range of both',
+  )
+})
