@@ -90,6 +90,7 @@ void t.test('--json prints what the API answers', async (t) => {
     id: string
   }
   t.match(made, { app: true, sources: ['workflow'], key: /^tg_/ })
+  t.match((await line('keys', 'create', org, 'ci', '--app', '--bare')).out, /^tg_\w+\n$/)
   t.match((await line('keys', 'revoke', org, made.id)).out, /is revoked/)
   t.match(await line('keys', 'revoke', org, made.id), { code: 1, err: /no such key/ })
 })
