@@ -1,0 +1,30 @@
+// Takes Tollgate's webhooks and verifies their signature over the body as it came, byte for byte:
+//
+//     npm install standardwebhooks && WEBHOOK_SECRET=whsec_… PORT=3000 node webhook-receiver.mjs
+import { createServer } from 'node:http'
+import { Webhook } from 'standardwebhooks'
+
+const webhook = new Webhook(process.env.WEBHOOK_SECRET)
+const MAX_BYTES = 65_536
+/** Ids that were handled; of a real receiver, a table with a unique key. */
+const seen = new Set()
+
+createServer(async (request, response) => {
+  const chunks = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += chunk.length
+    if (bytes > MAX_BYTES) return response.writeHead(413, { connection: 'close' }).end()
+    chunks.push(chunk)
+  }
+  let event
+  try {
+    event = webhook.verify(Buffer.concat(chunks), request.headers)
+  } catch {
+    return response.writeHead(401).end() // tampered with, replayed, or signed with another secret
+  }
+  const id = request.headers['webhook-id']
+  if (!seen.has(id)) console.log(event.type, event.data.id)
+  seen.add(id)
+  response.writeHead(204).end() // whatever is not 2xx is sent again
+}).listen(Number(process.env.PORT))
