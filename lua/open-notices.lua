@@ -4,11 +4,12 @@
 -- KEYS    1 org, 2 index of all notices, 3 index of the queued, then a hash for each notice
 -- ARGV    1 when the organization was created whose crossings these are, 2 life of the log (ms), 3 the oldest time (ms) that it
 --         shows, then two per notice: its member of the indexes, the crossing as JSON
--- Returns 'other_org' (made anew under this id since, or gone) | one per notice: 'new', 'known', 'relayed' (a queue had it)
+-- Returns 'other_org' (made anew under this id since, being deleted, or gone) | one per notice: 'new', 'known', 'relayed' (a queue had it)
 -- Effects the hashes that are new, both indexes
 -- @include text
 -- @include notices
-if redis.call('HGET', KEYS[1], 'created_at') ~= ARGV[1] then return 'other_org' end
+local created_at, deleting = unpack(redis.call('HMGET', KEYS[1], 'created_at', 'deleting'))
+if created_at ~= ARGV[1] or deleting then return 'other_org' end
 local found = {}
 for i = 4, #KEYS do found[i - 3] = redis.call('HMGET', KEYS[i], 'crossing', 'relayed') end
 

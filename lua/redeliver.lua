@@ -1,10 +1,12 @@
 #!lua
--- redeliver: puts what did not reach anybody back in line: an admin asked for it (N2).
+-- redeliver: puts what did not reach anybody back in line: an admin asked for it (N2). The wish goes to the outbox in the same step,
+-- so that a gateway that dies before the queue has it leaves it to the next sweep.
 --
--- KEYS    1 hash of the notice, indexes: 2 queued, 3 sent, 4 failed, 5 parked, 6 no_recipients; 7 audit
--- ARGV    1 member of the indexes, 2 life of the log (ms), 3 the oldest time (ms) that it shows, 4-8 the change (include/audit.lua)
+-- KEYS    1 hash of the notice, indexes: 2 queued, 3 sent, 4 failed, 5 parked, 6 no_recipients; 7 audit, 8 outbox
+-- ARGV    1 member of the indexes, 2 life of the log (ms), 3 the oldest time (ms) that it shows, 4 id of the notice,
+--         5-9 the change (include/audit.lua)
 -- Returns 'gone' | 'nothing' (all of it is sent, or still in line) | the number of the round that begins
--- Effects failed and parked deliveries are queued; those without recipients go, so that they are looked for again; the plan; audit
+-- Effects failed and parked deliveries are queued; those without recipients go, so that they are looked for again; the plan; audit; outbox
 -- @include clock
 -- @include text
 -- @include audit
@@ -31,5 +33,6 @@ counts.failed, counts.parked, counts.no_recipients = 0, 0, 0
 redis.call('HSET', record, 'round', round)
 redis.call('HDEL', record, 'planned')
 file_under(record, 2, ARGV[1], counts, ARGV[2], ARGV[3])
-audit(KEYS[7], now, 4)
+redis.call('XADD', KEYS[8], '*', 'type', 'redelivery', 'notice', ARGV[4], 'round', round, 'at', digits(now))
+audit(KEYS[7], now, 5)
 return round

@@ -44,6 +44,15 @@ export async function readOutbox(
   }
 }
 
+/** Takes out entries that need no mark of their own. */
+export async function dropFromOutbox(
+  redis: RedisClient,
+  org: string,
+  entryIds: readonly string[],
+): Promise<void> {
+  if (entryIds.length > 0) await redis.xdel(keys.outbox(org), ...entryIds)
+}
+
 function fieldsOf(flat: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {}
   for (let i = 0; i + 1 < flat.length; i += 2) fields[flat[i] ?? ''] = flat[i + 1] ?? ''

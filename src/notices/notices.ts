@@ -61,7 +61,7 @@ export function startNotices(options: NoticesOptions): Notices {
       if (notice === null) return 'gone'
       const round = await log.redeliver(notice.crossing, change)
       if (typeof round !== 'number') return round
-      await queues.addFanOut(notice.crossing, round)
+      relay.wake(org)
       return 'again'
     },
     stopDelivering: async (ms) => workers?.stop(ms),

@@ -1,5 +1,5 @@
 /**
- * The relay: outbox of an organization → queue of notices.
+ * The relay: outbox of an organization → queue of notices; what an admin wants sent again goes to that of deliveries.
  *
  * It is woken when a script's reply says that crossings were recorded, and by a sweep for what a crash left behind. Any
  * number of gateways may relay the same entries at the same time: a crossing's id is made of the crossing, the queue takes
@@ -10,9 +10,16 @@ import type { Crossing } from '../core/crossing.ts'
 import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import type { NoticeLog } from '../ledger/notice-log.ts'
-import { readOutbox, recordedAt, type OutboxEntry, type OutboxPage } from '../ledger/outbox.ts'
+import {
+  dropFromOutbox,
+  readOutbox,
+  recordedAt,
+  type OutboxEntry,
+  type OutboxPage,
+} from '../ledger/outbox.ts'
 import { crossingOf, UnreadableEntry } from './crossing.ts'
 import type { Queues } from './queue.ts'
+import { redeliveryOf } from './redelivery.ts'
 
 export interface RelayOptions {
   readonly redis: RedisClient
@@ -104,6 +111,7 @@ export class Relay {
 
   async #relay(org: string, { orgCreatedAt, entries }: OutboxPage): Promise<void> {
     const { log, queues } = this.#options
+    await this.#relayAgain(org, entries)
     const readable = entries.flatMap((entry) => this.#read(org, orgCreatedAt, entry))
     const opened = await log.open(
       orgCreatedAt,
@@ -120,7 +128,21 @@ export class Relay {
     )
   }
 
+  async #relayAgain(org: string, entries: readonly OutboxEntry[]): Promise<void> {
+    const { redis, log, queues } = this.#options
+    const done: string[] = []
+    for (const entry of entries) {
+      const wish = redeliveryOf(entry)
+      if (wish === null) continue
+      const found = await log.get(org, wish.notice)
+      if (found !== null) await queues.addFanOut(found.crossing, wish.round)
+      done.push(entry.entryId)
+    }
+    await dropFromOutbox(redis, org, done)
+  }
+
   #read(org: string, orgCreatedAt: string, entry: OutboxEntry): Readable[] {
+    if (redeliveryOf(entry) !== null) return []
     try {
       return [{ entryId: entry.entryId, crossing: crossingOf(org, orgCreatedAt, entry) }]
     } catch (error) {

@@ -169,6 +169,24 @@ for (const mode of ['server', 'cluster'] as const) {
       await gateway.close()
     })
 
+    await t.test('nothing of an organization is written once its deletion has begun', async (t) => {
+      await createOrg(redis, 'going', { fields: ALERT })
+      await crossings(redis, 'going', ['ada'])
+      await redis.hset(keys.org('going'), 'deleting', '{}')
+      const gateway = relayOn(address)
+      const { relay, redis: own } = gateway
+      await ready(own)
+      relay.wake('going')
+      await relay.idle()
+      t.strictSame(await jobsOf('going'), [])
+      t.equal(
+        await redis.exists(keys.notices('going', 'all')),
+        0,
+        'who is made anew under its id sees nothing of it',
+      )
+      await gateway.close()
+    })
+
     await t.test('an organization made anew under an id has other ids for the same crossings', async (t) => {
       const gateway = relayOn(address)
       const { relay, redis: own } = gateway
