@@ -98,9 +98,10 @@ async function sendMail(
   member: Parameters<typeof isRecipient>[1] | undefined,
 ): Promise<Outcome> {
   if (member === undefined || !isRecipient(audience, member)) return nobody('no longer a recipient')
-  const { user, name, email } = member
+  const { user, name, email, role } = member
   if (email === null) return nobody('no e-mail address')
-  return senders.email.send(notice, { user, name, email })
+  const hideAmounts = audience.hidesAmounts && role !== 'admin'
+  return senders.email.send({ ...notice, hideAmounts }, { user, name, email })
 }
 
 async function sendToTarget(

@@ -1,6 +1,6 @@
 /** Who hears of a crossing, asked at the moment of delivery (O7, U3). */
 import type { Crossing } from '../core/crossing.ts'
-import type { BillingSchedule, Recipients } from '../core/policy.ts'
+import type { BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import { membersOf, parseMember, type Member } from '../ledger/directory/members.ts'
 import { entriesOf } from '../ledger/directory/page.ts'
@@ -15,6 +15,8 @@ export interface Audience {
   readonly recipients: Recipients | null
   /** The user who is told as well, wherever that user is no recipient anyway. */
   readonly alsoUser: string | null
+  /** Whether members are not to see amounts (E3); admins see them all the same. */
+  readonly hidesAmounts: boolean
 }
 
 /** Null where the organization does not exist any more. */
@@ -26,13 +28,14 @@ export async function readAudience(redis: RedisClient, crossing: Crossing): Prom
     'alert_recipients',
     'alert_notify_user',
     'limit_recipients',
+    'explanation',
     'period_no',
   ] as const satisfies readonly OrgField[]
   const [values, alertText] = await Promise.all([
     redis.hmget(keys.org(org), ...fields),
     type === 'org.alert.crossed' ? redis.hget(keys.alerts(org), alert) : null,
   ])
-  const [name, billing, alertRecipients, notifyUser, limitRecipients, periodNo] = values
+  const [name, billing, alertRecipients, notifyUser, limitRecipients, explanation, periodNo] = values
   if (periodNo === null || periodNo === undefined) return null
   const stored = { 'user.alert.crossed': alertRecipients, 'user.limit.reached': limitRecipients }
   return {
@@ -40,6 +43,7 @@ export async function readAudience(redis: RedisClient, crossing: Crossing): Prom
     timezone: (JSON.parse(billing ?? '{}') as Partial<BillingSchedule>).timezone ?? 'UTC',
     recipients: type === 'org.alert.crossed' ? recipientsOfAlert(alertText) : parseRecipients(stored[type]),
     alsoUser: type === 'user.alert.crossed' && notifyUser === '1' ? user : null,
+    hidesAmounts: hidesAmounts(explanation),
   }
 }
 
@@ -50,6 +54,12 @@ function recipientsOfAlert(text: string | null): Recipients | null {
 
 function parseRecipients(text: string | null | undefined): Recipients {
   return text === null || text === undefined || text === '' ? 'all' : (JSON.parse(text) as Recipients)
+}
+
+/** An organization that never saved its own words has an empty text. */
+function hidesAmounts(explanation: string | null | undefined): boolean {
+  if (explanation === null || explanation === undefined || explanation === '') return false
+  return (JSON.parse(explanation) as Partial<Explanation>).hideAmounts ?? false
 }
 
 /** Everybody who is to hear of it now, each once. */

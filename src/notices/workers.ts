@@ -75,6 +75,10 @@ export function startWorkers(options: WorkersOptions): Workers {
   deliveries.on('failed', (job, error) => {
     if (job !== undefined && isParkedByQueue(job, error)) void park(options, job, error)
   })
+  // A crossing that cannot be fanned out has no delivery whose state would show it.
+  notices.on('failed', (job, error) => {
+    logger.error({ err: error, notice: job?.id, attempts: job?.attemptsMade }, 'a crossing is not fanned out')
+  })
   for (const worker of [notices, deliveries]) {
     worker.on('error', (error) => logger.debug({ reason: error.message }, 'queue connection'))
   }

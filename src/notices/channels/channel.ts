@@ -14,6 +14,8 @@ export interface Notice {
   readonly userName: string | null
   /** Where the page is (`publicUrl`); null: messages have no link. */
   readonly pageUrl: string | null
+  /** Its reader is a member of an organization that hides amounts from its members (E3). */
+  readonly hideAmounts?: boolean
   /** Sent by an admin to see whether it arrives: nothing was crossed, and the message says so. */
   readonly test?: boolean
 }

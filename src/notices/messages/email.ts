@@ -31,7 +31,7 @@ function plainText(facts: Facts): string {
     ...(facts.isTest ? ['TEST NOTICE: nothing was crossed'] : []),
     facts.headline,
     facts.summary,
-    `${textBar(facts.bar)}  ${facts.bar.caption}`,
+    ...(facts.bar === null ? [] : [`${textBar(facts.bar)}  ${facts.bar.caption}`]),
     rows.join('\n'),
     facts.nextStep,
     ...(links.length === 0 ? [] : [links.join('\n')]),

@@ -28,7 +28,8 @@ export interface Facts {
   readonly headline: string
   /** What happened, in a sentence or two. */
   readonly summary: string
-  readonly bar: Bar
+  /** Null where its reader is not to see amounts. */
+  readonly bar: Bar | null
   readonly rows: readonly Row[]
   /** What to do now. */
   readonly nextStep: string
@@ -69,6 +70,7 @@ export function factsOf(notice: Notice, reader: string | null): Facts {
 }
 
 function storyOf(notice: Notice, isMeant: boolean): Story {
+  if (notice.hideAmounts === true) return ownWithoutAmounts(notice)
   switch (notice.crossing.type) {
     case 'org.alert.crossed':
       return orgAlert(notice)
@@ -152,6 +154,24 @@ function ownLimit({ crossing, orgName }: Notice): Story {
     bar: usageBar(countedOf(crossing), limit, 'danger'),
     rows: limitRows(crossing),
     nextStep: 'To go on before the reset, ask an admin of your organization to raise your limit.',
+  }
+}
+
+/** For a member whose organization hides amounts (E3): no figure, and no bar that would tell one. */
+function ownWithoutAmounts({ crossing, orgName }: Notice): Story {
+  const isLimit = crossing.type === 'user.limit.reached'
+  const what = isLimit ? 'your credit limit' : 'the usage alert'
+  return {
+    subject: `You have reached ${what} at ${typed(orgName)}`,
+    headline: `You have reached ${what}`,
+    summary: isLimit
+      ? 'Your calls that cost credits are refused until the limit is raised or the period resets.'
+      : 'Your usage in this billing period reached the amount at which your organization asked that you be told.',
+    bar: null,
+    rows: [],
+    nextStep: isLimit
+      ? 'To go on before the reset, ask an admin of your organization to raise your limit.'
+      : 'You can go on working: this notice blocks nothing.',
   }
 }
 

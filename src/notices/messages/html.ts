@@ -54,7 +54,7 @@ export function htmlOf(facts: Facts): string {
 <tr><td class="inner" style="padding:32px 36px;${FONT}text-align:left">
 ${facts.isTest ? testBanner() : ''}<h1 class="strong" style="margin:0 0 10px;font-size:22px;line-height:1.3;font-weight:650;color:#14171c;overflow-wrap:anywhere"><bdi>${text(facts.headline)}</bdi></h1>
 <p class="text" style="margin:0 0 22px;font-size:15px;line-height:1.55;color:#3f4650">${text(facts.summary)}</p>
-${barOf(facts.bar)}
+${facts.bar === null ? '' : barOf(facts.bar)}
 ${rowsOf(facts.rows)}
 <p class="text" style="margin:0 0 24px;font-size:15px;line-height:1.55;color:#3f4650">${text(facts.nextStep)}</p>
 ${linksOf(facts.links)}<p class="faint line" style="margin:0;padding-top:18px;border-top:1px solid #e3e6ea;font-size:12px;line-height:1.5;color:#667080;overflow-wrap:anywhere">${text(facts.footer)}</p>

@@ -32,10 +32,7 @@ export function slackMessage(notice: Notice): SlackMessage {
     blocks: [
       { type: 'header', text: plain(typed(headlineOf(facts), MAX_HEADER_LENGTH)) },
       { type: 'section', text: plain(facts.summary) },
-      {
-        type: 'section',
-        text: mrkdwn(`${textBar(facts.bar, BAR_CELLS)}  ${escapeMrkdwn(facts.bar.caption)}`),
-      },
+      ...barOf(facts),
       { type: 'section', fields: facts.rows.map(field) },
       { type: 'section', text: plain(facts.nextStep) },
       ...linksOf(facts),
@@ -48,6 +45,13 @@ export function slackMessage(notice: Notice): SlackMessage {
 
 function headlineOf({ isTest, headline }: Facts): string {
   return isTest ? `Test: ${headline}` : headline
+}
+
+function barOf({ bar }: Facts): object[] {
+  if (bar === null) return []
+  return [
+    { type: 'section', text: mrkdwn(`${textBar(bar, BAR_CELLS)}  ${escapeMrkdwn(bar.caption)}`) },
+  ]
 }
 
 function field({ label, value }: Facts['rows'][number]): Text {
