@@ -1,9 +1,6 @@
 /** From a charge to somebody's inbox, through gateways as processes, a real Redis and a real mail server. */
 import t from 'tap'
-import { wholeCredits } from '../../src/core/units.ts'
-import * as keys from '../../src/ledger/keys.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
-import { openClient } from '../support/ledger.ts'
 import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
 import { watchQueue } from '../support/queues.ts'
 import { startRedis } from '../support/redis.ts'
@@ -14,7 +11,6 @@ const redis = await startRedis()
 const origin = await startOrigin()
 const smtp = await startSmtp()
 const watched = watchQueue({ url: redis.url })
-const store = await openClient({ url: redis.url })
 /** 1.2 credits a call. */
 const USAGE = { prompt_tokens: 200, completion_tokens: 100, total_tokens: 300 }
 origin.answer = (_request, response) => chatAnswer(response, USAGE)
@@ -36,7 +32,6 @@ const [gateway] = gateways
 t.teardown(async () => {
   await Promise.all(gateways.map((one) => one.stop()))
   await watched.close()
-  store.disconnect()
   await smtp.stop()
   await origin.stop()
   await redis.stop()
@@ -55,28 +50,19 @@ async function addMembers(org: TestOrg, members: Readonly<Record<string, Member>
 const admin = (user: string): Member => ({ role: 'admin', email: `${user}@example.com` })
 const member = (user: string): Member => ({ role: 'member', email: `${user}@example.com` })
 
-/** Per-user alerts, as the admin API saves them. */
 async function setUserAlert(
   org: TestOrg,
-  credits: number,
-  fields: Record<string, string> = {},
+  threshold: number,
+  fields: { readonly recipients?: unknown; readonly notifyUser?: boolean } = {},
 ): Promise<void> {
-  const alert_mark = String(wholeCredits(credits))
-  await store.hset(keys.org(org.id), { alert_on: '1', alert_mark, alert_version: '1', ...fields })
+  const settings = { enabled: true, threshold, recipients: 'all', notifyUser: false, ...fields }
+  await gateway.admin('PUT', `/v1/orgs/${org.id}/user-alerts`, settings)
 }
 
-/** Org alerts of an absolute threshold, armed as the admin API arms them. */
-async function setOrgAlerts(
-  org: TestOrg,
-  alerts: Record<string, { at: number; recipients: unknown }>,
-): Promise<void> {
-  for (const [id, { at, recipients }] of Object.entries(alerts)) {
-    const alert = { type: 'absolute', threshold: at, version: 1, recipients }
-    await store.hset(keys.alerts(org.id), id, JSON.stringify(alert))
-    await store.zadd(keys.armed(org.id, 1), wholeCredits(at), `${id} 1 absolute ${at}`)
-  }
-  const lowest = Math.min(...Object.values(alerts).map(({ at }) => at))
-  await store.hset(keys.total(org.id, 1), 'next_mark', String(wholeCredits(lowest)))
+/** The id that an alert of an absolute threshold gets. */
+async function addOrgAlert(org: TestOrg, threshold: number, recipients: unknown): Promise<string> {
+  const body = { type: 'absolute', threshold, recipients }
+  return ((await gateway.admin('POST', `/v1/orgs/${org.id}/alerts`, body)) as { id: string }).id
 }
 
 async function call(key: string, user: string, through = gateway): Promise<number> {
@@ -112,16 +98,20 @@ void t.test(
       grace: admin('grace'),
       heidi: admin('heidi'),
       ivan: { role: 'admin', email: null },
-      judy: member('judy'),
+      judy: admin('judy'),
       ...Object.fromEntries(racers.map((user) => [user, member(user)])),
     })
-    await setUserAlert(org, 2, { alert_recipients: '"all"', alert_notify_user: '1' })
-    await store.hset(keys.org(org.id), 'limit_recipients', '["grace","judy"]')
-    await setOrgAlerts(org, {
-      low: { at: 1, recipients: 'all' },
-      high: { at: 150, recipients: ['heidi'] },
-      never: { at: 1_000, recipients: 'all' },
+    await setUserAlert(org, 2, { notifyUser: true })
+    await gateway.admin('PUT', `/v1/orgs/${org.id}/user-limits`, {
+      enabled: true,
+      default: 3,
+      recipients: ['grace', 'judy'],
     })
+    // Who stops being an admin after the save gets nothing.
+    await addMembers(org, { judy: member('judy') })
+    const low = await addOrgAlert(org, 1, 'all')
+    const high = await addOrgAlert(org, 150, ['heidi'])
+    await addOrgAlert(org, 1_000, 'all')
     const key = await appKey(org)
     await Promise.all(
       racers.map(async (user, i) => {
@@ -129,9 +119,9 @@ void t.test(
       }),
     )
     const expected = [
-      'org.alert.crossed low > grace@example.com',
-      'org.alert.crossed low > heidi@example.com',
-      'org.alert.crossed high > heidi@example.com',
+      `org.alert.crossed ${low} > grace@example.com`,
+      `org.alert.crossed ${low} > heidi@example.com`,
+      `org.alert.crossed ${high} > heidi@example.com`,
       ...racers.flatMap((user) => [
         `user.alert.crossed ${user} > grace@example.com`,
         `user.alert.crossed ${user} > heidi@example.com`,

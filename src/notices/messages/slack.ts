@@ -49,9 +49,7 @@ function headlineOf({ isTest, headline }: Facts): string {
 
 function barOf({ bar }: Facts): object[] {
   if (bar === null) return []
-  return [
-    { type: 'section', text: mrkdwn(`${textBar(bar, BAR_CELLS)}  ${escapeMrkdwn(bar.caption)}`) },
-  ]
+  return [{ type: 'section', text: mrkdwn(`${textBar(bar, BAR_CELLS)}  ${escapeMrkdwn(bar.caption)}`) }]
 }
 
 function field({ label, value }: Facts['rows'][number]): Text {
