@@ -36,6 +36,12 @@ export function pathOf(url: string): string {
 /** Answers every path below the prefix that is not metered: passes the free ones on, refuses all others. */
 export async function registerPassThrough(app: FastifyInstance, options: PassThroughOptions): Promise<void> {
   const { target, prefix } = options
+  /** A refusal is an answer to Fastify as well, and must not be counted as the provider's. */
+  const refused = new WeakSet<FastifyRequest>()
+  const refuseOnce: PassThroughOptions['refuse'] = (request, reply, refusal) => {
+    refused.add(request)
+    options.refuse(request, reply, refusal)
+  }
 
   async function admit(request: FastifyRequest): Promise<Refusal | null> {
     const path = pathOf(request.raw.url ?? '').slice(prefix.length)
@@ -54,10 +60,10 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
 
   await app.register(async (scope) => {
     scope.addHook('onResponse', (request, reply, done) => {
-      options.onAnswered(request, reply)
+      if (!refused.has(request)) options.onAnswered(request, reply)
       done()
     })
-    await scope.register(httpProxy, proxyOptions(options, admit))
+    await scope.register(httpProxy, proxyOptions({ ...options, refuse: refuseOnce }, admit))
   })
 }
 

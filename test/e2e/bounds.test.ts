@@ -64,7 +64,7 @@ void t.test(
     t.match(await refused.json(), { error: { code: 'credit_store_unavailable' } })
     t.equal((await fetch(`${gateway.adminUrl}/readyz`)).status, 503)
     t.equal((await fetch(`${gateway.adminUrl}/healthz`)).status, 200)
-    t.equal(await gateway.metric('tollgate_store_up'), 0)
+    await until(async () => (await gateway.metric('tollgate_store_up')) === 0)
     t.equal(origin.received.length, before)
     await own.restart()
     await until(async () => (await postChat(gateway.dataUrl, org.key)).status === 200)
