@@ -68,9 +68,14 @@ void t.test(
     t.ok(waiting > 200, `${waiting} guesses wait meanwhile`)
 
     await Promise.all(guesses)
-    const most = LIMITS.burst + ((performance.now() - began) * PER_SECOND) / 1_000 + 1
+    // A look that a revocation overtakes is repeated, as when the channel of revocations comes up: a few at most.
+    const REPEATED = 5
+    const most = LIMITS.burst + ((performance.now() - began) * PER_SECOND) / 1_000 + REPEATED
     const asked = (await lookups()) - before - 1
-    t.equal(asked, answered.unknown, 'each that was answered was looked up')
+    t.ok(
+      asked >= answered.unknown && asked <= answered.unknown + REPEATED,
+      `${asked} look-ups for ${answered.unknown} answers: each was looked up`,
+    )
     t.ok(asked <= most, `${asked} look-ups, at most ${most}`)
     t.ok(answered.unknown >= LIMITS.burst + LIMITS.waiting && answered.refused > 0, JSON.stringify(answered))
     await until(async () => (await Promise.resolve(cache.lookup(fresh)).catch(() => null))?.org === 'acme')
