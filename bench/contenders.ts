@@ -33,7 +33,7 @@ export interface Surroundings {
 /** Makes a contender; null where this machine lacks what it needs. */
 export type Start = (around: Surroundings) => Promise<Contender | null>
 
-const OPERATOR_TOKEN = 'operator-token-of-the-bench'
+export const OPERATOR_TOKEN = 'operator-token-of-the-bench'
 const USERS = 64
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const PATH = '/v1/chat/completions'
@@ -148,9 +148,18 @@ export const portkey: Start = async ({ originPort }) => {
   return { name: '@portkey-ai/gateway', port, pid, path: PATH, headers, metrics: null, stop }
 }
 
-/** `limit` in credits; 0 refuses every call. */
+/** `limit` in credits; 0 refuses every call. `prepare` is given the URLs of the admin plane and of the data plane. */
 export const tollgate =
-  (limit: number): Start =>
+  (
+    limit: number,
+    {
+      notifications = {},
+      prepare = () => Promise.resolve(),
+    }: {
+      readonly notifications?: object
+      readonly prepare?: (adminUrl: string, dataUrl: string) => Promise<void>
+    } = {},
+  ): Start =>
   async ({ originPort, redisPort, profiles }) => {
     const [port, adminPort] = [await freePort(), await freePort()]
     const config = join(mkdtempSync(join(tmpdir(), 'tg-bench-')), 'tollgate.yaml')
@@ -169,7 +178,8 @@ export const tollgate =
           },
         },
         prices: { models: { 'bench-model': { input: 0.15, output: 0.6, maxOutput: 8_192 } } },
-        log: { level: 'warn' },
+        notifications,
+        log: { level: 'fatal' },
         shutdownGraceSeconds: 0,
       }),
     )
@@ -184,6 +194,7 @@ export const tollgate =
     const admin = `http://127.0.0.1:${adminPort}`
     const org = `bench-${port}`
     const keys = await createOrg(admin, org, limit)
+    await prepare(admin, `http://127.0.0.1:${port}`)
     return {
       name: limit === 0 ? 'Tollgate, refusing (402)' : 'Tollgate, everything on',
       port,

@@ -57,7 +57,7 @@ export const Notifications = mapping(
     maxBackoffSeconds: seconds(3600, 0.01, 86_400, '… up to this.'),
     concurrency: count(5, 1, 100, 'Deliveries at the same time, in each process.'),
     perSecond: count(
-      100,
+      25,
       1,
       10_000,
       'Deliveries per second of all gateways, so that a backlog leaves calls alone.',

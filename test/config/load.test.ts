@@ -64,7 +64,7 @@ void t.test('only redis and upstreams are required: everything else has the defa
       backoffSeconds: 5,
       maxBackoffSeconds: 3600,
       concurrency: 5,
-      perSecond: 100,
+      perSecond: 25,
       lockSeconds: 30,
       sweepSeconds: 30,
     },
