@@ -6,17 +6,16 @@ import type { Config } from './config.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { onConnectionClosed } from './request/connection.ts'
 import type { Pipeline } from './request/pipeline.ts'
-import type { OpenUpstream } from './request/upstreams.ts'
 
 const POLL_MS = 20
 /** What settles get after the last call, even where the time for calls is used up. */
 const LAST_SETTLES_MS = 5_000
 
 interface StoppingParts {
-  readonly config: Config
+  readonly config: Pick<Config, 'shutdownGraceSeconds' | 'shutdownSeconds'>
   readonly logger: Logger
   readonly ledger: Pick<Ledger, 'drained'>
-  readonly upstreams: readonly OpenUpstream[]
+  readonly upstreams: { destroy(): Promise<void> }
   readonly stopping: { refusing: boolean }
 }
 
@@ -58,7 +57,7 @@ export async function stopCalls(
   dataPlane.server.closeAllConnections()
   await closed
   // What is still under way at a provider is ended there, and settled by what has come of it.
-  await Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy()))
+  await upstreams.destroy()
   const lastSettles = Math.max(Date.now() + LAST_SETTLES_MS, deadline)
   await waitWhile(() => pipeline.inFlight > 0, lastSettles)
   const settled = await ledger.drained(lastSettles - Date.now())

@@ -1,36 +1,34 @@
 /** The composition root: the only place that knows every part, and the order in which they start and stop. */
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { createAdminPlane } from './admin/admin-plane.ts'
+import { openAdminPlane } from './app-admin.ts'
+import { openNotices, type LiveNotices } from './app-notices.ts'
 import { countOpenAnswers, stopCalls } from './app-stopping.ts'
-import type { Config, Upstream } from './config.ts'
-import { MICROCREDITS_PER_CREDIT, microcredits } from './core/units.ts'
+import { openUpstreams, type Upstreams } from './app-upstreams.ts'
+import { changedKeys } from './config/changes.ts'
+import type { Config } from './config.ts'
 import { StartupError } from './errors.ts'
-import { anthropic } from './families/anthropic.ts'
-import type { Family } from './families/family.ts'
-import { gemini } from './families/gemini.ts'
-import { generic } from './families/generic.ts'
-import { openai } from './families/openai.ts'
-import { createDirectory } from './ledger/directory.ts'
 import { createKeyCache, type KeyCache } from './ledger/key-cache.ts'
 import { createRedisLedger, type RedisLedger } from './ledger/redis-ledger.ts'
 import { openStore, type Store } from './ledger/store.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { createTestSender } from './notices/channels/send-test.ts'
-import { openSenders, type Senders } from './notices/channels/senders.ts'
-import { startNotices, type Notices } from './notices/notices.ts'
 import { createPriceBook } from './prices/price-book.ts'
 import { createCallLog } from './request/call-log.ts'
 import { createDataPlane } from './request/data-plane.ts'
 import { createDrains } from './request/drain.ts'
 import { createLookUp, type LookUp } from './request/identify.ts'
 import { createJwtVerifier } from './request/jwt.ts'
+import { serveLike } from './request/metered-routes.ts'
 import { Pipeline } from './request/pipeline.ts'
-import { openUpstream, type OpenUpstream } from './request/upstreams.ts'
+import type { OpenUpstream } from './request/upstreams.ts'
 
 export interface Gateway {
   readonly dataUrl: string
   readonly adminUrl: string
+  /** Takes another configuration over as a whole, or rejects and keeps the one before. Calls under way end as they began. */
+  reload(config: Config): Promise<void>
+  /** Counts a configuration that could not even be handed to `reload`. */
+  reloadFailed(): void
   /** Stops gracefully: nothing in flight is lost, and every hold is settled, within the configured times. */
   stop(): Promise<void>
 }
@@ -49,17 +47,21 @@ const SOCKET_SLACK_MS = 30_000
 /** What is open, to be closed in reverse. */
 type Opened = (() => unknown)[]
 
+/** What a reload replaces. */
+interface Live {
+  config: Config
+  lookUp: LookUp
+  out: LiveNotices
+}
+
 interface Parts {
-  readonly config: Config
+  readonly live: Live
   readonly logger: Logger
   readonly metrics: Metrics
-  readonly upstreams: readonly OpenUpstream[]
+  readonly upstreams: Upstreams
   readonly store: Store
   readonly ledger: RedisLedger
   readonly keyCache: KeyCache
-  readonly lookUp: LookUp
-  readonly senders: Senders
-  readonly notices: Notices
   /** SIGTERM has come; `refusing` once the grace is over as well. */
   readonly stopping: { now: boolean; refusing: boolean }
 }
@@ -79,43 +81,18 @@ async function closeAll(opened: Opened): Promise<void> {
   for (const close of opened.splice(0).reverse()) await close()
 }
 
-function familyOf({ family, provider, routes }: Upstream): Family {
-  switch (family) {
-    case 'openai':
-      return openai(provider ?? null)
-    case 'anthropic':
-      return anthropic
-    case 'gemini':
-      return gemini
-    case 'generic':
-      return generic(
-        (routes ?? []).map(({ method, path, creditsPerCall }) => ({
-          method,
-          path,
-          price: microcredits(Math.round(creditsPerCall * MICROCREDITS_PER_CREDIT)),
-        })),
-      )
-  }
-}
-
 async function openParts(config: Config, options: GatewayOptions, opened: Opened): Promise<Parts> {
   const { logger, metrics = createMetrics() } = options
-  const upstreams = Object.entries(config.upstreams).map(([name, upstream]) =>
-    openUpstream(name, upstream, familyOf(upstream), config.limits),
-  )
-  opened.push(() => Promise.all(upstreams.map(({ dispatcher }) => dispatcher.destroy())))
-  for (const { target } of upstreams) metrics.declareUpstream(target.name, target.family.name)
+  const upstreams = openUpstreams(config)
+  opened.push(() => upstreams.destroy())
+  declareUpstreams(metrics, upstreams.open)
   const store = await openStore(config.redis, logger, {
     onTransition: (to) => metrics.storeTransition(to),
     ...(options.storeSocket !== undefined && { runningSocket: options.storeSocket }),
   })
   opened.push(() => store.stop())
-  const { notifications: settings, admin } = config
-  const senders = openSenders({ notifications: settings, logger })
-  opened.push(() => senders.close())
-  const publicUrl = admin.publicUrl ?? null
-  const notices = startNotices({ store, settings, publicUrl, senders, metrics, logger })
-  opened.push(() => notices.stop())
+  const live: Pick<Live, 'out'> = { out: openNotices(config, { store, metrics, logger }) }
+  opened.push(() => live.out.close())
   const ledger = await createRedisLedger({
     redis: store.redis,
     watch: store.watch,
@@ -123,7 +100,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     userDayLifeMs: config.retentionDays * 86_400_000,
     metrics: metrics.ledger,
     logger,
-    onCrossings: (org) => notices.wake(org),
+    onCrossings: (org) => live.out.notices.wake(org),
   })
   opened.push(() => ledger.close())
   const keyCache = createKeyCache({
@@ -133,28 +110,41 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())
-  const { jwt } = config.auth
-  const lookUp = createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }))
   return {
-    config,
+    live: Object.assign(live, { config, lookUp: openLookUp(config, keyCache, logger) }),
     logger,
     metrics,
     upstreams,
     store,
     ledger,
     keyCache,
-    lookUp,
-    senders,
-    notices,
     stopping: { now: false, refusing: false },
   }
 }
 
-async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyInstance> {
-  const { config, logger, upstreams, ledger, lookUp, stopping } = parts
-  const silences = upstreams.map(({ target }) =>
-    Math.max(target.timeouts.firstByteMs, target.timeouts.idleMs),
+function declareUpstreams(metrics: Metrics, upstreams: readonly OpenUpstream[]): void {
+  for (const { target } of upstreams) metrics.declareUpstream(target.name, target.family.name)
+}
+
+function openLookUp({ auth: { jwt } }: Config, keyCache: KeyCache, logger: Logger): LookUp {
+  return createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }))
+}
+
+/** The longest that a socket of a call may be silent. */
+function silenceOf(upstreams: readonly OpenUpstream[]): number {
+  const silences = upstreams.map(({ target: { timeouts } }) =>
+    Math.max(timeouts.firstByteMs, timeouts.idleMs),
   )
+  return Math.max(...silences) + SOCKET_SLACK_MS
+}
+
+async function openDataPlane(
+  { logger, ledger, stopping }: Parts,
+  pipeline: Pipeline,
+  config: Config,
+  lookUp: LookUp,
+  upstreams: readonly OpenUpstream[],
+): Promise<FastifyInstance> {
   return createDataPlane({
     upstreams,
     pipeline,
@@ -162,62 +152,31 @@ async function openDataPlane(parts: Parts, pipeline: Pipeline): Promise<FastifyI
     ledger,
     logger,
     bodyBytes: config.limits.bodyBytes,
-    silenceMs: Math.max(...silences) + SOCKET_SLACK_MS,
+    silenceMs: silenceOf(upstreams),
     stopping: () => stopping.now,
   })
 }
 
-function openAdminPlane(parts: Parts, dataUrl: () => string | null): FastifyInstance {
-  const { config, logger, metrics, store, ledger, keyCache, senders, notices, stopping } = parts
-  const { admin } = config
-  const publicUrl = admin.publicUrl ?? null
-  return createAdminPlane({
-    redis: store.redis,
-    directory: createDirectory({
-      redis: store.redis,
-      openPeriod: (org, now) => ledger.openPeriod(org, now),
-      crossed: (org, type, count) => ledger.crossed(org, type, count),
-      retentionDays: config.retentionDays,
-    }),
-    gateway: {
-      dataUrl: () => config.listen.publicUrl ?? dataUrl(),
-      upstreams: Object.entries(config.upstreams).map(([name, { family, prefix }]) => ({
-        name,
-        family,
-        prefix,
-      })),
-    },
-    keyCache,
-    operatorToken: admin.operatorToken ?? null,
-    sessionLife: {
-      idleMs: admin.session.idleMinutes * 60_000,
-      absoluteMs: admin.session.absoluteHours * 3_600_000,
-    },
-    redeliver: (org, id, change) => notices.redeliver(org, id, change),
-    channels: { urlProblem: senders.urlProblem, sendTest: createTestSender(senders, publicUrl) },
-    publicUrl,
-    trustProxy: admin.trustProxy,
-    metrics: () => metrics.scrape(),
-    readiness: async () => {
-      if (stopping.now) return { ready: false, reason: 'stopping' }
-      return (await store.answers()) ? { ready: true } : { ready: false, reason: 'the store does not answer' }
-    },
-    logger,
-  })
+/** What the pipeline takes from the configuration. */
+function pipelineSettings(config: Config, lookUp: LookUp, logger: Logger) {
+  const { drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
+  return {
+    lookUp,
+    book: createPriceBook({ creditsPerUsd: config.creditsPerUsd, ...config.prices }),
+    drains: createDrains({ bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent }),
+    calls: createCallLog({ sample: config.log.calls.sample, logger }),
+    maxConcurrent: concurrent,
+  }
 }
 
 async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
-  const { config, logger, metrics, store, ledger, lookUp, notices, stopping } = parts
-  const { drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
+  const { live, logger, metrics, upstreams, store, ledger, stopping } = parts
+  const { config, lookUp } = live
   const pipeline = new Pipeline({
-    lookUp,
-    book: createPriceBook({ creditsPerUsd: config.creditsPerUsd, ...config.prices }),
+    ...pipelineSettings(config, lookUp, logger),
     ledger,
-    drains: createDrains({ bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent }),
     metrics,
     logger,
-    calls: createCallLog({ sample: config.log.calls.sample, logger }),
-    maxConcurrent: concurrent,
     stopping: () => stopping.now,
     refusing: () => stopping.refusing,
   })
@@ -225,10 +184,10 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     openHolds: () => ledger.openHolds(),
     openStreams: () => pipeline.openStreams,
     storeUp: () => store.watch.isUp(),
-    outboxLag: () => notices.lagSeconds(),
+    outboxLag: () => live.out.notices.lagSeconds(),
     journalEntries: () => 0,
   })
-  const dataPlane = await openDataPlane(parts, pipeline)
+  const dataPlane = await openDataPlane(parts, pipeline, config, lookUp, upstreams.open)
   const openAnswers = countOpenAnswers(dataPlane.server)
   opened.push(() => dataPlane.close())
   let dataUrl: string | null = null
@@ -240,12 +199,55 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
   return {
     dataUrl,
     adminUrl,
+    reload: (next) => reload(parts, pipeline, dataPlane, next),
+    reloadFailed: () => metrics.reloadFailed(),
     async stop() {
       stopping.now = true
-      const lastMs = (config.shutdownGraceSeconds + config.shutdownSeconds) * 1_000
-      await Promise.all([stopCalls(parts, pipeline, dataPlane, openAnswers), notices.stopDelivering(lastMs)])
+      const { shutdownGraceSeconds, shutdownSeconds } = live.config
+      const lastMs = (shutdownGraceSeconds + shutdownSeconds) * 1_000
+      await Promise.all([
+        stopCalls({ ...parts, config: live.config }, pipeline, dataPlane, openAnswers),
+        live.out.notices.stopDelivering(lastMs),
+      ])
       await closeAll(opened)
     },
+  }
+}
+
+/**
+ * Everything that can fail or takes a moment comes first and touches nothing; then all of it is exchanged at once, between
+ * two calls. The routes of the new configuration belong to a server of their own that never listens.
+ */
+async function reload(
+  parts: Parts,
+  pipeline: Pipeline,
+  dataPlane: FastifyInstance,
+  next: Config,
+): Promise<void> {
+  const { live, logger, metrics, upstreams, store, keyCache } = parts
+  const prepared = upstreams.prepare(next)
+  try {
+    const lookUp = openLookUp(next, keyCache, logger)
+    const settings = pipelineSettings(next, lookUp, logger)
+    const successor = await openDataPlane(parts, pipeline, next, lookUp, prepared)
+    await successor.ready()
+    const out = changedKeys(live.config, next).includes('notifications')
+      ? openNotices(next, { store, metrics, logger })
+      : live.out
+
+    const before = live.out
+    declareUpstreams(metrics, prepared)
+    upstreams.use(next, prepared)
+    pipeline.reconfigure(settings)
+    serveLike(dataPlane.server, successor.server)
+    dataPlane.server.timeout = silenceOf(prepared)
+    Object.assign(live, { config: next, lookUp, out })
+    logger.level = next.log.level
+    if (before !== out)
+      void before.close().catch((error: unknown) => logger.error({ err: error }, 'notices did not close'))
+  } catch (error) {
+    await upstreams.drop(prepared)
+    throw error
   }
 }
 

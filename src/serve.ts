@@ -1,6 +1,7 @@
 /** `tollgate serve`: one gateway, or a primary with workers. */
 import type { Logger } from 'pino'
 import { type Config, loadConfig } from './config.ts'
+import { watchConfig } from './config/watch.ts'
 import { createLogger } from './log.ts'
 
 export interface ServeOptions {
@@ -21,6 +22,8 @@ export interface Serving {
 interface Started {
   readonly dataUrl: string
   readonly adminUrl: string
+  reload(config: Config): Promise<void>
+  reloadFailed(): void
   stop(): Promise<void>
   kill?(): void
 }
@@ -33,7 +36,25 @@ export async function startServing({ file, workers, pretty }: ServeOptions): Pro
   const { dataUrl, adminUrl } = running
   logger.info({ dataUrl, adminUrl, workers }, 'listening')
   logger.info({ dataUrl, adminUrl }, 'tollgate is ready')
-  return { stop: () => running.stop(), kill: () => running.kill?.() }
+  const watch = watchConfig({
+    file,
+    config,
+    load: loadConfig,
+    apply: async (next) => {
+      await running.reload(next)
+      logger.level = next.log.level
+    },
+    onRefused: () => running.reloadFailed(),
+    logger,
+  })
+  process.on('SIGHUP', () => void watch.reload())
+  return {
+    stop: () => {
+      watch.stop()
+      return running.stop()
+    },
+    kill: () => running.kill?.(),
+  }
 }
 
 async function start(config: Config, count: number, pretty: boolean, logger: Logger): Promise<Started> {

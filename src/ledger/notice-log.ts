@@ -97,17 +97,22 @@ export function readMember(member: string, type: CrossingType | null): { id: str
 }
 
 export function createNoticeLog(redis: RedisClient): NoticeLog {
-  const life = (): [number, string] => [NOTICE_LIFE_MS, String(Date.now() - NOTICE_LIFE_MS).padStart(15, '0')]
+  // Counted from the crossing, whose time is the store's: a gateway whose clock is ahead must not forget the log.
+  const life = ({ occurredAt }: Pick<Of, 'occurredAt'>): [number, string] => {
+    const oldest = Date.parse(occurredAt) - NOTICE_LIFE_MS
+    return [NOTICE_LIFE_MS, String(oldest).padStart(15, '0')]
+  }
   const indexes = (org: string): string[] => DELIVERY_STATES.map((state) => keys.notices(org, state))
   const keysOf = ({ org, id }: Of): string[] => [keys.notice(org, id), ...indexes(org)]
   return {
     async open(orgCreatedAt, crossings) {
-      const org = crossings[0]?.org
-      if (org === undefined) return []
+      const [first] = crossings
+      if (first === undefined) return []
+      const { org } = first
       const records = crossings.map(({ id }) => keys.notice(org, id))
       const keyList = [keys.org(org), keys.notices(org, 'all'), keys.notices(org, 'queued'), ...records]
       const notices = crossings.flatMap((crossing) => [memberOf(crossing), JSON.stringify(crossing)])
-      const args = [orgCreatedAt, ...life(), ...notices]
+      const args = [orgCreatedAt, ...life(first), ...notices]
       return (await runScript(redis, 'open-notices', keyList, args)) as 'other_org' | OpenedNotice[]
     },
     async relayed(org, entries) {
@@ -121,14 +126,14 @@ export function createNoticeLog(redis: RedisClient): NoticeLog {
         delivery.nobody === null ? 'queued' : 'no_recipients',
         delivery.nobody ?? '',
       ])
-      const args = [memberOf(of), ...life(), ...planned]
+      const args = [memberOf(of), ...life(of), ...planned]
       const reply = (await runScript(redis, 'plan-deliveries', keysOf(of), args)) as 'gone' | string[]
       if (reply === 'gone') return null
       const [, ...flat] = reply
       return flat.flatMap((name, i) => (i % 2 === 0 ? [readDelivery(name, flat[i + 1] ?? '')] : []))
     },
     async attempted(of, to, { round, state, attempts, error }) {
-      const args = [memberOf(of), ...life(), nameOf(to), round, state, attempts, error ?? '']
+      const args = [memberOf(of), ...life(of), nameOf(to), round, state, attempts, error ?? '']
       return (await runScript(redis, 'log-delivery', keysOf(of), args)) as 'logged' | 'gone' | 'stale'
     },
     async find(org, id, to) {
@@ -139,7 +144,7 @@ export function createNoticeLog(redis: RedisClient): NoticeLog {
     get: (org, id) => readNotice(redis, org, id),
     async redeliver(of, change) {
       const keyList = [...keysOf(of), keys.audit(of.org), keys.outbox(of.org)]
-      const args = [memberOf(of), ...life(), of.id, ...changeArgs(change)]
+      const args = [memberOf(of), ...life(of), of.id, ...changeArgs(change)]
       const reply = String(await runScript(redis, 'redeliver', keyList, args))
       return reply === 'nothing' || reply === 'gone' ? reply : Number(reply)
     },

@@ -36,19 +36,34 @@ export function requestIdOf({ headers }: IncomingMessage): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
+type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
+/** What each server serves with. */
+const serving = new WeakMap<Server, Listener>()
+
 /** Serves the metered routes of a server; every other request goes to the listeners that it has by now. */
 export function serveMetered(server: Server, options: MeteredRoutesOptions): void {
-  const others = server.listeners('request') as ((
-    request: IncomingMessage,
-    response: ServerResponse,
-  ) => void)[]
+  const others = server.listeners('request') as Listener[]
   const entryOf = createRouter(options)
   server.removeAllListeners('request')
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  serveWith(server, (request, response) => {
     const entry = entryOf(request)
     if (entry === null) for (const listener of others) listener.call(server, request, response)
     else serve(entry, request, response, options)
   })
+}
+
+function serveWith(server: Server, listener: Listener): void {
+  server.on('request', listener)
+  serving.set(server, listener)
+}
+
+/** From the next request on, `server` serves as `other` would; those under way end as they began. */
+export function serveLike(server: Server, other: Server): void {
+  const [before, after] = [serving.get(server), serving.get(other)]
+  if (before === undefined || after === undefined) throw new Error('a server without metered routes')
+  server.off('request', before)
+  serveWith(server, after)
 }
 
 /** The path alone decides: what it could be taken for otherwise was refused, or is not a route. */

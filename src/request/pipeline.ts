@@ -59,12 +59,19 @@ function outcomeOfExchange(outcome: Outcome): RequestOutcome {
 }
 
 export class Pipeline {
-  readonly #options: PipelineOptions
+  #options: PipelineOptions
   #inFlight = 0
   #openStreams = 0
 
   constructor(options: PipelineOptions) {
     this.#options = options
+  }
+
+  /** For calls that arrive from now on, and what those under way have not begun yet. */
+  reconfigure(
+    changes: Pick<PipelineOptions, 'lookUp' | 'book' | 'drains' | 'calls' | 'maxConcurrent'>,
+  ): void {
+    this.#options = { ...this.#options, ...changes }
   }
 
   get inFlight(): number {

@@ -2,14 +2,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { StartupError } from '../errors.ts'
-import type { Addresses } from './messages.ts'
+import type { Addresses, ToWorker } from './messages.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 export interface FleetOptions {
   readonly fork: () => WorkerProcess
   readonly logger: Logger
   /** The longest that workers may take to stop; after it they are killed. */
-  readonly stopMs: number
+  readonly stopMs: () => number
 }
 
 const FASTEST_RESTART_MS = 50
@@ -49,7 +49,7 @@ export class Fleet {
   /** Lets every worker finish its calls. Rejects where one did not end in good order. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    const impatience = setTimeout(() => this.kill(), this.#options.stopMs)
+    const impatience = setTimeout(() => this.kill(), this.#options.stopMs())
     const serving = [...this.#serving]
     for (const worker of this.#living) worker.send({ kind: 'stop' })
     await Promise.all(Array.from(this.#living, (worker) => worker.ended))
@@ -58,6 +58,11 @@ export class Fleet {
       const { isGraceful, how } = await ended
       if (!isGraceful) throw new StartupError(`worker ${id} did not stop in good order: ${how}`, 1)
     }
+  }
+
+  /** Says something to every worker, also to one that does not serve yet. */
+  tell(message: ToWorker): void {
+    for (const worker of this.#living) worker.send(message)
   }
 
   /** Ends every worker at once. */

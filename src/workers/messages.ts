@@ -26,6 +26,10 @@ export type ToWorker =
       readonly pretty: boolean
     }
   | { readonly kind: 'stop' }
+  /** Another configuration, which the primary has read and checked. */
+  | { readonly kind: 'reload'; readonly config: Config }
+  /** One could not be taken over: sent to one worker, which counts it for all. */
+  | { readonly kind: 'reload_failed' }
   | { readonly kind: 'report'; readonly id: number }
   /** The answer to `scrape`; null where not every worker reported in time. */
   | { readonly kind: 'scraped'; readonly id: number; readonly body: string | null }

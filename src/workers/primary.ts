@@ -11,6 +11,10 @@ import { Scrapes } from './scrapes.ts'
 import { forkWorker, type Report, type WorkerProcess } from './worker-process.ts'
 
 export interface Workers extends Addresses {
+  /** Hands another configuration to every worker, and to those that come later. */
+  reload(config: Config): Promise<void>
+  /** Counts a configuration that was not taken over. */
+  reloadFailed(): void
   /** Stops every worker gracefully. Rejects where one did not end in good order. */
   stop(): Promise<void>
   /** Ends every worker at once. */
@@ -22,13 +26,14 @@ const STOP_SLACK_MS = 30_000
 
 /** Starts `count` workers. Rejects with one StartupError when the configuration, the store or a port does not allow it. */
 export async function startWorkers(
-  config: Config,
+  first: Config,
   {
     count,
     logger,
     pretty = false,
   }: { readonly count: number; readonly logger: Logger; readonly pretty?: boolean },
 ): Promise<Workers> {
+  let config = first
   const embedded =
     config.redis.embedded === undefined
       ? null
@@ -36,7 +41,7 @@ export async function startWorkers(
   const fleet: Fleet = new Fleet({
     fork: () => fork(),
     logger,
-    stopMs: (config.shutdownGraceSeconds + config.shutdownSeconds) * 1_000 + STOP_SLACK_MS,
+    stopMs: () => (config.shutdownGraceSeconds + config.shutdownSeconds) * 1_000 + STOP_SLACK_MS,
   })
   const scrapes = new Scrapes(() => fleet.serving)
   const onReport = (worker: WorkerProcess, message: Report) => {
@@ -60,7 +65,20 @@ export async function startWorkers(
     }
   }
   try {
-    return { ...(await fleet.start(count)), stop, kill: () => fleet.kill() }
+    return {
+      ...(await fleet.start(count)),
+      reload(next) {
+        config = next
+        fleet.tell({ kind: 'reload', config })
+        return Promise.resolve()
+      },
+      reloadFailed() {
+        const [one] = fleet.serving
+        one?.send({ kind: 'reload_failed' })
+      },
+      stop,
+      kill: () => fleet.kill(),
+    }
   } catch (error) {
     // Why it could not start is what there is to say, whatever else goes wrong now.
     await stop().catch(() => undefined)

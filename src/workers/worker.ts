@@ -1,6 +1,8 @@
 /** A worker of `serve --workers N`: a whole gateway, which shares its ports and its scrape with its siblings. */
 import cluster from 'node:cluster'
+import type { Logger } from 'pino'
 import { type Gateway, startGateway } from '../app.ts'
+import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import { createLogger } from '../log.ts'
 import { createMetrics, type Metrics, type Scrape } from '../metrics.ts'
@@ -31,6 +33,9 @@ export async function runWorker(): Promise<void> {
   let stop = (): void => process.exit(0)
   process.on('SIGTERM', () => stop())
   process.on('SIGINT', () => stop())
+  // It came to the whole process group; the primary reads the configuration and hands it on.
+  process.on('SIGHUP', () => undefined)
+  const reloads = createReloads()
   const start = await new Promise<Start>((resolve) => {
     process.on('message', (message: ToWorker) => {
       switch (message.kind) {
@@ -39,6 +44,12 @@ export async function runWorker(): Promise<void> {
           return
         case 'stop':
           stop()
+          return
+        case 'reload':
+          reloads.ask(message.config)
+          return
+        case 'reload_failed':
+          metrics.reloadFailed()
           return
         case 'report':
           void sendReport(metrics, message.id)
@@ -58,6 +69,7 @@ export async function runWorker(): Promise<void> {
     ...(start.storeSocket === null ? {} : { storeSocket: start.storeSocket }),
   }).catch(tellFailure)
 
+  reloads.begin((next) => takeOver(gateway, next, logger))
   let isStopping = false
   stop = () => {
     if (!isStopping) void finish(gateway, metrics)
@@ -77,6 +89,29 @@ async function finish(gateway: Gateway, metrics: Metrics): Promise<void> {
   await gateway.stop()
   await sendReport(metrics, null)
   process.exit(0)
+}
+
+/** Takes configurations over one after the other; one that comes before this worker serves waits until it does. */
+function createReloads() {
+  let isServing: (takeOver: (config: Config) => Promise<void>) => void
+  const serving = new Promise<(config: Config) => Promise<void>>((resolve) => (isServing = resolve))
+  let last: Promise<void> = Promise.resolve()
+  return {
+    ask(config: Config): void {
+      last = last.then(async () => (await serving)(config))
+    },
+    begin: (takeOver: (config: Config) => Promise<void>) => isServing(takeOver),
+  }
+}
+
+/** The primary has checked it: what fails here is a fault of this machine, such as a file that has just gone. */
+async function takeOver(gateway: Gateway, config: Config, logger: Logger): Promise<void> {
+  try {
+    await gateway.reload(config)
+  } catch (error) {
+    gateway.reloadFailed()
+    logger.error({ err: error }, 'this worker did not take over a changed configuration')
+  }
 }
 
 async function tellFailure(error: unknown): Promise<never> {

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { COMMANDS } from '../../src/cli/commands.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { OPERATOR, startAdmin } from '../admin/harness.ts'
 
@@ -90,6 +91,7 @@ void t.test('--json prints what the API answers', async (t) => {
     id: string
   }
   t.match(made, { app: true, sources: ['workflow'], key: /^tg_/ })
+  t.match((await line('keys', 'create', org, 'ci', '--app', '--bare')).out, /^tg_\w+\n$/)
   t.match((await line('keys', 'revoke', org, made.id)).out, /is revoked/)
   t.match(await line('keys', 'revoke', org, made.id), { code: 1, err: /no such key/ })
 })
@@ -167,5 +169,8 @@ void t.test(
     t.match((await line('orgs', 'show', org)).out, /name +a\?\[31mred/)
     const help = await tollgate(['limits', '--help'], { TOLLGATE_TOKEN: '', TOLLGATE_ADMIN_URL: '' })
     t.match(help.out, /tollgate limits give ORG USER CREDITS\|unlimited\|default/)
+    const { out } = await line('--help')
+    for (const word of new Set(Object.keys(COMMANDS).map((name) => name.split(' ')[0] ?? '')))
+      t.match(out, new RegExp(`^  (?:.*, )?${word}\\b`, 'm'), `--help names ${word}`)
   },
 )

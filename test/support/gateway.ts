@@ -31,6 +31,8 @@ export interface TestGateway {
   /** Base URL for an OpenAI SDK. */
   readonly openaiUrl: string
   readonly process: ChildProcess
+  /** The file that it was started with. */
+  readonly configFile: string
   /** Lines of the log so far. */
   readonly log: readonly string[]
   /** Calls the admin API as the operator; rejects when the answer is no success. */
@@ -115,6 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     ...addresses,
     openaiUrl: `${addresses.dataUrl}/openai/v1`,
     process: child,
+    configFile: file,
     log,
     admin: (method, path, body) => callAdmin(addresses.adminUrl, method, path, body),
     async metric(line) {

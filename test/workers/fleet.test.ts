@@ -55,7 +55,7 @@ function createFleet(): { fleet: Fleet; workers: FakeWorker[]; waits: number[] }
       return worker
     },
     logger,
-    stopMs: 60_000,
+    stopMs: () => 60_000,
   })
   return { fleet, workers, waits }
 }

@@ -54,9 +54,9 @@ export const KEYS: Commands = {
   },
   'keys create': {
     args: ['ORG', 'NAME'],
-    options: { user: 'USER', app: true, sources: 'SOURCE,…', scope: 'traffic|admin' },
-    help: 'for a user, an app or an admin',
-    run: async (client, [id, name], { user, app, sources, scope }) => {
+    options: { user: 'USER', app: true, sources: 'SOURCE,…', scope: 'traffic|admin', bare: true },
+    help: 'for a user, an app or an admin; with --bare nothing but the key is printed, for scripts',
+    run: async (client, [id, name], { user, app, sources, scope, bare }) => {
       const draft = given({
         name,
         user,
@@ -65,6 +65,7 @@ export const KEYS: Commands = {
         scope,
       })
       const made = await client.ask<Schemas['CreatedKey']>('POST', under(id, 'keys'), draft)
+      if (bare !== undefined) return { json: made, text: `${made.key}\n` }
       return { json: made, text: `${card(made)}\nKeep the key now: it is never shown again.\n` }
     },
   },

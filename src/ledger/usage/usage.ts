@@ -7,6 +7,7 @@ import { readOrg, storeTime, type OrgRecord } from '../directory/org-record.ts'
 import type { Page } from '../directory/page.ts'
 import { usageOfDays } from './by-day.ts'
 import { allUsers, pageByUser } from './by-user.ts'
+import { periodWithin, usageOfPeriod } from './of-period.ts'
 import { daysOfPeriod, knownPeriods, oldestKeptDay, type KnownPeriod } from './periods.ts'
 import type { UsageAnswer, UsageCursor, UsageFrame, UsageItem, UsagePage, UsageQuery } from './query.ts'
 import { oldestDayOf, segmentsOf, usageOfUser, type Segment } from './segments.ts'
@@ -52,7 +53,7 @@ export function createUsageDirectory(redis: RedisClient, retentionDays: number):
         const request = { org, segments, q: query.q, limit, after: entry }
         const [{ items, next }, { total }] = await Promise.all([
           pageByUser(redis, request),
-          usageOfDays(redis, org, null, { ...query, today: plan.today }, 'user'),
+          usageOfAll(redis, org, query, plan),
         ])
         return { status: 'ok', items, total, next: next && { credits: next.score, key: next.user } }
       }),
@@ -87,7 +88,13 @@ async function frameOf(
   return { org, frame: { timezone, today, current, oldest: oldestKeptDay(today) } }
 }
 
-type Plan = UsageAnswer<{ readonly segments: readonly Segment[]; readonly today: Day }>
+interface Sources {
+  readonly segments: readonly Segment[]
+  readonly today: Day
+  /** The period that is asked for, where its days alone do not tell it from another one; else null. */
+  readonly period: number | null
+}
+type Plan = UsageAnswer<Sources>
 
 /** Where to read the query's usage from. That of the organization stands in its days, and needs no segments. */
 async function planOf(
@@ -99,20 +106,22 @@ async function planOf(
   const found = await frameOf(redis, id)
   if (found === null) return { status: 'no_org' }
   const { today } = found.frame
-  if (query.by !== 'user' && query.user === null) return { status: 'ok', segments: [], today }
   const oldest = addDays(today, 1 - retentionDays)
   if (query.by === 'day') {
-    return query.from < oldest ? { status: 'not_kept', oldest } : { status: 'ok', segments: [], today }
+    const isKept = query.user === null || query.from >= oldest
+    return isKept ? { status: 'ok', segments: [], today, period: null } : { status: 'not_kept', oldest }
   }
   const periods: KnownPeriod[] = []
   for await (const period of knownPeriods(redis, found.org)) {
     if (period.last < query.from) break
     periods.push(period)
   }
+  const period = periodWithin(periods, query)
+  if (query.by !== 'user' && query.user === null) return { status: 'ok', segments: [], today, period }
   const segments = segmentsOf(periods, query.from, query.to)
   const oldestRead = oldestDayOf(segments)
   if (oldestRead !== null && oldestRead < oldest) return { status: 'not_kept', oldest }
-  return { status: 'ok', segments, today }
+  return { status: 'ok', segments, today, period }
 }
 
 /** Everything but the list of users: few items, which are read at once and sorted. */
@@ -120,17 +129,30 @@ async function grouped(
   redis: RedisClient,
   org: string,
   query: UsageQuery,
-  { segments, today }: { readonly segments: readonly Segment[]; readonly today: Day },
+  plan: Sources,
 ): Promise<{ readonly items: UsageItem[]; readonly total: Sum }> {
   const { by, user } = query
   if (user === null || by === 'day') {
-    const { sums, total } = await usageOfDays(redis, org, user, { ...query, today }, by)
+    const { sums, total } = await usageOfAll(redis, org, query, plan)
     return { items: sorted(query, sums), total }
   }
-  const sums = await usageOfUser(redis, org, user, segments, by)
+  const sums = await usageOfUser(redis, org, user, plan.segments, by)
   const total = newSum()
   for (const sum of sums.values()) addSum(total, sum)
   return { items: sorted(query, sums), total }
+}
+
+/** Of everybody, or of the days of one user; the total comes from where the items come from, so that they add up (C9). */
+function usageOfAll(
+  redis: RedisClient,
+  org: string,
+  query: UsageQuery,
+  { period, today }: Sources,
+): Promise<{ readonly sums: Map<string, Sum>; readonly total: Sum }> {
+  const { by, user } = query
+  return period === null || by === 'day'
+    ? usageOfDays(redis, org, user, { ...query, today }, by)
+    : usageOfPeriod(redis, org, period, by)
 }
 
 function sorted({ by }: UsageQuery, sums: ReadonlyMap<string, Sum>): UsageItem[] {

@@ -1,0 +1,67 @@
+/** The admin plane, put together of what the gateway has open. */
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { createAdminPlane } from './admin/admin-plane.ts'
+import type { LiveNotices } from './app-notices.ts'
+import type { Config } from './config.ts'
+import { createDirectory } from './ledger/directory.ts'
+import type { KeyCache } from './ledger/key-cache.ts'
+import type { RedisLedger } from './ledger/redis-ledger.ts'
+import type { Store } from './ledger/store.ts'
+import type { Metrics } from './metrics.ts'
+import { createTestSender } from './notices/channels/send-test.ts'
+
+export interface AdminParts {
+  /** Replaced by a reload, and therefore looked at for each request. */
+  readonly live: { readonly config: Config; readonly out: LiveNotices }
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly store: Store
+  readonly ledger: RedisLedger
+  readonly keyCache: KeyCache
+  readonly stopping: { readonly now: boolean }
+}
+
+/** `dataUrl` is where calls go, once that is known. */
+export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null): FastifyInstance {
+  const { live, logger, metrics, store, ledger, keyCache, stopping } = parts
+  const { config } = live
+  const { admin } = config
+  const publicUrl = admin.publicUrl ?? null
+  return createAdminPlane({
+    redis: store.redis,
+    directory: createDirectory({
+      redis: store.redis,
+      openPeriod: (org, now) => ledger.openPeriod(org, now),
+      crossed: (org, type, count) => ledger.crossed(org, type, count),
+      retentionDays: config.retentionDays,
+    }),
+    gateway: {
+      dataUrl: () => config.listen.publicUrl ?? dataUrl(),
+      upstreams: Object.entries(config.upstreams).map(([name, { family, prefix }]) => ({
+        name,
+        family,
+        prefix,
+      })),
+    },
+    keyCache,
+    operatorToken: admin.operatorToken ?? null,
+    sessionLife: {
+      idleMs: admin.session.idleMinutes * 60_000,
+      absoluteMs: admin.session.absoluteHours * 3_600_000,
+    },
+    redeliver: (org, id, change) => live.out.notices.redeliver(org, id, change),
+    channels: {
+      urlProblem: (kind, url) => live.out.senders.urlProblem(kind, url),
+      sendTest: (...args) => createTestSender(live.out.senders, publicUrl)(...args),
+    },
+    publicUrl,
+    trustProxy: admin.trustProxy,
+    metrics: () => metrics.scrape(),
+    readiness: async () => {
+      if (stopping.now) return { ready: false, reason: 'stopping' }
+      return (await store.answers()) ? { ready: true } : { ready: false, reason: 'the store does not answer' }
+    },
+    logger,
+  })
+}

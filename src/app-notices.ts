@@ -1,0 +1,44 @@
+/** Notices with their ways out, replaced as a whole where their settings change. */
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import type { RedisClient } from './ledger/connection.ts'
+import type { Store } from './ledger/store.ts'
+import { openSenders, type Senders } from './notices/channels/senders.ts'
+import type { NoticeMetrics } from './notices/notice-metrics.ts'
+import { startNotices, type Notices } from './notices/notices.ts'
+
+export interface LiveNotices {
+  readonly senders: Senders
+  readonly notices: Notices
+  /** Ends deliveries, the relay and the connections of both, in that order. */
+  close(): Promise<void>
+}
+
+/** What a delivery that is under way gets when its settings are replaced; what is not done by then is tried again. */
+const LAST_DELIVERIES_MS = 30_000
+
+export function openNotices(
+  config: Config,
+  { store, metrics, logger }: { store: Store; metrics: NoticeMetrics; logger: Logger },
+): LiveNotices {
+  const { notifications: settings, admin } = config
+  const senders = openSenders({ notifications: settings, logger })
+  const clients: RedisClient[] = []
+  const open: Store['open'] = (purpose) => {
+    const client = store.open(purpose)
+    clients.push(client)
+    return client
+  }
+  const publicUrl = admin.publicUrl ?? null
+  const notices = startNotices({ store: { open }, settings, publicUrl, senders, metrics, logger })
+  return {
+    senders,
+    notices,
+    async close() {
+      await notices.stopDelivering(LAST_DELIVERIES_MS)
+      await notices.stop()
+      await senders.close()
+      for (const client of clients) client.disconnect()
+    },
+  }
+}

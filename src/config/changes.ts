@@ -1,0 +1,47 @@
+/** What is different between two configurations, and whether it can be taken over while the gateway runs. */
+import { isDeepStrictEqual } from 'node:util'
+import { StartupError } from '../errors.ts'
+import { dotted, type Path } from './problems.ts'
+import type { Config } from './types.ts'
+
+/** Ports, connections and lifetimes that were handed out: what is in force of these cannot be exchanged under calls. */
+const NEEDS_RESTART: readonly (keyof Config)[] = [
+  'listen',
+  'admin',
+  'redis',
+  'leaseSeconds',
+  'journal',
+  'retentionDays',
+  'onStoreDown',
+]
+
+/** Names of the top-level keys that differ. */
+export function changedKeys(before: Config, after: Config): string[] {
+  const keys = Object.keys({ ...before, ...after }) as (keyof Config)[]
+  return keys.filter((key) => !isDeepStrictEqual(before[key], after[key]))
+}
+
+/** Throws a StartupError that names the first key whose change needs a restart. */
+export function refuseRestart(before: Config, after: Config): void {
+  for (const key of NEEDS_RESTART) {
+    const path = difference(before[key], after[key], [key])
+    if (path !== null) {
+      throw new StartupError(`${dotted(path)}: a change of this needs a restart; nothing was taken over`, 1)
+    }
+  }
+}
+
+/** The path of the first place where two values differ; null where there is none. */
+function difference(before: unknown, after: unknown, path: Path): Path | null {
+  if (isDeepStrictEqual(before, after)) return null
+  if (!isMapping(before) || !isMapping(after)) return path
+  for (const key of Object.keys({ ...before, ...after })) {
+    const found = difference(before[key], after[key], [...path, key])
+    if (found !== null) return found
+  }
+  return path
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,70 @@
+/** Notices a changed configuration, and hands it on where it holds together. */
+import { unwatchFile, watchFile } from 'node:fs'
+import type { Logger } from 'pino'
+import { StartupError } from '../errors.ts'
+import { changedKeys, refuseRestart } from './changes.ts'
+import type { Config } from './types.ts'
+
+export interface WatchOptions {
+  readonly file: string
+  /** What is in force. */
+  readonly config: Config
+  /** Reads the file. Throws a StartupError that names the key. */
+  readonly load: (file: string) => Config
+  /** Takes it over as a whole, or rejects and keeps the one before. */
+  readonly apply: (config: Config) => Promise<void>
+  /** It was not taken over. */
+  readonly onRefused: () => void
+  readonly logger: Logger
+}
+
+export interface ConfigWatch {
+  /** Reads the file again now, also where it looks the same: what it refers to may have changed. */
+  reload(): Promise<void>
+  stop(): void
+}
+
+/**
+ * Asking for the file's state works where notifications do not: on network and container file systems, and where a mounted
+ * ConfigMap is exchanged behind a link.
+ */
+const POLL_MS = 1_000
+
+export function watchConfig({ file, config, load, apply, onRefused, logger }: WatchOptions): ConfigWatch {
+  let inForce = config
+  let running: Promise<void> = Promise.resolve()
+  let isStopped = false
+
+  async function reload(isAsked: boolean): Promise<void> {
+    if (isStopped) return
+    try {
+      const next = load(file)
+      const changed = changedKeys(inForce, next)
+      if (changed.length === 0 && !isAsked) return
+      refuseRestart(inForce, next)
+      await apply(next)
+      inForce = next
+      logger.info({ changed }, 'the configuration was reloaded')
+    } catch (error) {
+      onRefused()
+      const reason = error instanceof StartupError ? { reason: error.message } : { err: error }
+      logger.error(reason, 'a changed configuration was refused: the one before stays in force')
+    }
+  }
+
+  /** One after the other, so that the last one read is the one in force. */
+  function inTurn(isAsked: boolean): Promise<void> {
+    running = running.then(() => reload(isAsked))
+    return running
+  }
+
+  const onChange = (): void => void inTurn(false)
+  watchFile(file, { interval: POLL_MS, persistent: false }, onChange)
+  return {
+    reload: () => inTurn(true),
+    stop() {
+      isStopped = true
+      unwatchFile(file, onChange)
+    },
+  }
+}

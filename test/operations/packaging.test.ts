@@ -1,0 +1,211 @@
+/** What is shipped: the package as npm installs it, and files for engines that this machine does not have. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { parseAllDocuments } from 'yaml'
+import { loadConfig } from '../../src/config.ts'
+import { version } from '../../src/version.ts'
+import { startRedis } from '../support/redis.ts'
+
+const run = promisify(execFile)
+const ROOT = new URL('../../', import.meta.url).pathname
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'tg-packaging-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+function documents(path: string): unknown[] {
+  return parseAllDocuments(read(path)).map((document) => {
+    if (document.errors.length > 0) throw new Error(`${path}: ${String(document.errors[0])}`)
+    return document.toJS() as unknown
+  })
+}
+
+void t.test('npm pack: what runs is in it, and no test', async (t) => {
+  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: ROOT,
+    maxBuffer: 16 * 1024 * 1024,
+  })
+  const [packed] = JSON.parse(stdout) as [{ files: { path: string }[] }]
+  const paths = packed.files.map(({ path }) => path)
+  for (const needed of [
+    'dist/main.js',
+    'dist/app.js',
+    'lua/reserve.lua',
+    'lua/include/outbox.lua',
+    'config/example.yaml',
+    'config/schema.json',
+    'config/grafana/tollgate.json',
+    'config/prometheus/tollgate.rules.yml',
+    'README.md',
+    'LICENSE',
+    'CHANGELOG.md',
+  ])
+    t.ok(paths.includes(needed), needed)
+  t.ok(
+    paths.some((path) => /^dist\/.*\.html$/.test(path)),
+    'the page',
+  )
+  t.same(
+    paths.filter((path) => /^(?:test|bench|src|scripts|node_modules|data)\/|\.test\.|\.ts$/.test(path)),
+    [],
+    'nothing else',
+  )
+})
+
+void t.test('installed globally: tollgate is on PATH, checks a configuration, and serves', async (t) => {
+  const dir = folder()
+  const { stdout: name } = await run(
+    'npm',
+    ['pack', '--silent', '--ignore-scripts', '--pack-destination', dir],
+    {
+      cwd: ROOT,
+    },
+  )
+  const prefix = join(dir, 'prefix')
+  mkdirSync(prefix)
+  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--silent']
+  await run('npm', ['install', '--global', '--prefix', prefix, ...quiet, join(dir, name.trim())], {
+    cwd: dir,
+  })
+  const env = { ...process.env, PATH: `${join(prefix, 'bin')}:${process.env['PATH'] ?? ''}` }
+  const tollgate = (...args: readonly string[]): Promise<{ stdout: string }> =>
+    run('tollgate', args, { env, cwd: dir })
+  t.equal((await tollgate('--version')).stdout, `${version()}\n`)
+
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  writeFileSync(
+    join(dir, 'tollgate.yaml'),
+    `
+redis: { url: "${redis.url}" }
+listen: { port: 0 }
+admin: { port: 0 }
+upstreams: { openai: { family: openai, prefix: /openai, url: "http://127.0.0.1:9" } }
+shutdownGraceSeconds: 0
+`,
+  )
+  t.match((await tollgate('check-config', 'tollgate.yaml')).stdout, 'ok')
+  const child = spawn('tollgate', ['serve', '--config', 'tollgate.yaml'], {
+    env,
+    cwd: dir,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let adminUrl = ''
+  for await (const line of createInterface(child.stdout)) {
+    const entry = JSON.parse(line) as { msg: string; adminUrl?: string }
+    if (entry.msg !== 'tollgate is ready') continue
+    adminUrl = entry.adminUrl ?? ''
+    break
+  }
+  child.stdout.resume()
+  t.equal((await fetch(`${adminUrl}/readyz`)).status, 200)
+  t.match(await (await fetch(`${adminUrl}/metrics`)).text(), `tollgate_build_info{version="${version()}"} 1`)
+  t.match(await (await fetch(adminUrl)).text(), /<html/i, 'the page')
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  t.strictSame(await exited, [0, null])
+})
+
+void t.test('the Dockerfile copies what is there and what .dockerignore lets through', (t) => {
+  const allowed = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1))
+  const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = '']) =>
+    paths.split(' '),
+  )
+  t.ok(copied.length > 5)
+  for (const path of copied) {
+    t.ok(existsSync(join(ROOT, path)), path)
+    t.ok(allowed.includes(path.replace(/\/$/, '')), `${path} reaches the builder`)
+  }
+  t.match(read('Dockerfile'), /^USER 65532:65532$/m)
+  t.match(read('Dockerfile'), /^ENTRYPOINT \["[^"]+", "--enable-source-maps", "\/app\/dist\/main\.js"\]$/m)
+  t.end()
+})
+
+interface ComposeService {
+  readonly volumes?: readonly string[]
+  readonly command?: readonly string[]
+  readonly read_only?: boolean
+  readonly ports?: readonly string[]
+}
+
+void t.test('compose.yaml mounts files that are there, and the gateway takes its configuration', (t) => {
+  const [compose] = documents('compose.yaml') as [
+    { services: Record<string, ComposeService>; volumes: object },
+  ]
+  for (const [name, { volumes = [] }] of Object.entries(compose.services)) {
+    for (const volume of volumes) {
+      const [source = ''] = volume.split(':')
+      if (source.startsWith('./')) t.ok(existsSync(join(ROOT, source)), `${name}: ${source}`)
+      else t.ok(source in compose.volumes, `${name}: ${source} is a volume`)
+    }
+  }
+  t.equal(compose.services['gateway']?.read_only, true)
+  t.match(compose.services['redis']?.command, { 2: 'yes' })
+  t.ok(compose.services['redis']?.command?.join(' ').includes('--maxmemory-policy noeviction'))
+  const env = { TOLLGATE_OPERATOR_TOKEN: 'a-token-of-sixteen', OPENAI_API_KEY: 'sk-x' }
+  const config = loadConfig(join(ROOT, 'deploy/compose/tollgate.yaml'), env)
+  t.match(config.journal.dir, /^\/var\/lib\/tollgate\//)
+  t.match(config.notifications.mailDir, /^\/var\/lib\/tollgate\//)
+  for (const file of readdirSync(join(ROOT, 'deploy/compose'), { recursive: true }) as string[]) {
+    if (/\.ya?ml$/.test(file)) t.doesNotThrow(() => documents(join('deploy/compose', file)), file)
+  }
+  t.end()
+})
+
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+  readonly data?: Readonly<Record<string, string>>
+  readonly resources?: readonly string[]
+}
+
+void t.test('the manifests parse, are all listed, and hold no secret but by reference', (t) => {
+  const dir = 'deploy/kubernetes'
+  const files = readdirSync(join(ROOT, dir)).filter((file) => file !== 'kustomization.yaml')
+  const listed = read(`${dir}/kustomization.yaml`)
+  for (const file of files) t.ok(listed.includes(file), file)
+  const manifests = files.flatMap((file) => documents(join(dir, file)) as Manifest[])
+  const kinds = manifests.map(({ kind }) => kind)
+  for (const kind of ['StatefulSet', 'PodDisruptionBudget', 'NetworkPolicy', 'Service', 'ServiceMonitor'])
+    t.ok(kinds.includes(kind), kind)
+  t.notOk(kinds.includes('Secret'))
+  t.end()
+})
+
+void t.test('the ConfigMap is a configuration that the gateway takes, with secrets from files', (t) => {
+  const map = (documents('deploy/kubernetes/configmap.yaml') as Manifest[])[0]
+  const dir = folder()
+  const secrets = {
+    'operator-token': 'a-token-of-sixteen',
+    'redis-url': 'redis://redis:6379',
+    'openai-api-key': 'sk-x',
+  }
+  for (const [name, value] of Object.entries({ ...secrets, 'smtp-url': 'smtps://u:p@mail.example.com' }))
+    writeFileSync(join(dir, name), value)
+  const file = join(dir, 'tollgate.yaml')
+  writeFileSync(file, (map?.data?.['tollgate.yaml'] ?? '').replaceAll('/run/secrets/tollgate', dir))
+  const config = loadConfig(file, {})
+  const set = (
+    documents('deploy/kubernetes/statefulset.yaml') as { spec: { template: { spec: object } } }[]
+  )[0]
+  const pod = set?.spec.template.spec as { terminationGracePeriodSeconds: number }
+  t.ok(
+    pod.terminationGracePeriodSeconds > config.shutdownGraceSeconds + config.shutdownSeconds,
+    'a pod is not killed while it drains',
+  )
+  t.equal(dirname(config.journal.dir), '/var/lib/tollgate')
+  t.end()
+})
