@@ -50,6 +50,7 @@ for i, call in ipairs(calls) do
     release(u, call, open)
     local cost = charge(u, call, call.prompt, 1, 0, 0)
     mark(call.bucket, call.id, 'expired ' .. digits(cost))
+    call.bucket.life = EXPIRED_LIFE_MS
     replies[i + 1] = table.concat({ 'expired', digits(cost), digits(math.max(0, tonumber(open:match('^%d+')) - cost)) }, ' ')
   end
 end

@@ -34,7 +34,7 @@ for i, hold in ipairs(holds) do
       redis.call('ZREM', KEYS[2], table.concat({ ARGV[1], day, hold.id, hold.user }, ' '))
     end
     redis.call('HSET', hold.bucket_key, hold.id, 'freed')
-    redis.call('PEXPIRE', hold.bucket_key, RESOLVED_LIFE_MS)
+    keep(hold.bucket_key, RESOLVED_LIFE_MS)
     replies[i + 1] = hold.open and 'freed' or 'tombstone'
   end
 end

@@ -14,6 +14,7 @@
 -- @include outbox
 -- @include resolved
 -- @include accounts
+-- @include settling
 if not org_exists then return { head() } end
 local calls = {}
 for at = FIRST_CALL, #ARGV, 12 do
@@ -30,29 +31,8 @@ for at = FIRST_CALL, #ARGV, 12 do
 end
 read_all()
 
-local function settle(call)
-  if call.org_created_at ~= o[10] then return 'other_org' end
-  local u = call.user
-  local open, done = u.value['o:' .. call.id], call.bucket.value[call.id]
-  if open then
-    release(u, call, open)
-    mark(call.bucket, call.id, 'charged ' .. digits(charge(u, call, call.cost, 1, call.input, call.output)))
-    return 'charged'
-  end
-  if not done then
-    if now >= call.number * BUCKET_MS + HORIZON_MS then return 'too_old' end
-    mark(call.bucket, call.id, 'charged ' .. digits(charge(u, call, call.cost, 1, call.input, call.output)))
-    return 'late'
-  end
-  local before = tonumber(done:match('^expired (%d+)$'))
-  if not before then return 'already' end
-  local missing = charge(u, call, math.max(0, call.cost - before), 0, call.input, call.output)
-  mark(call.bucket, call.id, 'charged ' .. digits(before + missing))
-  return 'corrected ' .. digits(missing)
-end
-
 local replies = { '' }
-for i, call in ipairs(calls) do replies[i + 1] = settle(call) end
+for i, call in ipairs(calls) do replies[i + 1] = settle(call, 'too_old') end
 replies[1] = head()
 write_all()
 return replies

@@ -9,6 +9,7 @@ import { changedKeys } from './config/changes.ts'
 import type { Config } from './config.ts'
 import { StartupError } from './errors.ts'
 import { createKeyCache, type KeyCache } from './ledger/key-cache.ts'
+import { Journal } from './ledger/journal.ts'
 import { createRedisLedger, type RedisLedger } from './ledger/redis-ledger.ts'
 import { openStore, type Store } from './ledger/store.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -61,6 +62,7 @@ interface Parts {
   readonly upstreams: Upstreams
   readonly store: Store
   readonly ledger: RedisLedger
+  readonly journal: Journal
   readonly keyCache: KeyCache
   /** SIGTERM has come; `refusing` once the grace is over as well. */
   readonly stopping: { now: boolean; refusing: boolean }
@@ -93,9 +95,12 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
   opened.push(() => store.stop())
   const live: Pick<Live, 'out'> = { out: openNotices(config, { store, metrics, logger }) }
   opened.push(() => live.out.close())
+  const journal = new Journal({ ...config.journal, logger })
+  opened.push(() => journal.close())
   const ledger = await createRedisLedger({
     redis: store.redis,
     watch: store.watch,
+    journal,
     leaseMs: config.leaseSeconds * 1_000,
     userDayLifeMs: config.retentionDays * 86_400_000,
     metrics: metrics.ledger,
@@ -117,6 +122,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     upstreams,
     store,
     ledger,
+    journal,
     keyCache,
     stopping: { now: false, refusing: false },
   }
@@ -170,7 +176,7 @@ function pipelineSettings(config: Config, lookUp: LookUp, logger: Logger) {
 }
 
 async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
-  const { live, logger, metrics, upstreams, store, ledger, stopping } = parts
+  const { live, logger, metrics, upstreams, store, ledger, journal, stopping } = parts
   const { config, lookUp } = live
   const pipeline = new Pipeline({
     ...pipelineSettings(config, lookUp, logger),
@@ -185,7 +191,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     openStreams: () => pipeline.openStreams,
     storeUp: () => store.watch.isUp(),
     outboxLag: () => live.out.notices.lagSeconds(),
-    journalEntries: () => 0,
+    journalEntries: () => journal.entries,
   })
   const dataPlane = await openDataPlane(parts, pipeline, config, lookUp, upstreams.open)
   const openAnswers = countOpenAnswers(dataPlane.server)

@@ -9,7 +9,6 @@ import { parseYaml, reason } from './config/interpolate.ts'
 import { dotted, schemaProblems, segments, throwFirst } from './config/problems.ts'
 import { type ConfigInput, ConfigSchema } from './config/schema.ts'
 import type { Config, Notifications, Upstream } from './config/types.ts'
-import { refuseUnbuilt } from './config/unbuilt.ts'
 import { StartupError } from './errors.ts'
 
 export type {
@@ -45,7 +44,7 @@ export function configFrom(
   readNumbers(value, options.interpolated ?? new Set())
   throwFirst(schemaProblems(value))
   const config = complete(value as ConfigInput, options.dir)
-  throwFirst([...ruleProblems(config), ...refuseUnbuilt(config)])
+  throwFirst(ruleProblems(config))
   return deepFreeze(config)
 }
 
@@ -92,7 +91,7 @@ function complete(input: ConfigInput, dir: string): Config {
   return {
     ...input,
     redis: embedded === undefined ? input.redis : { embedded: resolve(dir, embedded) },
-    journal: { dir: resolve(dir, input.journal.dir) },
+    journal: { ...input.journal, dir: resolve(dir, input.journal.dir) },
     notifications: completeNotifications(input.notifications, dir),
     upstreams: Object.fromEntries(upstreams),
   }

@@ -150,7 +150,7 @@ local function write_all()
   end
   for _, r in ipairs(days) do write_hash(r, function(key) redis.call('PEXPIRE', key, ARGV[3], 'NX') end) end
   for _, r in ipairs(user_days) do write_hash(r, function(key) redis.call('PEXPIRE', key, ARGV[4], 'NX') end) end
-  for _, r in ipairs(buckets) do write_hash(r, function(key) redis.call('PEXPIRE', key, RESOLVED_LIFE_MS) end) end
+  for _, r in ipairs(buckets) do write_hash(r, function(key) keep(key, r.life or RESOLVED_LIFE_MS) end) end
   if #scores > 0 and redis.call('ZADD', KEYS[6], unpack(scores)) > 0 then redis.call('PEXPIREAT', KEYS[6], ARGV[2]) end
   if #released > 0 then redis.call('ZREM', KEYS[7], unpack(released)) end
   redis.call('HSET', KEYS[3], 'used', digits(total.used), 'held', digits(total.held))

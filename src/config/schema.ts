@@ -224,8 +224,11 @@ export const ConfigSchema = mapping(
     onStoreDown: storeDown({ default: 'closed' }),
     leaseSeconds: seconds(60, 1, 600, 'How long the hold of a gateway that died stands in the way.'),
     journal: mapping(
-      { dir: text('Folder, relative to this file.', { default: './data/journal' }) },
-      { default: {} },
+      {
+        dir: text('Folder, relative to this file.', { default: './data/journal' }),
+        maxBytes: count(67_108_864, 65_536, 1_073_741_824, 'How large the journal of a process may become.'),
+      },
+      { default: {}, description: 'What the store could not be told while it was down.' },
     ),
     limits: Limits,
     timeouts: Timeouts,

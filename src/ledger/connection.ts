@@ -22,7 +22,7 @@ const DECISIVE: RedisOptions = {
   commandTimeout: COMMAND_TIMEOUT_MS,
   connectTimeout: 2_000,
   // A connection on which nothing comes back any more may be dead without either end knowing it.
-  socketTimeout: COMMAND_TIMEOUT_MS,
+  socketTimeout: 5 * COMMAND_TIMEOUT_MS,
   retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
   // 1 reconnects without sending the command again; 2 would run a script twice.
   reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),

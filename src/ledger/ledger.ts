@@ -36,6 +36,8 @@ export interface Hold {
   readonly amount: Microcredits
   /** When the organization was created (Unix ms), since one may be made anew under the same id. */
   readonly orgCreatedAt: UnixMs
+  /** Of a call that was let through without the store, its number in the journal; it holds nothing. */
+  readonly ticket?: number
 }
 
 /** What the store said at admission or refusal; `amounts` as they stood with this call's own hold. */
@@ -82,6 +84,11 @@ export interface UserStanding extends Standing {
 export interface Ledger {
   /** Holds the worst case of a call, or says why not, in one atomic step. Rejects with StoreUnavailable. */
   reserve(reservation: Reservation): Promise<ReserveResult>
+  /**
+   * Lets a call through without limits because the store is down (D1, `open`): what it costs is charged when the store is
+   * back. Rejects with StoreUnavailable where that cannot be made sure of.
+   */
+  letThrough(reservation: Reservation): Promise<Hold>
   /** Settles a hold to what the call cost. Never rejects: the ledger keeps trying until the store has it. */
   settle(hold: Hold, charge: Charge): void
   /** Frees a hold whose call was not served. Never rejects, like `settle`. */

@@ -32,6 +32,8 @@ export interface OrgViews {
   /** The view at `now`, rolled over to the next period where the last one has ended; null for an unknown org. */
   current(org: string, now: UnixMs): Promise<OrgView | null>
   forget(org: string): void
+  /** When the organization was created, as far as that was read here. */
+  createdAt(org: string): UnixMs | null
 }
 
 const MAX_ROLLS = 5
@@ -74,6 +76,7 @@ function nextPeriod(view: OrgView, now: UnixMs): BillingPeriod {
 
 export function createOrgViews(redis: RedisClient): OrgViews {
   const views = new Map<string, Promise<OrgView | null>>()
+  const created = new Map<string, UnixMs>()
 
   async function load(org: string, believed: UnixMs): Promise<OrgView | null> {
     let now = believed
@@ -114,6 +117,7 @@ export function createOrgViews(redis: RedisClient): OrgViews {
       try {
         const view = await loading
         if (view === null) views.delete(org)
+        else created.set(org, view.createdAt)
         return view
       } catch (error) {
         if (views.get(org) === loading) views.delete(org)
@@ -121,5 +125,6 @@ export function createOrgViews(redis: RedisClient): OrgViews {
       }
     },
     forget: (org) => views.delete(org),
+    createdAt: (org) => created.get(org) ?? null,
   }
 }

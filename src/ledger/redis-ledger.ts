@@ -8,10 +8,13 @@ import type { Ledger } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { createAdminsToAsk } from './admins-to-ask.ts'
 import { createLeases } from './leases.ts'
+import type { Journal } from './journal.ts'
 import { createOrgViews, type OrgViews } from './org-views.ts'
 import type { CrossingType } from './replies.ts'
 import { readStanding } from './standing.ts'
 import { Reserving } from './reserving.ts'
+import { letThrough } from './let-through.ts'
+import { Replaying } from './replaying.ts'
 import { Resolving } from './resolving.ts'
 import { createStoreClock, readStoreTime, type StoreClock } from './store-clock.ts'
 import { UNWATCHED, type StoreWatch } from './store-watch.ts'
@@ -27,6 +30,8 @@ export interface RedisLedgerOptions {
   readonly onCrossings: (org: string) => void
   /** Knows whether the store answers; absent: failures are taken as they come. */
   readonly watch?: StoreWatch
+  /** Absent: what the store does not take stays in memory, and no call is let through without it. */
+  readonly journal?: Journal
   /** This machine's clock; absent: `Date.now`. */
   readonly wallClock?: () => number
 }
@@ -47,49 +52,42 @@ const POLL_MS = 5
 
 /** Needs a connection that is ready: the store's clock is read first. Rejects with StoreUnavailable. */
 export async function createRedisLedger(options: RedisLedgerOptions): Promise<RedisLedger> {
-  const { redis, leaseMs, metrics, logger, onCrossings, watch = UNWATCHED } = options
+  const { redis, leaseMs, metrics, logger, onCrossings, userDayLifeMs, watch = UNWATCHED } = options
+  const { journal = null } = options
   const clock = createStoreClock(options.wallClock)
   clock.learn(await storeCall(() => readStoreTime(redis)))
 
   const views = createOrgViews(redis)
-  const resolving = new Resolving({
-    redis,
-    watch,
-    views,
-    clock,
-    metrics,
-    logger,
-    userDayLifeMs: options.userDayLifeMs,
-    onCrossings,
-    onResolved: (hold) => leases.closed(hold),
-  })
+  const parts = { redis, watch, views, clock, metrics, logger, userDayLifeMs, onCrossings }
+  const resolving = new Resolving({ ...parts, journal, onResolved: (hold) => leases.closed(hold) })
   const leases = createLeases({
-    redis,
-    clock,
+    ...parts,
     leaseMs,
-    logger,
     expire: (org, due) => resolving.expire(org, due),
   })
   const reserving = new Reserving({
-    redis,
-    watch,
-    views,
-    clock,
+    ...parts,
     leaseMs,
-    metrics,
     expire: (org, due) => resolving.expire(org, due),
     release: (hold) => resolving.free(hold),
     underWay: (org, user) => resolving.underWay(org, user),
     settlesTried: () => resolving.tried,
     adminsToAsk: createAdminsToAsk(redis),
     onReserved: (hold) => leases.opened(hold),
-    onCrossings,
   })
+  const replaying = journal === null ? null : new Replaying({ ...parts, journal })
 
   return {
     reserve: (reservation) => reserving.reserve(reservation),
-    settle: (hold, charge) => resolving.settle(hold, charge),
-    free: (hold) => resolving.free(hold),
+    letThrough: (reservation) => letThrough(journal, views, clock, reservation),
+    settle: (hold, charge) => {
+      if (hold.ticket === undefined) resolving.settle(hold, charge)
+      else journal?.end(hold.ticket, charge)
+    },
+    free: (hold) => {
+      if (hold.ticket === undefined) resolving.free(hold)
+      else journal?.end(hold.ticket, null)
+    },
     ...asking(redis, watch, views, clock),
     drained: (ms) => drained(resolving, ms),
     async openPeriod(org, now) {
@@ -99,7 +97,10 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     crossed: (org, type, count) => crossed(options, org, type, count),
     openHolds: leases.open,
     sweep: () => leases.sweep(),
-    close: () => leases.stop(),
+    close: () => {
+      leases.stop()
+      replaying?.stop()
+    },
   }
 }
 

@@ -16,11 +16,15 @@ import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
 import { CROSSING_TYPES, entries, readCrossings, readLease, readTime, type Lease } from './replies.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
+import type { Journal } from './journal.ts'
+import { mayHaveRun } from './store-faults.ts'
 import type { StoreWatch } from './store-watch.ts'
 import { UnderWay } from './under-way.ts'
 
 const MAX_BATCH = 64
 const SETTLES_COLLECT_MS = 3
+/** With the waits between them, a third of a second. */
+const ATTEMPTS_BEFORE_JOURNAL = 2
 const SLOWEST_RETRY_MS = 5_000
 
 type Verb = 'settle' | 'free'
@@ -30,6 +34,8 @@ interface Item {
   /** Null frees the hold. */
   readonly charge: Charge | null
   attempts: number
+  /** Whether an attempt that failed may have come to the store all the same. */
+  mayHaveCome: boolean
 }
 
 export interface ResolvingOptions {
@@ -39,6 +45,8 @@ export interface ResolvingOptions {
   readonly clock: StoreClock
   readonly metrics: LedgerMetrics
   readonly logger: Logger
+  /** Where a settle goes that the store does not take; absent: it stays in memory until the store does. */
+  readonly journal: Journal | null
   readonly userDayLifeMs: number
   readonly onResolved: (hold: Hold) => void
   readonly onCrossings: (org: string) => void
@@ -73,11 +81,11 @@ export class Resolving {
   }
 
   settle(hold: Hold, charge: Charge): void {
-    this.#submit('settle', { hold, charge, attempts: 0 })
+    this.#submit('settle', { hold, charge, attempts: 0, mayHaveCome: false })
   }
 
   free(hold: Hold): void {
-    this.#submit('free', { hold, charge: null, attempts: 0 })
+    this.#submit('free', { hold, charge: null, attempts: 0, mayHaveCome: false })
   }
 
   /** Expires those of the leases that are over, and answers how many were; rejects when the store does. */
@@ -125,7 +133,7 @@ export class Resolving {
                 'resolving is tried again',
               )
             }
-            for (const item of group) this.#tryAgain(queue, item)
+            for (const item of group) this.#failed(queue, item, error)
           }
         }
       },
@@ -261,6 +269,20 @@ export class Resolving {
     this.#pending -= 1
     if (item.attempts === 0) this.#underWay.wasTried(item.hold)
     this.#options.onResolved(item.hold)
+  }
+
+  /** What the store did not take at once, and will not in a moment, must outlive this process. */
+  #failed(queue: GroupCommit<Item>, item: Item, error: unknown): void {
+    const { journal, watch } = this.#options
+    const { hold, charge } = item
+    if (mayHaveRun(error)) item.mayHaveCome = true
+    const isUrgent = item.attempts >= ATTEMPTS_BEFORE_JOURNAL || watch.isDown(hold.org)
+    if (journal === null || charge === null || !isUrgent) this.#tryAgain(queue, item)
+    else
+      journal.settle(hold, charge, item.mayHaveCome).then(
+        () => this.#done(item),
+        () => this.#tryAgain(queue, item),
+      )
   }
 
   #tryAgain(queue: GroupCommit<Item>, item: Item): void {

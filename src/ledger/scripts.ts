@@ -9,6 +9,7 @@ export const SCRIPT_NAMES = [
   'free',
   'expire',
   'renew',
+  'replay',
   'roll',
   'create-org',
   'configure',

@@ -20,6 +20,8 @@ export interface UpstreamTarget {
   /** The provider's own key, where the configuration has one. */
   readonly apiKey: string | null
   readonly priceProvider: string | null
+  /** What becomes of calls while the store is down. */
+  readonly onStoreDown: 'closed' | 'open'
   readonly timeouts: { readonly firstByteMs: number; readonly idleMs: number }
 }
 

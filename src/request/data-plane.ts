@@ -167,7 +167,11 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
           return storeDown(error)
         }
       },
-      isMember: (caller) => ledger.isMember(caller.org, caller.user).catch(storeDown),
+      isMember: (caller) =>
+        ledger.isMember(caller.org, caller.user).catch((error: unknown) => {
+          const refusal = storeDown(error)
+          return upstream.target.onStoreDown === 'open' || refusal
+        }),
       requestIdOf: (request) => request.id,
       refuse: (request, reply, refusal) => {
         refuseWith(upstream.target.family, request, reply, refusal)

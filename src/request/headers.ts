@@ -154,7 +154,8 @@ function resetText(period: BillingPeriod): string {
 }
 
 /** The headers that tell where the user stands, as at admission. */
-export function standingHeaders(decision: Decision): string[] {
+export function standingHeaders(decision: Decision | null): string[] {
+  if (decision === null) return []
   const { standing, period, now, explanation } = decision
   const headers = ['x-tollgate-credits-reset', resetText(period)]
   if (standing.limit === null || explanation.hideAmounts) return headers

@@ -202,7 +202,7 @@ export class Pipeline {
     const priced = price(book, priceProvider, shape)
     if (isRefusal(priced)) return priced
     if (record !== null) Object.assign(record, { model: priced.tariff.model, stream: shape.stream })
-    const admission = await this.#withStore(() => reserve(ledger, caller, priced))
+    const admission = await this.#withStore(() => reserve(ledger, caller, priced, call.target.onStoreDown))
     if (isRefusal(admission)) return admission
     if (record !== null) record.held = admission.hold.amount
     if (call.request.socket.destroyed) {

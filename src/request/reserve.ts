@@ -3,23 +3,42 @@ import { explain, type CreditRefusal } from '../core/explanation.ts'
 import { largestOutput } from '../core/tariff.ts'
 import { NOTHING, type Microcredits } from '../core/units.ts'
 import { refuse, type Refusal } from '../errors.ts'
-import type { Decision, Hold, Ledger } from '../ledger/ledger.ts'
+import {
+  StoreUnavailable,
+  type Decision,
+  type Hold,
+  type Ledger,
+  type Reservation,
+  type ReserveResult,
+} from '../ledger/ledger.ts'
 import type { Caller, PricedCall } from './call.ts'
 import { sizeOf } from './size.ts'
 
 export interface Admission {
   readonly hold: Hold
-  readonly decision: Decision
+  /** Null for a call that was let through while the store is down. */
+  readonly decision: Decision | null
 }
 
-/** Rejects with StoreUnavailable (D1). */
+/** Rejects with StoreUnavailable (D1): where it may be done without the store, only if that cannot be written down. */
 export async function reserve(
   ledger: Ledger,
   caller: Caller,
   call: PricedCall,
+  onStoreDown: 'closed' | 'open',
 ): Promise<Admission | Refusal> {
+  const reservation = reservationOf(caller, call)
+  try {
+    return admissionOf(call, await ledger.reserve(reservation), caller)
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable) || onStoreDown === 'closed') throw error
+    return { hold: await ledger.letThrough(reservation), decision: null }
+  }
+}
+
+function reservationOf(caller: Caller, call: PricedCall): Reservation {
   const { worstCase, strictWorstCase, promptPrice, tariff } = call
-  const result = await ledger.reserve({
+  return {
     org: caller.org,
     user: caller.user,
     source: caller.source,
@@ -28,7 +47,10 @@ export async function reserve(
     strictWorstCase,
     promptPrice,
     mayEnroll: caller.mayEnroll,
-  })
+  }
+}
+
+function admissionOf(call: PricedCall, result: ReserveResult, caller: Caller): Admission | Refusal {
   switch (result.status) {
     case 'reserved':
       return result

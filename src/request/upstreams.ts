@@ -58,6 +58,7 @@ export function openUpstream(
     host: url.host,
     apiKey: upstream.apiKey ?? null,
     priceProvider: upstream.provider ?? family.priceProvider,
+    onStoreDown: upstream.onStoreDown,
     timeouts: { firstByteMs: firstByteSeconds * 1_000, idleMs: idleSeconds * 1_000 },
   }
   return { prefix: upstream.prefix, url: url.origin, target, dispatcher }

@@ -227,15 +227,6 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     `${BASE}notifications: { allowTargets: ["http://a"] }`,
     'notifications.allowTargets[0]: must be an address, a CIDR range or a host name',
   ],
-  // What comes with a later version.
-  [
-    `${BASE}onStoreDown: open`,
-    'onStoreDown: open is not yet supported: use closed, which refuses paid calls while the store is down',
-  ],
-  [
-    openai('onStoreDown: open'),
-    'upstreams.openai.onStoreDown: open is not yet supported: use closed, which refuses paid calls while the store is down',
-  ],
   [`${BASE}onStoreDown: sometimes`, 'onStoreDown: must be one of closed, open'],
 ]
 

@@ -47,7 +47,7 @@ void t.test('only redis and upstreams are required: everything else has the defa
     auth: { jwt: [] },
     onStoreDown: 'closed',
     leaseSeconds: 60,
-    journal: { dir: join(dir, 'data/journal') },
+    journal: { dir: join(dir, 'data/journal'), maxBytes: 67_108_864 },
     limits: {
       bodyBytes: 20_971_520,
       concurrent: 10_000,

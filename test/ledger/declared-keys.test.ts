@@ -9,6 +9,7 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import type { UnixMs } from '../../src/core/units.ts'
 import { createDirectory } from '../../src/ledger/directory.ts'
+import { Journal } from '../../src/ledger/journal.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold, Reservation } from '../../src/ledger/ledger.ts'
 import { createNoticeLog } from '../../src/ledger/notice-log.ts'
@@ -16,7 +17,16 @@ import { readOutbox } from '../../src/ledger/outbox.ts'
 import { SCRIPT_NAMES, scriptSource, type ScriptName } from '../../src/ledger/scripts.ts'
 import { CHANGE, changeOrg, deleteOrg, putMember, removeMember, saveOf } from '../support/changes.ts'
 import { crossingOf } from '../../src/notices/crossing.ts'
-import { books, charge, createOrg, holdOf, openClient, openLedger, reservation } from '../support/ledger.ts'
+import {
+  books,
+  charge,
+  createOrg,
+  holdOf,
+  openClient,
+  openLedger,
+  reservation,
+  silent,
+} from '../support/ledger.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -246,6 +256,44 @@ void t.test('leases of calls that run are renewed', async (t) => {
   await settled()
   t.pass()
 })
+
+void t.test(
+  'a journal is brought to the store: a hold that is open, one that is not, a call without one',
+  async (t) => {
+    const org = 'replays'
+    await createOrg(redis, org, {
+      limit: 5,
+      fields: { alert_on: '1', alert_mark: '1000000', alert_version: '1' },
+    })
+    await arm(org)
+    const journal = new Journal({ dir: t.testdir({}), maxBytes: 1_000_000, logger: silent })
+    const replayer = await openLedger(redis, { journal })
+    const [open, done] = [await reserved(org, 1), await reserved(org, 1)]
+    ledger.settle(done, charge(1))
+    await settled()
+    await journal.settle(open, charge(2), false)
+    await journal.settle(done, charge(1), true)
+    replayer.settle(await replayer.letThrough(reservation(org, 4)), charge(4))
+    await until(async () => (await books(redis, org, ['ada'])).used === 7e6)
+    await until(() => journal.entries === 0)
+    // A hold of a period that is over by then, with alerts that wait in it.
+    const late = await reserved(org, 0)
+    await arm(org)
+    await redis.hset(keys.org(org), 'period_end', String(Date.now() - 1))
+    await ledger.openPeriod(org, Date.now() as UnixMs)
+    await journal.settle(late, charge(0.5), false)
+    await until(() => journal.entries === 0)
+    replayer.close()
+    await journal.close()
+    t.match(await books(redis, org, ['ada']), {
+      used: 7.5e6,
+      usersUsed: 7.5e6,
+      days: 7.5e6,
+      held: 0,
+      leases: 0,
+    })
+  },
+)
 
 void t.test('a period ends with alerts to arm, and a late settle of the last one', async (t) => {
   await createOrg(redis, 'rolls')

@@ -5,6 +5,7 @@ import { periodAt } from '../../src/core/period.ts'
 import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
 import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
 import { changeArgs } from '../../src/ledger/directory/changes.ts'
+import type { Journal } from '../../src/ledger/journal.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold, Reservation, ReserveResult } from '../../src/ledger/ledger.ts'
 import type { LedgerMetrics } from '../../src/ledger/ledger-metrics.ts'
@@ -61,6 +62,7 @@ export async function openLedger(
   options: {
     readonly leaseMs?: number
     readonly metrics?: LedgerMetrics
+    readonly journal?: Journal
     readonly onCrossings?: (org: string) => void
   } = {},
 ): Promise<RedisLedger> {
@@ -71,6 +73,7 @@ export async function openLedger(
     metrics: options.metrics ?? countingMetrics(),
     logger: silent,
     onCrossings: options.onCrossings ?? (() => undefined),
+    ...(options.journal !== undefined && { journal: options.journal }),
   })
 }
 

@@ -1,0 +1,211 @@
+/** Brings to the store what the journals hold, as soon as it answers: in order, and each entry once (D2). */
+import { dayAt } from '../core/period.ts'
+import type { BillingPeriod } from '../core/policy.ts'
+import type { Day, UnixMs } from '../core/units.ts'
+import type { Logger } from 'pino'
+import { AccountKeys } from './account-keys.ts'
+import type { RedisClient } from './connection.ts'
+import { bucketOf } from './hold-ids.ts'
+import type { Journal } from './journal.ts'
+import { orgOf, type Book, type Payable } from './journal-book.ts'
+import * as keys from './keys.ts'
+import type { LedgerMetrics } from './ledger-metrics.ts'
+import { PERIOD_LIFE_MS, type OrgView, type OrgViews } from './org-views.ts'
+import { CROSSING_TYPES, entries, readCrossings } from './replies.ts'
+import { runScript } from './scripts.ts'
+import type { StoreClock } from './store-clock.ts'
+import type { StoreWatch } from './store-watch.ts'
+
+export interface ReplayingOptions {
+  readonly redis: RedisClient
+  readonly watch: StoreWatch
+  readonly views: OrgViews
+  readonly clock: StoreClock
+  readonly journal: Journal
+  readonly metrics: LedgerMetrics
+  readonly logger: Logger
+  readonly userDayLifeMs: number
+  readonly onCrossings: (org: string) => void
+}
+
+const ROUND_MS = 250
+const ADOPT_ROUNDS = 20
+const MAX_BATCH = 64
+
+/** An entry with the period and the day that it is charged to. */
+interface Dated {
+  readonly entry: Payable
+  readonly periodNo: number
+  readonly day: Day
+}
+
+export class Replaying {
+  readonly #options: ReplayingOptions
+  readonly #timer: NodeJS.Timeout
+  #isBusy = false
+  #rounds = 0
+
+  constructor(options: ReplayingOptions) {
+    this.#options = options
+    options.journal.adopt()
+    this.#timer = setInterval(() => void this.#round(), ROUND_MS).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  async #round(): Promise<void> {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    const { journal, logger } = this.#options
+    try {
+      this.#rounds += 1
+      if (this.#rounds % ADOPT_ROUNDS === 0) journal.adopt()
+      for (const book of journal.books) await this.#replay(book)
+      await journal.tidy()
+    } catch (error) {
+      logger.warn({ err: error }, 'replaying a journal failed, and is tried again')
+    }
+    this.#isBusy = false
+  }
+
+  async #replay(book: Book): Promise<void> {
+    const { watch, logger } = this.#options
+    for (const [org, due] of byOrg(book.payable)) {
+      if (watch.isDown(org)) continue
+      try {
+        await this.#replayOrg(book, org, due)
+      } catch (error) {
+        logger.warn(
+          { err: error, org, journal: book.file.id },
+          'replaying a journal failed, and is tried again',
+        )
+      }
+    }
+  }
+
+  async #replayOrg(book: Book, org: string, due: readonly Payable[]): Promise<void> {
+    const { views, clock, watch, logger } = this.#options
+    for (let rest = due; rest.length > 0;) {
+      const view = await watch.guard(org, () => views.current(org, clock.now()))
+      if (view === null) {
+        logger.warn({ org, entries: rest.length }, 'a journal has charges of an organization that is gone')
+        book.paid(new Set(rest))
+        return
+      }
+      const batch = await this.#samePeriod(view, rest.slice(0, MAX_BATCH))
+      await this.#charge(book, view, batch)
+      book.paid(new Set(batch.map(({ entry }) => entry)))
+      rest = rest.slice(batch.length)
+    }
+  }
+
+  /** The first entries, as far as they belong to one period. */
+  async #samePeriod(view: OrgView, due: readonly Payable[]): Promise<Dated[]> {
+    const batch: Dated[] = []
+    for (const entry of due) {
+      const dated = await this.#dated(view, entry)
+      if (batch[0] !== undefined && batch[0].periodNo !== dated.periodNo) break
+      batch.push(dated)
+    }
+    return batch
+  }
+
+  /** A call belongs to the period that was open when it was let through (P3). */
+  async #dated(view: OrgView, entry: Payable): Promise<Dated> {
+    if (entry.kind === 'settle') return { entry, periodNo: entry.hold.periodNo, day: entry.hold.day }
+    const { at } = entry.call
+    let { period } = view
+    while (at < period.start && period.no > 1) {
+      const before = await this.#period(view.org, period.no - 1)
+      if (before === null || before.end <= at) break
+      period = before
+    }
+    return { entry, periodNo: period.no, day: dayAt(view.billing.timezone, at).day }
+  }
+
+  async #period(org: string, no: number): Promise<BillingPeriod | null> {
+    const { redis, watch } = this.#options
+    const [start, end] = await watch.guard(org, () => redis.hmget(keys.total(org, no), 'start', 'end'))
+    if (typeof start !== 'string' || typeof end !== 'string') return null
+    return { no, start: Number(start) as UnixMs, end: Number(end) as UnixMs }
+  }
+
+  async #charge(book: Book, { org, period }: OrgView, batch: readonly Dated[]): Promise<void> {
+    const { redis, watch, userDayLifeMs, metrics, onCrossings } = this.#options
+    const account = new AccountKeys(org, batch[0]?.periodNo ?? period.no, userDayLifeMs)
+    const calls = batch.flatMap((dated) => argumentsOf(account, dated))
+    const keyList = [...account.keyList(), keys.journals(org)]
+    const args = [...account.args(period.end + PERIOD_LIFE_MS), book.file.id, ...calls]
+    const started = performance.now()
+    const reply = entries(await watch.guard(org, () => runScript(redis, 'replay', keyList, args)))
+    metrics.script('replay', (performance.now() - started) / 1_000, batch.length)
+    batch.forEach(({ entry }, index) => this.#notice(book, entry, String(reply.items[index])))
+    const crossings = readCrossings(reply.head)
+    for (const type of CROSSING_TYPES) if (crossings[type] > 0) metrics.crossings(type, crossings[type])
+    if (CROSSING_TYPES.some((type) => crossings[type] > 0)) onCrossings(org)
+  }
+
+  #notice(book: Book, entry: Payable, status: string): void {
+    const { metrics, logger } = this.#options
+    const { charge } = entry
+    if (status === 'charged' || status === 'late') metrics.credits('charged', charge.cost)
+    else if (status.startsWith('corrected ')) metrics.credits('charged', Number(status.split(' ')[1]))
+    else if (status === 'too_old')
+      logger.error(
+        { journal: book.file.id, entry },
+        'nobody knows whether this was charged: it is not, again',
+      )
+  }
+}
+
+function byOrg(payable: readonly Payable[]): Map<string, Payable[]> {
+  const groups = new Map<string, Payable[]>()
+  for (const entry of payable) {
+    const group = groups.get(orgOf(entry))
+    if (group === undefined) groups.set(orgOf(entry), [entry])
+    else group.push(entry)
+  }
+  return groups
+}
+
+function argumentsOf(account: AccountKeys, { entry, day }: Dated): (string | number)[] {
+  const { cost, model, inputTokens, outputTokens } = entry.charge
+  if (entry.kind === 'charge') {
+    const { user, source, orgCreatedAt } = entry.call
+    const places = [...account.account(user, day), 0]
+    return [
+      entry.seq,
+      'call',
+      '',
+      ...places,
+      0,
+      source,
+      model,
+      cost,
+      inputTokens,
+      outputTokens,
+      orgCreatedAt,
+      '',
+    ]
+  }
+  const { id, user, source, orgCreatedAt } = entry.hold
+  const places = account.places(user, entry.hold.day, id)
+  const sent = entry.mayHaveCome ? '1' : ''
+  const number = bucketOf(id)
+  return [
+    entry.seq,
+    'hold',
+    id,
+    ...places,
+    number,
+    source,
+    model,
+    cost,
+    inputTokens,
+    outputTokens,
+    orgCreatedAt,
+    sent,
+  ]
+}
