@@ -54,6 +54,12 @@ function storeDown(error: unknown): Refusal {
   )
 }
 
+/** What is free passes without the store where what costs does. */
+function storeDownFree(error: unknown, { onStoreDown }: UpstreamTarget): Refusal | true {
+  const refusal = storeDown(error)
+  return onStoreDown === 'open' || refusal
+}
+
 /** A request that Fastify or Node could not accept, as a refusal. */
 function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
   switch (error.code) {
@@ -167,11 +173,8 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
           return storeDown(error)
         }
       },
-      isMember: (caller) =>
-        ledger.isMember(caller.org, caller.user).catch((error: unknown) => {
-          const refusal = storeDown(error)
-          return upstream.target.onStoreDown === 'open' || refusal
-        }),
+      isMember: ({ org, user }) =>
+        ledger.isMember(org, user).catch((error: unknown) => storeDownFree(error, upstream.target)),
       requestIdOf: (request) => request.id,
       refuse: (request, reply, refusal) => {
         refuseWith(upstream.target.family, request, reply, refusal)
