@@ -79,6 +79,7 @@ void t.test('D1: a store that hangs: calls get 503 and do not wait behind it', a
   server.thaw()
   await isBack()
   t.equal(says(DOWN), before.down + 1, 'one line when it goes')
+  await until(() => says(UP) > before.up)
   t.equal(says(UP), before.up + 1, 'and one when it is back')
   t.equal(await gateway.metric('tollgate_store_up'), 1)
   t.equal(await gateway.metric('tollgate_store_transitions_total{to="down"}'), before.down + 1)
