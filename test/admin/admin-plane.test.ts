@@ -73,7 +73,7 @@ void t.test('DELETE with a content type and no body is a DELETE', async (t) => {
 void t.test('an unknown route, a wrong method and a path that cannot be decoded are problems', async (t) => {
   for (const [method, path, status] of [
     ['GET', '/v1/nothing', 404],
-    ['GET', '/', 404],
+    ['GET', '/nowhere', 404],
     ['POST', '/healthz', 404],
     ['PUT', '/v1/orgs', 404],
     ['GET', '/v1/orgs/%zz', 400],
