@@ -61,6 +61,11 @@ void t.test('D1: a store that hangs: calls get 503 and do not wait behind it', a
     Array.from({ length: 20 }, () => REFUSED),
   )
   await until(() => says(DOWN) > before.down)
+  t.match(
+    gateway.log.filter((line) => line.includes(DOWN)).at(-1),
+    '"reason":"no answer"',
+    'found by its silence, before any call ran into a time-out',
+  )
   const asked = await gateway.metric('tollgate_ledger_batch_size_count{script="reserve"}')
   t.same(
     await Promise.all(Array.from({ length: 200 }, () => call())),
