@@ -1,12 +1,12 @@
 import { Button, Select, Text } from '@mantine/core'
 import { notifications as toasts } from '@mantine/notifications'
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState, type ReactElement } from 'react'
 import { Link } from 'wouter'
 import { send } from '../api/http.ts'
-import { usePaged } from '../api/paging.ts'
+import { getAll, usePaged } from '../api/paging.ts'
 import { queryClient } from '../api/query-client.ts'
-import type { Delivery, Notification } from '../api/types.ts'
+import type { Channel, Delivery, Notification } from '../api/types.ts'
 import { credits, dateTime } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { Empty } from '../parts/empty.tsx'
@@ -69,7 +69,7 @@ function Nothing({ isFiltered }: { isFiltered: boolean }): ReactElement {
 
 function columns(timezone: string): Column<Notification>[] {
   return [
-    { label: 'What', lead: true, width: '38%', cell: (notice) => <What notice={notice} /> },
+    { label: 'What', lead: true, width: '32%', cell: (notice) => <What notice={notice} /> },
     { label: 'When', nowrap: true, cell: ({ occurredAt }) => dateTime(occurredAt, timezone) },
     { label: 'Delivery', stacked: true, cell: ({ deliveries }) => <Deliveries deliveries={deliveries} /> },
     {
@@ -92,7 +92,18 @@ function What({ notice }: { notice: Notification }): ReactElement {
   )
 }
 
+/** Names of channels by their ids; one that is gone keeps its id. */
+function useChannelNames(): ReadonlyMap<string, string> {
+  const { path } = useOrg()
+  const channels = useQuery({
+    queryKey: ['channels', 'names', path],
+    queryFn: () => getAll<Channel>(`${path}/channels`),
+  })
+  return new Map((channels.data ?? []).map(({ id, name, url }) => [id, name ?? url]))
+}
+
 function Deliveries({ deliveries }: { deliveries: readonly Delivery[] }): ReactElement {
+  const names = useChannelNames()
   if (deliveries.length === 0) return <Status tone="quiet">In line</Status>
   return (
     <ul className="tg-deliveries">
@@ -101,7 +112,7 @@ function Deliveries({ deliveries }: { deliveries: readonly Delivery[] }): ReactE
           <Status tone={STATES[delivery.state].tone}>{STATES[delivery.state].label}</Status>{' '}
           <span className="tg-quiet">
             {CHANNELS[delivery.channel]}
-            {delivery.recipient === null ? '' : ` to ${delivery.recipient}`}
+            {delivery.recipient === null ? '' : ` to ${names.get(delivery.recipient) ?? delivery.recipient}`}
             {delivery.error === null ? '' : `: ${delivery.error}`}
           </span>
         </li>
