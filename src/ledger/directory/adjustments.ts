@@ -12,7 +12,8 @@ import { runScript } from '../scripts.ts'
 import { changeArgs, type Change } from './changes.ts'
 import { inOpenPeriod, type SavingStore } from './configure.ts'
 import { timedId } from './ids.ts'
-import { readOrg, storeTime } from './org-record.ts'
+import { readOrg } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 
 export interface Adjustment {
   readonly user: string
@@ -67,9 +68,9 @@ async function adjust(
 ): Promise<AdjustResult> {
   const { redis } = store
   const { user, source, amount } = adjustment
-  const id = timedId('adj', await storeTime(redis))
+  const id = timedId('adj', await readStoreTime(redis))
   const reply = await inOpenPeriod(store, org, async ({ no, end }) => {
-    const [record, now] = await Promise.all([readOrg(redis, org), storeTime(redis)])
+    const [record, now] = await Promise.all([readOrg(redis, org), readStoreTime(redis)])
     if (record === null) return ['no_org']
     const { day, start: dayStart, end: dayEnd } = dayAt(record.billing.timezone, now)
     const account = new AccountKeys(org, no, userDayLifeMs)

@@ -8,7 +8,8 @@ import { runScript } from '../scripts.ts'
 import { changeArgs, NO_TAG, tagOf, type Change, type Save, type Tagged } from './changes.ts'
 import { inOpenPeriod, noticeAlerts, type SavingStore } from './configure.ts'
 import { timedId } from './ids.ts'
-import { readOrg, storeTime, type OrgRecord } from './org-record.ts'
+import { readOrg, type OrgRecord } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 import { pageOf, type Page, type PageRequest } from './page.ts'
 
 /** O1. */
@@ -63,7 +64,7 @@ export function createAlertDirectory(store: SavingStore): AlertDirectory {
       }),
     createAlert: (org, alert, by) =>
       storeCall(async () => {
-        const id = timedId('alert', await storeTime(redis))
+        const id = timedId('alert', await readStoreTime(redis))
         return saveAlert(store, org, { id, ...alert, version: 1 }, { expected: NO_TAG, change: by(id) })
       }),
     changeAlert: (org, before, after, change) =>

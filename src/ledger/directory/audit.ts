@@ -3,7 +3,8 @@ import type { UnixMs } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { Page } from './page.ts'
-import { orgExists, storeTime } from './org-record.ts'
+import { orgExists } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 
 export interface AuditEntry {
   readonly id: string
@@ -98,7 +99,7 @@ async function* entriesBefore(
   key: string,
   after: string | null,
 ): AsyncGenerator<AuditEntry> {
-  const oldest = (await storeTime(redis)) - AUDIT_LIFE_MS
+  const oldest = (await readStoreTime(redis)) - AUDIT_LIFE_MS
   let from = after === null ? '+' : `(${after}`
   for (;;) {
     const batch = await storeCall(() => redis.xrevrange(key, from, oldest, 'COUNT', BATCH))

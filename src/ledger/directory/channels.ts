@@ -9,7 +9,8 @@ import * as keys from '../keys.ts'
 import { NO_TAG, tagOf, type Change, type Save, type Tagged } from './changes.ts'
 import { saveEntry } from './entries.ts'
 import { timedId } from './ids.ts'
-import { orgExists, storeTime } from './org-record.ts'
+import { orgExists } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 import { pageOfHash, type Page, type PageRequest } from './page.ts'
 
 export const CHANNEL_KINDS = ['webhook', 'slack'] as const
@@ -108,7 +109,7 @@ export function createChannelDirectory(redis: RedisClient): ChannelDirectory {
     rotateSecret: (channel) =>
       storeCall(async () => {
         if (channel.secrets === null) return channel
-        const until = ((await storeTime(redis)) + OLD_SECRET_MS) as UnixMs
+        const until = ((await readStoreTime(redis)) + OLD_SECRET_MS) as UnixMs
         const previous = { secret: channel.secrets.current, until }
         return { ...channel, secrets: { current: mintSecret(), previous } }
       }),
@@ -121,7 +122,7 @@ async function createChannel(
   draft: ChannelDraft,
   by: ChangeOfChannel,
 ): Promise<CreateChannelResult> {
-  const createdAt = await storeTime(redis)
+  const createdAt = await readStoreTime(redis)
   const secrets = draft.kind === 'webhook' ? { current: mintSecret(), previous: null } : null
   const channel: Channel = { id: timedId('ch', createdAt), ...draft, secrets, createdAt }
   const text = textOf(channel)

@@ -8,7 +8,8 @@ import { PERIOD_LIFE_MS } from '../org-views.ts'
 import type { CrossingType } from '../replies.ts'
 import { runScript } from '../scripts.ts'
 import { changeArgs, type Save } from './changes.ts'
-import { RESOURCES, storeTime, type Resource } from './org-record.ts'
+import { RESOURCES, type Resource } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 
 /** Opens the billing period that is current at `now` where the stored one has ended: the ledger's part. */
 export type OpenPeriod = (org: string, now: UnixMs) => Promise<unknown>
@@ -48,7 +49,7 @@ export async function inOpenPeriod(
     if (no === null || no === undefined) return null
     const reply = (await run({ no: Number(no), end: Number(end) as UnixMs })) as readonly string[]
     if (reply[0] !== 'stale') return reply[0] === 'no_org' ? null : reply
-    await openPeriod(org, await storeTime(redis))
+    await openPeriod(org, await readStoreTime(redis))
   }
   throw new Error(`the billing period of ${org} keeps ending`)
 }

@@ -13,6 +13,7 @@ import type { Microcredits, UnixMs } from '../../core/units.ts'
 import type { RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { OrgField } from '../org-fields.ts'
+import { readStoreTime } from '../store-clock.ts'
 import { tagOf } from './changes.ts'
 
 export interface OrgSettings {
@@ -60,15 +61,9 @@ export type Resource = keyof typeof RESOURCES
 
 export type OrgHash = { readonly [Field in OrgField]?: string | undefined }
 
-/** What the store's own clock says. It alone decides which period is current (P4). */
-export async function storeTime(redis: RedisClient): Promise<UnixMs> {
-  const [seconds, microseconds] = await redis.time()
-  return (Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)) as UnixMs
-}
-
 /** Null for an organization that does not exist, or is being deleted: then its hash has no period. */
 export async function readOrg(redis: RedisClient, id: string): Promise<OrgRecord | null> {
-  const [hash, now] = await Promise.all([redis.hgetall(keys.org(id)), storeTime(redis)])
+  const [hash, now] = await Promise.all([redis.hgetall(keys.org(id)), readStoreTime(redis)])
   return parseOrg(id, hash, now)
 }
 

@@ -9,7 +9,8 @@ import { runScript } from '../scripts.ts'
 import { AUDIT_LIFE_MS } from './audit.ts'
 import { changeArgs, type Change, type Save } from './changes.ts'
 import { configure, type OrgValues, type SaveResult, type SavingStore } from './configure.ts'
-import { readOrg, RESOURCES, storeTime, type OrgRecord, type OrgSettings } from './org-record.ts'
+import { readOrg, RESOURCES, type OrgRecord, type OrgSettings } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 import { pageOf, type Page, type PageRequest } from './page.ts'
 import { purgeOrg } from './purge.ts'
 import { disableAllKeys } from './virtual-keys.ts'
@@ -84,7 +85,7 @@ async function createOrg(
   const values: OrgValues = { ...valuesOf(settings, 'billing'), billing_next: '', ...DORMANT_PANELS }
   const keyList = [keys.org(id), keys.total(id, 1), keys.audit(id)]
   for (let attempt = 1; attempt <= CREATE_ATTEMPTS; attempt += 1) {
-    const { start, end } = periodAt(settings.billing, await storeTime(redis))
+    const { start, end } = periodAt(settings.billing, await readStoreTime(redis))
     const args = [start, end, end + PERIOD_LIFE_MS, ...changeArgs(change), ...Object.entries(values).flat()]
     const status = await runScript(redis, 'create-org', keyList, args)
     if (status === 'created' || status === 'exists' || status === 'deleting') return status
@@ -127,7 +128,7 @@ async function deleteOrg(redis: RedisClient, id: string, { expected, change }: S
 }
 
 async function logDeletion(redis: RedisClient, words: readonly string[]): Promise<void> {
-  const now = await storeTime(redis)
+  const now = await readStoreTime(redis)
   const names = ['actor', 'action', 'target', 'before', 'after']
   const fields = names.flatMap((name, index) => [name, words[index] ?? ''])
   await redis.xadd(keys.OPERATOR_AUDIT, 'MINID', '~', now - AUDIT_LIFE_MS, '*', 'at', now, ...fields)

@@ -5,7 +5,8 @@ import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { UserStanding } from '../ledger.ts'
 import { readStanding } from '../standing.ts'
-import { readOrg, storeTime, type OrgRecord } from './org-record.ts'
+import { readOrg, type OrgRecord } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 
 export interface DayUse {
   readonly day: Day
@@ -47,7 +48,7 @@ export function createOwnUseDirectory(redis: RedisClient): OwnUseDirectory {
 }
 
 async function readDays(redis: RedisClient, org: OrgRecord, user: string): Promise<DayUse[]> {
-  const all = daysOf(org, await storeTime(redis))
+  const all = daysOf(org, await readStoreTime(redis))
   const found: DayUse[] = []
   for (let at = 0; at < all.length; at += BATCH) {
     const batch = all.slice(at, at + BATCH)

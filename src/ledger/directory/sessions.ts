@@ -8,7 +8,7 @@ import { isWellFormedKey } from '../../core/virtual-key.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import { parseMember, type Member } from './members.ts'
-import { storeTime } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 import { hashKey, parseIdentity, type KeyIdentity } from './virtual-keys.ts'
 
 export interface SessionLife {
@@ -75,7 +75,7 @@ async function openSession(
   const identity = await readKey(redis, sha256)
   if (identity === null || identity.scope !== 'admin' || identity.user === null) return null
   const { org, user, keyId } = identity
-  const [member, now] = await Promise.all([readMember(redis, org, user), storeTime(redis)])
+  const [member, now] = await Promise.all([readMember(redis, org, user), readStoreTime(redis)])
   if (member === null) return null
   const token = randomBytes(TOKEN_BYTES).toString('base64url')
   const stored: StoredSession = { org, user, key: sha256, endsAt: now + absoluteMs }
@@ -87,7 +87,7 @@ async function readSession(redis: RedisClient, token: string, idleMs: number): P
   if (!TOKEN.test(token)) return null
   const at = keyOf(token)
   // A request moves the end of the idle time; the absolute end stands in the session itself.
-  const [json, now] = await Promise.all([redis.getex(at, 'PX', idleMs), storeTime(redis)])
+  const [json, now] = await Promise.all([redis.getex(at, 'PX', idleMs), readStoreTime(redis)])
   if (json === null) return null
   const stored = JSON.parse(json) as StoredSession
   const { org, user } = stored

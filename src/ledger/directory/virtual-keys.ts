@@ -11,7 +11,8 @@ import * as keys from '../keys.ts'
 import { NO_TAG, tagOf, type Change } from './changes.ts'
 import { saveEntry } from './entries.ts'
 import { timedId } from './ids.ts'
-import { orgExists, storeTime } from './org-record.ts'
+import { orgExists } from './org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 import { entriesOf, pageOfHash, type Page, type PageRequest } from './page.ts'
 
 export const SCOPES = ['traffic', 'admin'] as const
@@ -114,7 +115,7 @@ async function createKey(
 ): Promise<CreateKeyResult> {
   const key = mintKey(randomBytes)
   const sha256 = hashKey(key)
-  const createdAt = await storeTime(redis)
+  const createdAt = await readStoreTime(redis)
   const id = timedId('key', createdAt)
   const stored: StoredKey = { ...draft, hint: keyHint(key), createdAt, sha256 }
   const record = toRecord(id, stored)

@@ -3,7 +3,8 @@ import { addDays } from '../../core/days.ts'
 import { dayAt } from '../../core/period.ts'
 import type { Day } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
-import { readOrg, storeTime, type OrgRecord } from '../directory/org-record.ts'
+import { readOrg, type OrgRecord } from '../directory/org-record.ts'
+import { readStoreTime } from '../store-clock.ts'
 import type { Page } from '../directory/page.ts'
 import { usageOfDays } from './by-day.ts'
 import { allUsers, pageByUser } from './by-user.ts'
@@ -78,7 +79,7 @@ async function frameOf(
   redis: RedisClient,
   id: string,
 ): Promise<{ readonly org: OrgRecord; readonly frame: UsageFrame } | null> {
-  const [org, now] = await Promise.all([readOrg(redis, id), storeTime(redis)])
+  const [org, now] = await Promise.all([readOrg(redis, id), readStoreTime(redis)])
   if (org === null) return null
   const { timezone } = org.billing
   const today = dayAt(timezone, now).day
