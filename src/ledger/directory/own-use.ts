@@ -1,19 +1,16 @@
 /** What a member asks about the own use: the standing in the current period (E4), and what it is made of, day by day. */
 import { dayAt } from '../../core/period.ts'
-import type { Day, Microcredits, UnixMs } from '../../core/units.ts'
+import type { Day, UnixMs } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { UserStanding } from '../ledger.ts'
 import { readStanding } from '../standing.ts'
+import { addText, newSum, type UsageSum } from '../usage/sums.ts'
 import { readOrg, type OrgRecord } from './org-record.ts'
 import { readStoreTime } from '../store-clock.ts'
 
-export interface DayUse {
+export interface DayUse extends UsageSum {
   readonly day: Day
-  readonly credits: Microcredits
-  readonly calls: number
-  readonly inputTokens: number
-  readonly outputTokens: number
 }
 
 export interface OwnUse {
@@ -72,12 +69,8 @@ function daysOf({ period, billing }: OrgRecord, now: UnixMs): Day[] {
   return days
 }
 
-/** Of texts `credits calls input output`, one for each source and model. */
-function sumOf(values: readonly string[]): Omit<DayUse, 'day'> {
-  const sums = [0, 0, 0, 0]
-  for (const value of values) {
-    for (const [index, part] of value.split(' ').entries()) sums[index] = (sums[index] ?? 0) + Number(part)
-  }
-  const [credits = 0, calls = 0, inputTokens = 0, outputTokens = 0] = sums
-  return { credits: credits as Microcredits, calls, inputTokens, outputTokens }
+function sumOf(values: readonly string[]): UsageSum {
+  const sum = newSum()
+  for (const value of values) addText(sum, value)
+  return sum
 }
