@@ -1,4 +1,5 @@
 /** Connections to the store. Each purpose has its own, because each must fail in its own way. */
+import { once } from 'node:events'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { StoreUnavailable } from './ledger.ts'
 
@@ -80,6 +81,12 @@ export function connect(address: StoreAddress, purpose: Purpose): RedisClient {
 function parseHostPort(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':')
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
+}
+
+/** Resolves when the connection is ready (again), or when it still is not after so long. */
+export async function reconnected(redis: RedisClient, ms: number): Promise<void> {
+  if (redis.status === 'ready') return
+  await once(redis, 'ready', { signal: AbortSignal.timeout(ms) }).catch(() => undefined)
 }
 
 /** Runs a store operation; whatever a connection or the server did wrong comes out as StoreUnavailable. */

@@ -1,7 +1,7 @@
 /** Reserve, in batches of one organization each. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { NOTHING, type Microcredits, type UnixMs } from '../core/units.ts'
-import type { RedisClient } from './connection.ts'
+import { reconnected, type RedisClient } from './connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { createHoldIds } from './hold-ids.ts'
 import { StoreUnavailable, type Decision, type Hold, type Reservation, type ReserveResult } from './ledger.ts'
@@ -19,6 +19,8 @@ const MAX_BATCH = 64
 /** A batch is asked again this often when the belief it was built on was stale, or its outcome is unknown. */
 const MAX_STALE = 4
 const ASK_AGAIN_AFTER_MS = 120
+/** The longest that asking again waits for a connection; a store that is down is found sooner, by the watch. */
+const RECONNECT_MS = 1_000
 /** Each round expires up to 500 holds of the user; a dead gateway may leave more than one round's. */
 const MAX_OVERDUE_ROUNDS = 20
 /** The longest that a call waits for the user's settles: a store that is slow must not keep a call that could be told. */
@@ -114,6 +116,7 @@ export class Reserving {
       await this.#commit(org, batch, doubt).catch(async (error: unknown) => {
         if (watch.isDown(org)) throw error
         await pause(ASK_AGAIN_AFTER_MS)
+        await watch.guard(org, () => reconnected(this.#options.redis, RECONNECT_MS))
         await this.#commit(org, batch, doubt).catch((again: unknown) => {
           // What the server itself said tells more than that its connection was closed after it.
           throw mayHaveRun(error) ? again : error

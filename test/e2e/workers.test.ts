@@ -442,7 +442,7 @@ void t.test('the primary is killed: its workers finish their calls, and are gone
   const org = await createOrg(gateway)
   const { waiting, release } = holdAnswers()
   const calls = Array.from({ length: 4 }, () => chat(victim, org))
-  await until(() => waiting() === 4)
+  await until(() => waiting() === 4, { what: 'all four calls have come to the provider' })
   victim.process.kill('SIGKILL')
   await until(() => linesOf(victim).filter(({ msg }) => msg.startsWith('the primary is gone')).length === 2)
   release()
