@@ -138,6 +138,13 @@ function messageOf(error: ValidationError): string {
       return 'is not known here'
     case 'enum':
       return `must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
+    case 'minimum':
+      return `must be at least ${String(error.params['limit'])}`
+    case 'maximum':
+      return `must be at most ${String(error.params['limit'])}`
+    case 'type':
+      if (error.params['type'] === 'integer') return 'must be a whole number'
+      break
     case 'anyOf':
     case 'pattern':
       if (expected !== undefined) return `must be ${expected}`

@@ -2,7 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { StartupError } from '../errors.ts'
 import { createClient } from './client.ts'
-import type { Command } from './command.ts'
+import type { Command, Options } from './command.ts'
 import { COMMANDS } from './commands.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:8081'
@@ -25,12 +25,17 @@ export async function runCli(argv: readonly string[], env: NodeJS.ProcessEnv): P
   const url = options['url'] ?? env['TOLLGATE_ADMIN_URL'] ?? DEFAULT_URL
   if (!/^https?:/.test(url) || !URL.canParse(url))
     throw new StartupError(`--url must be an http(s) URL, not ${url}`, 1)
-  const token = options['token'] ?? env['TOLLGATE_TOKEN'] ?? ''
-  if (token === '') {
-    throw new StartupError('no token: set TOLLGATE_TOKEN to the operator token or to a key of scope admin', 1)
-  }
-  const answer = await command.run(createClient(url.replace(/\/+$/, ''), token), args, options)
+  const client = createClient(url.replace(/\/+$/, ''), tokenOf(options, env), name.split(' ')[0] ?? '')
+  const answer = await command.run(client, args, options)
   return options['json'] === undefined ? answer.text : `${JSON.stringify(answer.json, null, 2)}\n`
+}
+
+/** The first that is there. Who has the gateway's own environment has the operator's. */
+function tokenOf(options: Options, env: NodeJS.ProcessEnv): string {
+  const candidates = [options['token'], env['TOLLGATE_TOKEN'], env['TOLLGATE_OPERATOR_TOKEN']]
+  const token = candidates.find((candidate) => candidate !== undefined && candidate !== '')
+  if (token !== undefined) return token
+  throw new StartupError('no token: set TOLLGATE_TOKEN to the operator token or to a key of scope admin', 1)
 }
 
 function commandOf(argv: readonly string[]): [string, Command, readonly string[]] {
@@ -39,7 +44,14 @@ function commandOf(argv: readonly string[]): [string, Command, readonly string[]
     const command = COMMANDS[name]
     if (command !== undefined) return [name, command, argv.slice(words)]
   }
-  throw new StartupError(`which? ${usage(argv[0] ?? '').trimEnd()}`, 1)
+  const [group = '', given] = argv
+  const verbs = Object.keys(COMMANDS).flatMap((name) =>
+    name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : [],
+  )
+  throw new StartupError(
+    `${given === undefined ? `tollgate ${group} what?` : `there is no tollgate ${group} ${given};`} use one of ${verbs.join(', ')}, and see tollgate ${group} --help`,
+    1,
+  )
 }
 
 function read(

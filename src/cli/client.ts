@@ -7,34 +7,59 @@ export type Schemas = components['schemas']
 export interface Client {
   /** `path` is below `/v1`; what stands in it is already encoded. Undefined where the answer has no body. */
   ask<T>(method: string, path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<T>
+  /** Reads a setting and saves it with a change: on top of what somebody else saved meanwhile, never in place of it. */
+  edit<T extends object>(path: string, change: Partial<T>): Promise<T>
 }
 
 const TIMEOUT_MS = 60_000
+/** How often a setting is read again that somebody else saved between read and write. */
+const MOST_EDITS = 5
+const IS_DATA_PLANE = 'This is the data plane: give the address of the admin plane (port 8081) with --url.'
 /** What to do about a problem, where its own words do not say. */
 const NEXT: Readonly<Record<string, string>> = {
   invalid_credentials: 'Set TOLLGATE_TOKEN to the operator token or to a key of scope admin.',
   forbidden: 'Ask the operator, or use the operator token.',
-  not_found: 'See what there is with `tollgate orgs list` or `tollgate members list ORG`.',
+  // Codes of the data plane's own.
+  invalid_api_key: IS_DATA_PLANE,
+  route_not_allowed: IS_DATA_PLANE,
   not_a_member: 'Add the user first: tollgate members add ORG USER.',
   not_an_admin: 'Make the user an admin first: tollgate members add ORG USER --role admin.',
 }
 
-export function createClient(url: string, token: string): Client {
+type Headers = Readonly<Record<string, string>>
+
+/** `group` is the first word of the command, which says where to look for what is not there. */
+export function createClient(url: string, token: string, group: string): Client {
+  async function request(method: string, path: string, body?: object, headers: Headers = {}) {
+    const response = await send(`${url}/v1${path}`, {
+      method,
+      headers: {
+        ...headers,
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    return { status: response.status, etag: response.headers.get('etag'), text: await response.text() }
+  }
+  type Reply = Awaited<ReturnType<typeof request>>
+
+  function bodyOf({ status, text }: Reply): unknown {
+    if (status >= 300) throw refused(status, text, group)
+    return text === '' ? undefined : parse(text)
+  }
+
   return {
-    async ask<T>(method: string, path: string, body?: object, headers = {}): Promise<T> {
-      const response = await send(`${url}/v1${path}`, {
-        method,
-        headers: {
-          ...headers,
-          authorization: `Bearer ${token}`,
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      })
-      const text = await response.text()
-      if (!response.ok) throw refused(response.status, text)
-      return (text === '' ? undefined : parse(text)) as T
+    ask: async <T>(method: string, path: string, body?: object, headers?: Headers): Promise<T> =>
+      bodyOf(await request(method, path, body, headers)) as T,
+    async edit<T extends object>(path: string, change: Partial<T>): Promise<T> {
+      for (let edits = 1; ; edits += 1) {
+        const read = await request('GET', path)
+        const next = { ...(bodyOf(read) as T), ...change }
+        const saved = await request('PUT', path, next, read.etag === null ? {} : { 'if-match': read.etag })
+        if (saved.status !== 412 || edits === MOST_EDITS) return bodyOf(saved) as T
+      }
     },
   }
 }
@@ -52,11 +77,17 @@ async function send(url: string, init: RequestInit): Promise<Response> {
 }
 
 /** Exit code 2 where it is not the request's fault. */
-function refused(status: number, text: string): StartupError {
+function refused(status: number, text: string, group: string): StartupError {
   const { code, detail, title } = (parse(text) ?? {}) as Partial<Schemas['Problem']>
-  const next = NEXT[code ?? ''] ?? ''
+  const next = code === 'not_found' ? whereToLook(detail ?? '', group) : (NEXT[code ?? ''] ?? '')
   const message = detail ?? title ?? `the admin plane answered ${status}; is --url its address?`
   return new StartupError(`${message} ${next}`.trim(), status >= 500 || status === 429 ? 2 : 1)
+}
+
+function whereToLook(detail: string, group: string): string {
+  if (/organization/.test(detail)) return 'See what there is with tollgate orgs list.'
+  if (/member|user/.test(detail)) return 'See who there is with tollgate members list ORG.'
+  return `See what there is with tollgate ${group} list ORG.`
 }
 
 function parse(text: string): unknown {

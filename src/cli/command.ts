@@ -73,6 +73,10 @@ export const listed = (items: readonly object[], columns: readonly string[]): An
 export const shown = (item: object): Answer => ({ json: item, text: card(item as Row) })
 export const done = (text: string): Answer => ({ json: { done: true }, text: `${text}\n` })
 
+/** For a command that would change nothing. */
+export const nothingGiven = (options: string): StartupError =>
+  new StartupError(`nothing to change: give ${options}`, 1)
+
 /** A number of the command line; which numbers are allowed, the admin plane says. */
 export function number(name: string, text: string): number {
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text)

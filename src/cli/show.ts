@@ -6,9 +6,8 @@ export type Row = Readonly<Record<string, unknown>>
 export function table(rows: readonly Row[], columns: readonly string[]): string {
   if (rows.length === 0) return '(none)\n'
   const cells = rows.map((row) => columns.map((column) => cell(row[column])))
-  const widths = columns.map((column, at) =>
-    Math.max(column.length, ...cells.map((row) => (row[at] ?? '').length)),
-  )
+  const heads = columns.map(inWords)
+  const widths = heads.map((head, at) => Math.max(head.length, ...cells.map((row) => (row[at] ?? '').length)))
   const right = columns.map((column) =>
     rows.every((row) => typeof row[column] === 'number' || row[column] === null),
   )
@@ -19,8 +18,11 @@ export function table(rows: readonly Row[], columns: readonly string[]): string 
       )
       .join('  ')
       .trimEnd()
-  return `${[line(columns.map((column) => column.toUpperCase())), ...cells.map(line)].join('\n')}\n`
+  return `${[line(heads), ...cells.map(line)].join('\n')}\n`
 }
+
+/** `firedAt` as `FIRED AT`. */
+const inWords = (field: string): string => field.replaceAll(/[A-Z]/g, ' $&').toUpperCase()
 
 /** One thing, a field a line. */
 export function card(row: Row): string {

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { createClient } from '../../src/cli/client.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { OPERATOR, startAdmin } from '../admin/harness.ts'
@@ -47,11 +48,17 @@ void t.test('an organization is set up, read and deleted from the command line',
     ['limits give acme bob default', /bob has the default limit/],
     ['limits set acme off', /enabled +false\ndefault +1,000/],
     ['limits show acme', /default +1,000/],
+    [
+      'limits set acme 2000 --exclude workflow --to ada',
+      /default +2,000\nrecipients +\["ada"\]\nexclude +\{"agent_deployment":false,"workflow":true\}/,
+    ],
+    ['limits set acme 3000', /default +3,000\nrecipients +\["ada"\]\nexclude [^\n]*"workflow":true/],
+    ['limits set acme 3000 --exclude none', /"workflow":false/],
     ['alerts add acme 75%', /type +percentage\nthreshold +75\nrecipients +all\nmark +15,000/],
     ['alerts add acme 18000 --to ada', /type +absolute[^]*recipients +\["ada"\]/],
     [
       'alerts list acme',
-      /ID +TYPE +THRESHOLD +MARK +RECIPIENTS +FIREDAT\n\S+ +percentage +75 +15,000 +all +-/,
+      /ID +TYPE +THRESHOLD +MARK +RECIPIENTS +FIRED AT\n\S+ +percentage +75 +15,000 +all +-/,
     ],
     [
       'alerts user-set acme 500 --to ada --tell-user yes',
@@ -64,7 +71,7 @@ void t.test('an organization is set up, read and deleted from the command line',
     ['adjust acme ada -2.5 --reason refund --once ticket-1', /used +10\n/],
     [
       'usage acme --by source',
-      /KEY +CREDITS +CALLS +INPUTTOKENS +OUTPUTTOKENS\nchat +10 +0 +0 +0\ntotal +10 /,
+      /KEY +CREDITS +CALLS +INPUT TOKENS +OUTPUT TOKENS\nchat +10 +0 +0 +0\ntotal +10 /,
     ],
     ['users acme', /USER +NAME +USED/],
     ['users acme --exceeding', /\(none\)/],
@@ -122,6 +129,26 @@ void t.test('a list of more than one page is read to its end, or up to the limit
   t.equal(await count('--limit', '7'), 7)
 })
 
+void t.test('A2: a setting that somebody else saves meanwhile is changed, not overwritten', async (t) => {
+  const org = await admin.org(['ada'])
+  const client = createClient(admin.url, OPERATOR, 'limits')
+  const path = `/orgs/${org}/user-limits`
+  const text = { text: 'Ask Ada.', contact: null, hideAmounts: false }
+  // The other's save falls between this one's read and write, once.
+  const realFetch = globalThis.fetch
+  t.teardown(() => (globalThis.fetch = realFetch))
+  let meddled = false
+  globalThis.fetch = async (input, init) => {
+    if (init?.method === 'PUT' && !meddled) {
+      meddled = true
+      await createClient(admin.url, OPERATOR, 'limits').edit(path, { explanation: text })
+    }
+    return realFetch(input, init)
+  }
+  await client.edit(path, { default: 70 })
+  t.match(await client.ask('GET', path), { default: 70, explanation: text })
+})
+
 void t.test(
   'what goes wrong is one line that says what to do next, with the exit code of its kind',
   async (t) => {
@@ -129,6 +156,7 @@ void t.test(
     const key = await admin.adminKey(org, 'ada')
     const cases: [string, Record<string, string>, number, RegExp][] = [
       [`orgs list`, { TOLLGATE_TOKEN: '' }, 1, /^no token: set TOLLGATE_TOKEN/],
+      [`orgs list`, { TOLLGATE_TOKEN: '', TOLLGATE_OPERATOR_TOKEN: 'wrong' }, 1, /Set TOLLGATE_TOKEN/],
       [`orgs list`, { TOLLGATE_TOKEN: 'wrong' }, 1, /Set TOLLGATE_TOKEN to the operator token/],
       [`orgs list`, { TOLLGATE_TOKEN: key }, 1, /Only the operator/],
       [
@@ -138,12 +166,34 @@ void t.test(
         /^cannot reach the admin plane at .*--url/,
       ],
       [`orgs list`, { TOLLGATE_ADMIN_URL: 'nonsense' }, 1, /^--url must be/],
-      [`orgs show nobody`, {}, 1, /no such organization. See what there is with `tollgate orgs list`/],
+      [`orgs show nobody`, {}, 1, /no such organization. See what there is with tollgate orgs list/],
       [`orgs show`, {}, 1, /^usage: tollgate orgs show ORG\n$/],
-      [`orgs paint`, {}, 1, /tollgate orgs list/],
+      [
+        `orgs paint`,
+        {},
+        1,
+        /^there is no tollgate orgs paint; use one of list, show, create, set, delete, and see tollgate orgs --help\n$/,
+      ],
+      [
+        `limits`,
+        {},
+        1,
+        /^tollgate limits what\? use one of show, set, custom, give, and see tollgate limits --help\n$/,
+      ],
+      [`orgs set ${org}`, {}, 1, /^nothing to change: give --name/],
+      [`alerts set ${org} x`, {}, 1, /^nothing to change: give --at or --to/],
+      [`alerts delete ${org} x`, {}, 1, /no such alert. See what there is with tollgate alerts list ORG/],
+      [`limits give ${org} eve 5`, {}, 1, /no member eve. See who there is with tollgate members list ORG/],
+      [`limits set ${org} 1.5`, {}, 1, /^default must be a whole number/],
+      [
+        `limits set ${org} 5 --exclude chat`,
+        {},
+        1,
+        /^--exclude takes none, or of workflow, agent_deployment; not chat/,
+      ],
       [`orgs list --colour red`, {}, 1, /--colour.*--help/],
       [`limits set ${org} many`, {}, 1, /^CREDITS must be a number, not many/],
-      [`limits set ${org} -- -1`, {}, 1, /^default must be >= 0/],
+      [`limits set ${org} -- -1`, {}, 1, /^default must be at least 0/],
       [`users ${org} --limit some`, {}, 1, /^--limit must be/],
       [`alerts add ${org} half`, {}, 1, /^PERCENT%\|CREDITS must be a number, not half/],
       [`alerts add ${org} 75% --to eve`, {}, 1, /members add ORG USER --role admin/],

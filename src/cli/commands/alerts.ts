@@ -1,7 +1,18 @@
 /** `tollgate alerts`: of the organization's use, and of each user's; they tell, and never refuse a call. */
 import { StartupError } from '../../errors.ts'
 import type { Schemas } from '../client.ts'
-import { all, done, given, listed, number, recipients, shown, under, type Commands } from '../command.ts'
+import {
+  all,
+  done,
+  given,
+  listed,
+  nothingGiven,
+  number,
+  recipients,
+  shown,
+  under,
+  type Commands,
+} from '../command.ts'
 
 /** `75%` is a part of the allowance, `7500` are credits. */
 function threshold(name: string, text: string): { type: 'percentage' | 'absolute'; threshold: number } {
@@ -50,6 +61,7 @@ export const ALERTS: Commands = {
         ...(at === undefined ? {} : threshold('--at', at)),
         recipients: recipients(to),
       })
+      if (Object.keys(change).length === 0) throw nothingGiven('--at or --to')
       return shown(await client.ask<Schemas['Alert']>('PATCH', under(id, 'alerts', alert), change))
     },
   },
@@ -74,16 +86,13 @@ export const ALERTS: Commands = {
     options: { to: 'all|ADMIN,…', 'tell-user': 'yes|no' },
     help: 'tell admins, and with --tell-user the user, when any user used that much; `off` keeps the settings',
     run: async (client, [id, at = ''], { to, 'tell-user': tellUser }) => {
-      const path = under(id, 'user-alerts')
-      // The whole setting is saved, so what this command does not name has to be sent along.
-      const before = await client.ask<Schemas['UserAlerts']>('GET', path)
       const change = given({
         enabled: at !== 'off',
         threshold: at === 'off' ? undefined : number('CREDITS', at),
         recipients: recipients(to),
         notifyUser: yesNo('--tell-user', tellUser),
       })
-      return shown(await client.ask<Schemas['UserAlerts']>('PUT', path, { ...before, ...change }))
+      return shown(await client.edit<Schemas['UserAlerts']>(under(id, 'user-alerts'), change))
     },
   },
 }

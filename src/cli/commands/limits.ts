@@ -1,6 +1,19 @@
 /** `tollgate limits`: the hard cap of each user. */
 import type { Schemas } from '../client.ts'
-import { all, done, listed, number, shown, under, type Commands } from '../command.ts'
+import { StartupError } from '../../errors.ts'
+import { all, done, given, listed, number, recipients, shown, under, type Commands } from '../command.ts'
+
+const EXCLUDABLE = ['workflow', 'agent_deployment'] as const
+
+/** The sources whose calls the limit leaves alone, as the switches that they are. */
+function excluded(text: string | undefined): Schemas['UserLimits']['exclude'] | undefined {
+  if (text === undefined) return undefined
+  const names = text === 'none' ? [] : text.split(',')
+  const unknown = names.find((name) => !EXCLUDABLE.some((source) => source === name))
+  if (unknown !== undefined)
+    throw new StartupError(`--exclude takes none, or of ${EXCLUDABLE.join(', ')}; not ${unknown}`, 1)
+  return { workflow: names.includes('workflow'), agent_deployment: names.includes('agent_deployment') }
+}
 
 export const LIMITS: Commands = {
   'limits show': {
@@ -12,15 +25,16 @@ export const LIMITS: Commands = {
   },
   'limits set': {
     args: ['ORG', 'CREDITS|off'],
-    options: {},
-    help: 'set the default limit, or switch limits off',
-    run: async (client, [id, limit = '']) => {
-      const path = under(id, 'user-limits')
-      // The whole setting is saved, so what this command does not name has to be sent along.
-      const before = await client.ask<Schemas['UserLimits']>('GET', path)
-      const change =
-        limit === 'off' ? { enabled: false } : { enabled: true, default: number('CREDITS', limit) }
-      return shown(await client.ask<Schemas['UserLimits']>('PUT', path, { ...before, ...change }))
+    options: { exclude: 'none|SOURCE,…', to: 'all|ADMIN,…' },
+    help: 'set the default limit, or switch limits off; --exclude workflow,agent_deployment leaves their calls out of it',
+    run: async (client, [id, limit = ''], { exclude, to }) => {
+      const change = given({
+        enabled: limit !== 'off',
+        default: limit === 'off' ? undefined : number('CREDITS', limit),
+        exclude: excluded(exclude),
+        recipients: recipients(to),
+      })
+      return shown(await client.edit<Schemas['UserLimits']>(under(id, 'user-limits'), change))
     },
   },
   'limits custom': {

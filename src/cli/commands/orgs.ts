@@ -1,6 +1,17 @@
 /** `tollgate orgs`: organizations, which are the operator's. */
 import type { Schemas } from '../client.ts'
-import { all, done, given, listed, number, org, shown, type Commands, type Options } from '../command.ts'
+import {
+  all,
+  done,
+  given,
+  listed,
+  nothingGiven,
+  number,
+  org,
+  shown,
+  type Commands,
+  type Options,
+} from '../command.ts'
 
 const orgFields = (options: Options): object => {
   const { name, allowance, admission, timezone } = options
@@ -38,8 +49,12 @@ export const ORGS: Commands = {
     args: ['ORG'],
     options: ORG_OPTIONS,
     help: 'change what is given',
-    run: async (client, [id], options) =>
-      shown(await client.ask<Schemas['Org']>('PATCH', org(id), orgFields(options))),
+    run: async (client, [id], options) => {
+      const change = orgFields(options)
+      if (Object.keys(change).length === 0)
+        throw nothingGiven('--name, --allowance, --admission or --timezone')
+      return shown(await client.ask<Schemas['Org']>('PATCH', org(id), change))
+    },
   },
   'orgs delete': {
     args: ['ORG'],
