@@ -76,6 +76,8 @@ interface Row {
   readonly contender: string
   readonly callsPerSecond: Spread
   readonly cpuMicros: Spread
+  /** At the one rate of the row's latencies, which is the same for all. */
+  readonly cpuMicrosAtRate: Spread
   readonly redisCpuMicros: Spread
   readonly p50Ms: Spread
   readonly p99Ms: Spread
@@ -179,6 +181,7 @@ function rowOf(
     contender: contender.name,
     callsPerSecond: of(closed, 'callsPerSecond'),
     cpuMicros: of(closed, 'cpuMicros'),
+    cpuMicrosAtRate: of(open, 'cpuMicros'),
     redisCpuMicros: of(closed, 'redisCpuMicros'),
     p50Ms: of(open, 'p50Ms'),
     p99Ms: of(open, 'p99Ms'),
@@ -214,18 +217,22 @@ function report(all: readonly Row[]): void {
   process.stdout.write(`\n${machine}; ${rounds} rounds of ${seconds} s; medians (min–max)\n`)
   let work = ''
   let base = Number.NaN
+  let baseAtRate = Number.NaN
   for (const row of all) {
     if (row.work !== work) {
       work = row.work
-      base =
-        all.find((other) => other.work === work && other.contender.startsWith('bare'))?.cpuMicros.median ??
-        Number.NaN
+      const bare = all.find((other) => other.work === work && other.contender.startsWith('bare'))
+      base = bare?.cpuMicros.median ?? Number.NaN
+      baseAtRate = bare?.cpuMicrosAtRate.median ?? Number.NaN
       process.stdout.write(
-        `\n## ${work}\n\n| | CPU µs a call | of bare | Redis µs | calls/s | p50 ms | p99 ms | first byte ms | MB | scripts a call |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n`,
+        `\n## ${work}\n\n| | CPU µs a call | of bare | at one rate | of bare | Redis µs | calls/s | p50 ms | p99 ms | first byte ms | MB | scripts a call |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n`,
       )
     }
     const { cpuMicros: cpu, scripts } = row
-    const ratio = Number.isNaN(base) || cpu.median === 0 ? '–' : (cpu.median / base).toFixed(2)
+    const ratioText = (micros: number, of: number): string =>
+      Number.isNaN(of) || micros === 0 ? '–' : (micros / of).toFixed(2)
+    const ratio = ratioText(cpu.median, base)
+    const rateRatio = ratioText(row.cpuMicrosAtRate.median, baseAtRate)
     const scriptText =
       scripts === null
         ? '–'
@@ -233,7 +240,7 @@ function report(all: readonly Row[]): void {
     const cpuText =
       cpu.median === 0 ? '–' : `${cpu.median.toFixed(0)} (${cpu.min.toFixed(0)}–${cpu.max.toFixed(0)})`
     process.stdout.write(
-      `| ${row.contender} | ${cpuText} | ${ratio} | ${row.redisCpuMicros.median.toFixed(0)} | ${row.callsPerSecond.median.toFixed(0)} | ${row.p50Ms.median.toFixed(2)} | ${row.p99Ms.median.toFixed(2)} | ${row.firstByteP50Ms.median.toFixed(2)} | ${row.residentMb.median.toFixed(0)} | ${scriptText} |\n`,
+      `| ${row.contender} | ${cpuText} | ${ratio} | ${row.cpuMicrosAtRate.median.toFixed(0)} | ${rateRatio} | ${row.redisCpuMicros.median.toFixed(0)} | ${row.callsPerSecond.median.toFixed(0)} | ${row.p50Ms.median.toFixed(2)} | ${row.p99Ms.median.toFixed(2)} | ${row.firstByteP50Ms.median.toFixed(2)} | ${row.residentMb.median.toFixed(0)} | ${scriptText} |\n`,
     )
   }
   if (options.out === '') return

@@ -29,34 +29,31 @@ local user_count, bucket_count = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 -- The calls, and per user and per resolved hash the fields to read.
 local calls, users, buckets = {}, {}, {}
-local ids = { unpack(ARGV, 9, 8 + user_count) }
-local known = redis.call('HMGET', KEYS[2], unpack(ids))
-local custom = redis.call('HMGET', KEYS[3], unpack(ids))
+local known = redis.call('HMGET', KEYS[2], unpack(ARGV, 9, 8 + user_count))
+local custom = redis.call('HMGET', KEYS[3], unpack(ARGV, 9, 8 + user_count))
 for i = 1, user_count do
-  local limit = limit_of(policy, custom[i])
-  users[i] = { id = ids[i], key = KEYS[7 + i], known = known[i], limit = limit, fields = { 'used:chat', 'used:workflow',
-    'used:agent_deployment', 'held:chat', 'held:workflow', 'held:agent_deployment', 'sweep_at',
-    'hit:' .. (limit and digits(limit) or '') }, write = {} }
+  local limit, limit_text = limit_of(policy, custom[i])
+  users[i] = { id = ARGV[8 + i], key = KEYS[7 + i], known = known[i], limit = limit, limit_text = limit_text or '-', fields = { 'used:chat', 'used:workflow',
+    'used:agent_deployment', 'held:chat', 'held:workflow', 'held:agent_deployment', 'sweep_at', 'hit:' .. (limit_text or '') }, write = {}, has_new = {} }
 end
 for i = 1, bucket_count do buckets[i] = {} end
 for at = 9 + user_count, #ARGV, 9 do
-  local call = { id = ARGV[at], user = users[tonumber(ARGV[at + 1])], bucket = buckets[tonumber(ARGV[at + 2])],
-    source = ARGV[at + 3], loose = tonumber(ARGV[at + 4]), tight = tonumber(ARGV[at + 5]), prompt = ARGV[at + 6],
-    model = ARGV[at + 7], may_enroll = ARGV[at + 8] == '1' }
-  local fields = call.user.fields
-  fields[#fields + 1] = 'o:' .. call.id
-  call.slot = #fields
-  call.bucket[#call.bucket + 1] = call.id
-  call.bucket_slot = #call.bucket
-  calls[#calls + 1] = call
+  local id, user, bucket, source, loose, tight, prompt, model, may_enroll = unpack(ARGV, at, at + 8)
+  user, bucket = users[tonumber(user)], buckets[tonumber(bucket)]
+  local slot, place = #user.fields + 1, #bucket + 1
+  user.fields[slot], bucket[place] = 'o:' .. id, id
+  calls[#calls + 1] = { id = id, user = user, slot = slot, bucket = bucket, bucket_slot = place, source = source, loose = loose,
+    tight = tight, prompt = prompt, model = model, may_enroll = may_enroll }
 end
-for i, bucket in ipairs(buckets) do
-  bucket.found = redis.call('HMGET', KEYS[7 + user_count + i], unpack(bucket))
+for i = 1, bucket_count do
+  buckets[i].found = redis.call('HMGET', KEYS[7 + user_count + i], unpack(buckets[i]))
 end
-for _, u in ipairs(users) do
+for i = 1, user_count do
+  local u = users[i]
   local v = redis.call('HMGET', u.key, unpack(u.fields))
   u.found, u.fresh = v, not (v[1] or v[2] or v[3] or v[4] or v[5] or v[6] or v[8])
-  u.used, u.counted = sums(policy, { chat = tonumber(v[1] or 0), workflow = tonumber(v[2] or 0), agent_deployment = tonumber(v[3] or 0) })
+  u.used, u.counted = sums(policy, { chat = v[1] or 0, workflow = v[2] or 0, agent_deployment = v[3] or 0 })
+  u.standing = digits(u.used) .. ' ' .. digits(u.counted) .. ' '
   u.held = { chat = tonumber(v[4] or 0), workflow = tonumber(v[5] or 0), agent_deployment = tonumber(v[6] or 0) }
   u.sweep_at, u.hit = tonumber(v[7]), v[8]
 end
@@ -68,7 +65,7 @@ local function decide(u, call, amount)
   if left <= 0 then return 'denied' end
   local _, held = sums(policy, u.held)
   if not strict then return held >= left and 'busy' or 'reserved' end
-  if not call.tight then return 'unbounded' end
+  if call.tight == '' then return 'unbounded' end
   if amount > left then return 'too_large' end
   return amount > left - held and 'busy' or 'reserved'
 end
@@ -88,15 +85,17 @@ local function overdue_of(u)
       if #late <= 500 then late[#late + 1] = member end
     elseif not earliest or deadline < earliest then earliest = deadline end
   end
-  if #late == 1 and earliest then u.sweep_at, u.write.sweep_at = earliest, digits(earliest) end
+  if #late == 1 and earliest then u.sweep_at, u.new_sweep_at = earliest, digits(earliest) end
   return #late > 1 and late or nil
 end
 
 local replies, events, leases, enrolled = { '' }, {}, {}, {}
 local total_held = tonumber(redis.call('HGET', KEYS[4], 'held') or 0)
+local deadline = now + tonumber(ARGV[5])
+local deadline_text, is_of, lease_of = digits(deadline), ' ' .. ARGV[4] .. ' ', ARGV[1] .. ' ' .. ARGV[4] .. ' '
 local member_count
 local function enroll(call, u)
-  if not (call.may_enroll and o[10] == '1') then return false end
+  if not (call.may_enroll == '1' and o[10] == '1') then return false end
   -- Whom an admin removed, no app brings back (A4).
   if redis.call('SISMEMBER', KEYS[7], u.id) == 1 then return false end
   member_count = member_count or redis.call('HLEN', KEYS[2])
@@ -107,49 +106,50 @@ local function enroll(call, u)
 end
 
 for i, call in ipairs(calls) do
-  local u, reply = call.user, nil
+  local u, source, reply = call.user, call.source, nil
   local open = u.found[call.slot]
-  local amount = strict and call.tight or call.loose
+  local amount_text = strict and call.tight ~= '' and call.tight or call.loose
   if call.bucket.found[call.bucket_slot] then
     reply = 'gone'
   elseif not (open or u.known or enroll(call, u)) then
     reply = 'unknown_user'
   else
+    local amount = tonumber(amount_text)
     local status = open and 'reserved' or decide(u, call, amount)
     -- No sum of holds may pass 2^53, whoever sends calls of the largest size; the users' are parts of the total.
     if status == 'reserved' and not open and total_held + amount > MOST then status = 'busy' end
     if status == 'busy' and (u.sweep_at or 0) <= now then reply = overdue_of(u) end
     if open then
-      amount = tonumber(open:match('^%d+'))
+      amount_text = open:match('^%d+')
     elseif status == 'reserved' then
-      u.held[call.source] = u.held[call.source] + amount
+      u.held[source] = u.held[source] + amount
       total_held = total_held + amount
-      u.write['held:' .. call.source] = digits(u.held[call.source])
-      u.write['o:' .. call.id] = table.concat({ digits(amount), call.prompt, call.source, ARGV[4], call.model }, ' ')
-      local deadline = now + tonumber(ARGV[5])
-      if not u.sweep_at then u.sweep_at, u.write.sweep_at = deadline, digits(deadline) end
-      leases[#leases + 1], leases[#leases + 2] = digits(deadline), table.concat({ ARGV[1], ARGV[4], call.id, u.id }, ' ')
+      u.has_new[source] = true
+      local write = u.write
+      write[#write + 1], write[#write + 2] = 'o:' .. call.id, amount_text .. ' ' .. call.prompt .. ' ' .. source .. is_of .. call.model
+      if not u.sweep_at then u.sweep_at, u.new_sweep_at = deadline, deadline_text end
+      leases[#leases + 1], leases[#leases + 2] = deadline_text, lease_of .. call.id .. ' ' .. u.id
     elseif status == 'denied' and not u.hit then
-      u.hit, u.write['hit:' .. digits(u.limit)] = true, digits(now)
+      u.hit, u.write[#u.write + 1], u.write[#u.write + 2] = true, 'hit:' .. u.limit_text, digits(now)
       events[#events + 1] = limit_reached(u.id, u.used, u.counted, u.limit)
     end
     if not reply then
       local _, held = sums(policy, u.held)
-      reply = table.concat({ status, digits(u.used), digits(u.counted), digits(held), u.limit and digits(u.limit) or '-', digits(amount) }, ' ')
+      reply = status .. ' ' .. u.standing .. digits(held) .. ' ' .. u.limit_text .. ' ' .. amount_text
     end
   end
   replies[i + 1] = reply
 end
-replies[1] = table.concat({ 'ok', digits(now), o[4], tostring(#events) }, ' ')
+replies[1] = 'ok ' .. digits(now) .. ' ' .. o[4] .. ' ' .. #events
 
 if #enrolled > 0 then redis.call('HSET', KEYS[2], unpack(enrolled)) end
-for _, u in ipairs(users) do
-  local pairs_to_set = {}
-  for field, value in pairs(u.write) do
-    pairs_to_set[#pairs_to_set + 1], pairs_to_set[#pairs_to_set + 2] = field, value
-  end
-  if #pairs_to_set > 0 then
-    redis.call('HSET', u.key, unpack(pairs_to_set))
+for i = 1, user_count do
+  local u = users[i]
+  local write = u.write
+  for source in pairs(u.has_new) do write[#write + 1], write[#write + 2] = HELD[source], digits(u.held[source]) end
+  if u.new_sweep_at then write[#write + 1], write[#write + 2] = 'sweep_at', u.new_sweep_at end
+  if #write > 0 then
+    redis.call('HSET', u.key, unpack(write))
     if u.fresh then redis.call('PEXPIREAT', u.key, ARGV[6]) end
   end
 end

@@ -18,16 +18,16 @@
 if not org_exists then return { head() } end
 local calls = {}
 for at = FIRST_CALL, #ARGV, 12 do
-  local call = { id = ARGV[at], user = users[tonumber(ARGV[at + 1])], day = days[tonumber(ARGV[at + 2])],
-    user_day = user_days[tonumber(ARGV[at + 3])], bucket = buckets[tonumber(ARGV[at + 4])], number = tonumber(ARGV[at + 5]),
-    source = ARGV[at + 6], model = ARGV[at + 7], cost = tonumber(ARGV[at + 8]), input = tonumber(ARGV[at + 9]), output = tonumber(ARGV[at + 10]),
-    org_created_at = ARGV[at + 11] }
-  want(call.user, 'o:' .. call.id)
-  want(call.user, 'm:' .. call.source .. '|' .. call.model)
-  want(call.day, call.source .. '|' .. call.model)
-  want(call.user_day, call.source .. '|' .. call.model)
-  want(call.bucket, call.id)
-  calls[#calls + 1] = call
+  local id, user, day, user_day, bucket, number, source, model, cost, input, output, org_created_at = unpack(ARGV, at, at + 11)
+  user, day, user_day, bucket = users[tonumber(user)], days[tonumber(day)], user_days[tonumber(user_day)], buckets[tonumber(bucket)]
+  local usage = source .. '|' .. model
+  want(user, 'o:' .. id)
+  want(user, 'm:' .. usage)
+  want(day, usage)
+  want(user_day, usage)
+  want(bucket, id)
+  calls[#calls + 1] = { id = id, user = user, day = day, user_day = user_day, bucket = bucket, number = number, source = source, model = model,
+    cost = tonumber(cost), input = input, output = output, org_created_at = org_created_at }
 end
 read_all()
 

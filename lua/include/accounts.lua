@@ -20,47 +20,67 @@ local user_count, day_count, user_day_count, bucket_count =
 local FIRST_CALL = 9 + user_count
 local events, released = {}, {}
 
+-- A record is what is read and written of one hash: `fields` to read, the `value` of each once it is read, and in `write` what is to be
+-- set. `usage` has what was added up of usage fields, as numbers until it is written.
 local function group(first, count)
   local list = {}
-  for i = 1, count do list[i] = { key = KEYS[first + i], fields = {}, write = {} } end
+  for i = 1, count do list[i] = { key = KEYS[first + i], fields = {}, write = {}, usage = {} } end
   return list, first + count
 end
-local users, days, user_days, buckets, last_key
-users, last_key = group(9, user_count)
-days, last_key = group(last_key, day_count)
+local days, user_days, buckets, last_key
+local users = {}
+days, last_key = group(9 + user_count, day_count)
 user_days, last_key = group(last_key, user_day_count)
 buckets, last_key = group(last_key, bucket_count)
 
 local custom = user_count > 0 and redis.call('HMGET', KEYS[2], unpack(ARGV, 9, 8 + user_count)) or {}
-for i, u in ipairs(users) do
-  u.id, u.limit, u.drop = ARGV[8 + i], limit_of(policy, custom[i]), {}
-  u.fields = { 'used:chat', 'used:workflow', 'used:agent_deployment', 'held:chat', 'held:workflow',
-    'held:agent_deployment', 'alerted', 'hit:' .. (u.limit and digits(u.limit) or '') }
+for i = 1, user_count do
+  local limit, limit_text = limit_of(policy, custom[i])
+  local hit = 'hit:' .. (limit_text or '')
+  users[i] = { key = KEYS[9 + i], id = ARGV[8 + i], limit = limit, hit = hit, write = {}, usage = {}, drop = {}, has_new = {}, fields = { 'used:chat', 'used:workflow',
+    'used:agent_deployment', 'held:chat', 'held:workflow', 'held:agent_deployment', 'alerted', hit } }
 end
 
-local function want(record_, field) record_.fields[#record_.fields + 1] = field end
+local function want(record_, field)
+  local fields = record_.fields
+  fields[#fields + 1] = field
+end
 
--- Reads what was wanted of every record; the fields' values then stand in `record.value`.
+local function read(r)
+  local fields, value = r.fields, {}
+  r.value = value
+  if #fields == 0 then return value end
+  local found = redis.call('HMGET', r.key, unpack(fields))
+  for i = 1, #fields do value[fields[i]] = found[i] or nil end
+  return value
+end
+
+-- Reads what was wanted of every record.
 local function read_all()
-  for _, list in ipairs({ users, days, user_days, buckets }) do
-    for _, r in ipairs(list) do
-      local found = #r.fields > 0 and redis.call('HMGET', r.key, unpack(r.fields)) or {}
-      r.value = {}
-      for i, field in ipairs(r.fields) do r.value[field] = found[i] or nil end
-    end
+  for i = 1, user_count do
+    local u = users[i]
+    local value = read(u)
+    u.used = { chat = tonumber(value['used:chat'] or 0), workflow = tonumber(value['used:workflow'] or 0),
+      agent_deployment = tonumber(value['used:agent_deployment'] or 0) }
+    u.held = { chat = tonumber(value['held:chat'] or 0), workflow = tonumber(value['held:workflow'] or 0),
+      agent_deployment = tonumber(value['held:agent_deployment'] or 0) }
   end
-  for _, u in ipairs(users) do
-    u.used, u.held = {}, {}
-    for _, source in ipairs(SOURCES) do
-      u.used[source], u.held[source] = tonumber(u.value['used:' .. source] or 0), tonumber(u.value['held:' .. source] or 0)
-    end
-  end
+  for i = 1, day_count do read(days[i]) end
+  for i = 1, user_day_count do read(user_days[i]) end
+  for i = 1, bucket_count do read(buckets[i]) end
 end
 
 local function add_usage(record_, field, cost, calls, input, output)
-  local credits, count, was_in, was_out = (record_.value[field] or '0 0 0 0'):match(USAGE)
-  local text = table.concat({ digits(credits + cost), digits(count + calls), digits(was_in + input), digits(was_out + output) }, ' ')
-  record_.value[field], record_.write[field] = text, text
+  local sum = record_.usage[field]
+  if not sum then
+    local was = record_.value[field]
+    if was then
+      local credits, count, was_in, was_out = was:match(USAGE)
+      sum = { credits + 0, count + 0, was_in + 0, was_out + 0 }
+    else sum = { 0, 0, 0, 0 } end
+    record_.usage[field] = sum
+  end
+  sum[1], sum[2], sum[3], sum[4] = sum[1] + cost, sum[2] + calls, sum[3] + input, sum[4] + output
 end
 
 -- Every alert whose mark the organization's usage has reached, once (O4-O6). In a period that is over an alert waits on as it stood
@@ -88,7 +108,7 @@ local function charge(u, call, cost, calls, input, output)
   cost = math.min(cost, MOST - total.used)
   local source = call.source
   u.used[source] = u.used[source] + cost
-  u.write['used:' .. source] = digits(u.used[source])
+  u.has_new[USED[source]] = source
   total.used = total.used + cost
   local usage = source .. '|' .. call.model
   add_usage(u, 'm:' .. usage, cost, calls, input, output)
@@ -98,16 +118,15 @@ local function charge(u, call, cost, calls, input, output)
   u.total = all
   -- What is given back fires nothing, and arms nothing again (C8).
   if cost <= 0 then return cost end
-  fire_alerts()
+  if total.next_mark and total.used >= total.next_mark then fire_alerts() end
   if alert.on and all >= alert.mark and u.value.alerted ~= alert.version then
     u.value.alerted, u.write.alerted = alert.version, alert.version
     events[#events + 1] = { type = 'user.alert.crossed', event = { 'user', u.id, 'version', alert.version, 'threshold',
       digits(alert.mark), 'mark', digits(alert.mark), 'used', digits(all), 'counted', digits(counted) } }
   end
   if u.limit and counted >= u.limit and not policy.excluded[source] then
-    local hit = 'hit:' .. digits(u.limit)
-    if not u.value[hit] then
-      u.value[hit], u.write[hit] = true, digits(now)
+    if not u.value[u.hit] then
+      u.value[u.hit], u.write[u.hit] = true, digits(now)
       events[#events + 1] = { type = 'user.limit.reached', event = limit_reached(u.id, all, counted, u.limit) }
     end
   end
@@ -116,13 +135,14 @@ end
 
 -- Takes an open hold off the books; `open` is its text in the user hash.
 local function release(u, call, open)
-  local amount, _, source, date = open:match('^(%d+) (%d+) (%S+) (%d+)')
-  u.held[source] = u.held[source] - tonumber(amount)
-  u.write['held:' .. source] = digits(u.held[source])
-  u.value['o:' .. call.id] = nil
-  u.drop[#u.drop + 1] = 'o:' .. call.id
-  total.held = total.held - tonumber(amount)
-  released[#released + 1] = table.concat({ ARGV[1], date, call.id, u.id }, ' ')
+  local amount, source, date = open:match('^(%d+) %d+ (%S+) (%d+)')
+  local field = 'o:' .. call.id
+  u.held[source] = u.held[source] - amount
+  u.has_new[HELD[source]] = source
+  u.value[field] = nil
+  u.drop[#u.drop + 1] = field
+  total.held = total.held - amount
+  released[#released + 1] = period.no .. ' ' .. date .. ' ' .. call.id .. ' ' .. u.id
 end
 
 -- The first line of the reply: server time, and how many crossings of each kind went to the outbox.
@@ -133,24 +153,28 @@ local function head()
     tostring(counts['user.limit.reached']) }, ' ')
 end
 
-local function write_hash(r, expire)
-  local args = {}
-  for field, value in pairs(r.write) do args[#args + 1], args[#args + 2] = field, value end
-  if #args == 0 then return end
-  -- A hash that gains a field may be new, and whatever is new gets its end of life.
-  if redis.call('HSET', r.key, unpack(args)) > 0 then expire(r.key) end
+-- Answers whether the hash gained a field: it may be new then, and whatever is new gets its end of life.
+local function write_hash(r)
+  local args, n = {}, 0
+  for field, value in pairs(r.write) do args[n + 1], args[n + 2], n = field, value, n + 2 end
+  for field, sum in pairs(r.usage) do
+    args[n + 1], args[n + 2], n = field, format('%.0f %.0f %.0f %.0f', sum[1], sum[2], sum[3], sum[4]), n + 2
+  end
+  return n > 0 and redis.call('HSET', r.key, unpack(args)) > 0
 end
 
 local function write_all()
   local scores = {}
-  for _, u in ipairs(users) do
-    write_hash(u, function(key) redis.call('PEXPIREAT', key, ARGV[2]) end)
+  for i = 1, user_count do
+    local u, write = users[i], users[i].write
+    for field, source in pairs(u.has_new) do write[field] = digits((field == USED[source] and u.used or u.held)[source]) end
+    if write_hash(u) then redis.call('PEXPIREAT', u.key, ARGV[2]) end
     if #u.drop > 0 then redis.call('HDEL', u.key, unpack(u.drop)) end
     if u.total then scores[#scores + 1], scores[#scores + 2] = digits(u.total), u.id end
   end
-  for _, r in ipairs(days) do write_hash(r, function(key) redis.call('PEXPIRE', key, ARGV[3], 'NX') end) end
-  for _, r in ipairs(user_days) do write_hash(r, function(key) redis.call('PEXPIRE', key, ARGV[4], 'NX') end) end
-  for _, r in ipairs(buckets) do write_hash(r, function(key) keep(key, r.life or RESOLVED_LIFE_MS) end) end
+  for i = 1, day_count do if write_hash(days[i]) then redis.call('PEXPIRE', days[i].key, ARGV[3], 'NX') end end
+  for i = 1, user_day_count do if write_hash(user_days[i]) then redis.call('PEXPIRE', user_days[i].key, ARGV[4], 'NX') end end
+  for i = 1, bucket_count do if write_hash(buckets[i]) then keep(buckets[i].key, buckets[i].life or RESOLVED_LIFE_MS) end end
   if #scores > 0 and redis.call('ZADD', KEYS[6], unpack(scores)) > 0 then redis.call('PEXPIREAT', KEYS[6], ARGV[2]) end
   if #released > 0 then redis.call('ZREM', KEYS[7], unpack(released)) end
   redis.call('HSET', KEYS[3], 'used', digits(total.used), 'held', digits(total.held))
