@@ -30,7 +30,8 @@ export function openNotices(
     return client
   }
   const publicUrl = admin.publicUrl ?? null
-  const notices = startNotices({ store: { open }, settings, publicUrl, senders, metrics, logger })
+  const isUp = (): boolean => store.watch.isUp()
+  const notices = startNotices({ store: { open, isUp }, settings, publicUrl, senders, metrics, logger })
   return {
     senders,
     notices,

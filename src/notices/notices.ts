@@ -14,7 +14,7 @@ import { startSweep } from './sweep.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
 export interface NoticesOptions {
-  readonly store: Pick<Store, 'open'>
+  readonly store: { readonly open: Store['open']; readonly isUp: () => boolean }
   readonly settings: Config['notifications']
   /** Where the page is, for links in messages. */
   readonly publicUrl: string | null
@@ -89,6 +89,7 @@ function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues):
     concurrency: settings.concurrency,
     perSecond: settings.perSecond,
     lockMs: settings.lockSeconds * 1_000,
+    storeIsUp: store.isUp,
     logger,
   })
 }

@@ -28,11 +28,15 @@ export interface WorkersOptions extends DeliverOptions, FanOutOptions {
   /** Most deliveries of all gateways together: a backlog must not take the processor from the calls. */
   readonly perSecond: number
   readonly lockMs: number
+  readonly storeIsUp: () => boolean
   readonly logger: Logger
 }
 
 export interface Workers {
-  /** Takes no further job; resolves when those that run are done, or after `ms` (their locks then hand them over). */
+  /**
+   * Takes no further job; resolves when those that run are done, after `ms` (their locks then hand them over), or when the
+   * store has been gone for a moment: without it no job can say that it is done.
+   */
   stop(ms: number): Promise<void>
 }
 
@@ -45,6 +49,10 @@ class DeliveryFailed extends Error {
     this.retryAfterMs = retryAfterMs
   }
 }
+
+/** How long the end of a gateway waits for a store that does not answer. */
+const STORE_PATIENCE_MS = 1_000
+const POLL_MS = 50
 
 /** How often a job may be taken over from a worker that died, before it counts as what kills them. */
 const MOST_STALLS = 10
@@ -82,15 +90,29 @@ export function startWorkers(options: WorkersOptions): Workers {
   for (const worker of [notices, deliveries]) {
     worker.on('error', (error) => logger.debug({ reason: error.message }, 'queue connection'))
   }
+  let closing: Promise<unknown> | undefined
   return {
     async stop(ms) {
-      const workers = [notices, deliveries]
-      let timer: NodeJS.Timeout | undefined
-      const impatience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
-      await Promise.race([Promise.all(workers.map((worker) => worker.close())), impatience])
-      clearTimeout(timer)
+      closing ??= Promise.all([notices.close(), deliveries.close()])
+      const patience = waitForStore(options.storeIsUp, ms)
+      await Promise.race([closing, patience.over])
+      patience.stop()
     },
   }
+}
+
+/** Is over after `ms`, or once the store has not answered for STORE_PATIENCE_MS. */
+function waitForStore(storeIsUp: () => boolean, ms: number): { over: Promise<void>; stop: () => void } {
+  const deadline = Date.now() + ms
+  let lastUp = Date.now()
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = setInterval(() => {
+      if (storeIsUp()) lastUp = Date.now()
+      if (Date.now() >= Math.min(deadline, lastUp + STORE_PATIENCE_MS)) resolve()
+    }, POLL_MS)
+  })
+  return { over, stop: () => clearInterval(timer) }
 }
 
 async function process(options: WorkersOptions, job: Job<DeliveryJob | FanOutJob>): Promise<void> {

@@ -249,6 +249,31 @@ void t.test('SIGTERM while it waits for a store that does not answer ends it in 
   t.match(await ended, { code: 0, signal: null, stderr: '' })
 })
 
+void t.test(
+  'D1: a gateway without its store stops when it is told to: nobody waits for deliveries',
+  async (t) => {
+    for (const end of ['kill', 'freeze'] as const) {
+      const own = await startRedis()
+      // The time for calls is longer than that of this test.
+      const victim = await startGateway({
+        redisUrl: own.url,
+        upstreamUrl: origin.url,
+        config: { shutdownSeconds: 3_600 },
+      })
+      t.teardown(async () => {
+        await victim.kill()
+        if (end === 'freeze') own.thaw()
+        await own.stop()
+      })
+      const { key } = await createOrg(victim)
+      t.equal((await postChat(victim.dataUrl, key)).status, 200)
+      await until(async () => (await victim.metric('tollgate_holds_open')) === 0)
+      await own[end]()
+      t.equal(await victim.stop(), 0, end)
+    }
+  },
+)
+
 void t.test('a port that is taken is exit code 2, and one line that names the key', async (t) => {
   const port = await takenPort(t)
   const planes = [
