@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { ERRORS } from '../../src/errors.ts'
 import { version } from '../../src/version.ts'
@@ -13,6 +12,7 @@ import {
   USAGE_EVENT,
 } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
+import { DOCUMENTED, parse, scrape as scrapeOf, sum, type Metric, type Sample } from '../support/scrape.ts'
 import { until } from '../support/until.ts'
 
 const redis = await startRedis()
@@ -27,83 +27,6 @@ t.teardown(async () => {
   await origin.stop()
   await redis.stop()
 })
-
-interface Sample {
-  readonly name: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-interface Metric {
-  readonly help: string
-  readonly type: string
-  readonly samples: readonly Sample[]
-}
-
-const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/
-/** As Go's ParseFloat reads it, which ignores case: prom-client writes Nan where nothing was measured yet. */
-const VALUE = /^(?:[+-]?inf|nan|[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/i
-const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)/g
-
-/** Reads Prometheus' text format; throws where a line is none of it, or belongs to no metric that was announced. */
-function parse(text: string): Map<string, Metric> {
-  const metrics = new Map<string, { help: string; type: string; samples: Sample[] }>()
-  if (!text.endsWith('\n')) throw new Error('the last line does not end')
-  for (const line of text.split('\n')) {
-    const [, kind, announced = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? []
-    if (kind === 'HELP') {
-      if (metrics.has(announced)) throw new Error(`twice: ${line}`)
-      metrics.set(announced, { help: rest, type: '', samples: [] })
-    } else if (kind === 'TYPE') {
-      const metric = metrics.get(announced)
-      if (metric === undefined) throw new Error(`not announced: ${line}`)
-      metric.type = rest
-    } else if (line !== '') {
-      const [, name, written = '', value] = SAMPLE.exec(line) ?? []
-      if (name === undefined || value === undefined || !VALUE.test(value))
-        throw new Error(`not a sample: ${line}`)
-      const found = [...written.matchAll(LABEL)]
-      if (found.map(([label]) => label).join('') !== written) throw new Error(`not labels: ${line}`)
-      const labels = Object.fromEntries(found.map(([, label, text]) => [String(label), String(text)]))
-      const metric = metrics.get(name) ?? metrics.get(name.replace(/_(?:bucket|sum|count)$/, ''))
-      if (metric === undefined) throw new Error(`of no metric: ${line}`)
-      metric.samples.push({ name, labels, value: Number(value) })
-    }
-  }
-  return metrics
-}
-
-async function scrape(of: TestGateway = gateway): Promise<Map<string, Metric>> {
-  return parse(await (await fetch(`${of.adminUrl}/metrics`)).text())
-}
-
-/** The sum of a metric's samples that have these labels; `part` is the suffix of a histogram's. */
-function sum(
-  metrics: Map<string, Metric>,
-  name: string,
-  labels: Readonly<Record<string, string>> = {},
-  part = '',
-): number {
-  const samples = metrics.get(name)?.samples ?? []
-  return samples
-    .filter((sample) => sample.name === name + part)
-    .filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
-    .reduce((total, { value }) => total + value, 0)
-}
-
-/** What docs/metrics.md promises: name, type and labels of each line of its first table. */
-function documented(): Record<string, { type: string; labels: readonly string[] }> {
-  const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
-  const rows = text.matchAll(/^\| `(tollgate_\w+)` \| (\w+) \|([^|]*)\|/gm)
-  return Object.fromEntries(
-    Array.from(rows, ([, name = '', type = '', labels = '']) => [
-      name,
-      { type, labels: Array.from(labels.matchAll(/`(\w+)`/g), ([, label]) => String(label)) },
-    ]),
-  )
-}
-
-const DOCUMENTED = documented()
 
 /** Names that the contract fixes: the table has at least these. */
 const CONTRACT = [
@@ -148,6 +71,8 @@ const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
   state: ['queued', 'sent', 'failed', 'parked', 'no_recipients'],
   version: [version()],
 }
+
+const scrape = (of: TestGateway = gateway): Promise<Map<string, Metric>> => scrapeOf(of)
 
 /** A gate for the origin: answers wait behind it until it opens. */
 function createGate(): { readonly open: () => void; readonly passed: Promise<void> } {
