@@ -324,8 +324,8 @@ class Simulated implements World {
 
   async #endLease(call: Admitted): Promise<void> {
     const { hold } = call
-    if (call.end !== null && call.end.cost !== null && this.#isAlive(call) && !call.leaseEnded) {
-      // Its settle may still be on its way.
+    if (call.end !== null && call.end.cost !== null && !call.leaseEnded) {
+      // Its settle may still be on its way, also where its gateway has died since: the network may have kept it.
       this.#excess.set(hold.user, (this.#excess.get(hold.user) ?? 0) + Math.min(hold.amount, call.end.cost))
     }
     call.leaseEnded = true
