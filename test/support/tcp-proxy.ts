@@ -9,6 +9,8 @@ export interface TcpProxy {
    * the connection instead of passing the answer on. Resolves when that has happened.
    */
   loseReplyTo(text: string): Promise<void>
+  /** Ends every connection that there is, in the middle of whatever goes over it. */
+  cut(): void
   /** How many replies were lost so far. */
   readonly lost: () => number
   stop(): Promise<void>
@@ -57,6 +59,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       new Promise((resolve) => {
         trap = { text, sprung: resolve }
       }),
+    cut() {
+      for (const socket of sockets) socket.destroy()
+    },
     lost: () => lost,
     async stop() {
       server.close()
