@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { RedisClient } from './ledger/connection.ts'
+import { createStoreClock } from './ledger/store-clock.ts'
 import type { Store } from './ledger/store.ts'
 import { openSenders, type Senders } from './notices/channels/senders.ts'
 import type { NoticeMetrics } from './notices/notice-metrics.ts'
@@ -22,7 +23,9 @@ export function openNotices(
   { store, metrics, logger }: { store: Store; metrics: NoticeMetrics; logger: Logger },
 ): LiveNotices {
   const { notifications: settings, admin } = config
-  const senders = openSenders({ notifications: settings, logger })
+  // Receivers refuse a signature of another time than theirs, and this machine's clock may be off.
+  const clock = createStoreClock()
+  const senders = openSenders({ notifications: settings, logger, now: () => clock.now() })
   const clients: RedisClient[] = []
   const open: Store['open'] = (purpose) => {
     const client = store.open(purpose)
@@ -31,7 +34,15 @@ export function openNotices(
   }
   const publicUrl = admin.publicUrl ?? null
   const isUp = (): boolean => store.watch.isUp()
-  const notices = startNotices({ store: { open, isUp }, settings, publicUrl, senders, metrics, logger })
+  const notices = startNotices({
+    store: { open, isUp },
+    settings,
+    clock,
+    publicUrl,
+    senders,
+    metrics,
+    logger,
+  })
   return {
     senders,
     notices,

@@ -55,7 +55,13 @@ export const Notifications = mapping(
       'Before the second attempt, less a random part; twice as long each time …',
     ),
     maxBackoffSeconds: seconds(3600, 0.01, 86_400, '… up to this.'),
-    concurrency: count(5, 1, 100, 'Deliveries at the same time, in each process.'),
+    concurrency: count(10, 1, 100, 'Deliveries at the same time, in each process …'),
+    perDestination: count(
+      4,
+      1,
+      100,
+      '… and of these, to one receiver (the host of a webhook, Slack, the mail server), and to all channels of one organization.',
+    ),
     perSecond: count(
       25,
       1,

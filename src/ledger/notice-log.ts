@@ -14,6 +14,9 @@ import { runScript } from './scripts.ts'
 /** How long a notice is shown, and its id remembered. */
 export const NOTICE_LIFE_MS = 62 * 86_400_000
 
+/** Deliveries that are read at a time. */
+const SCANNED = 500
+
 export const DELIVERY_STATES = ['queued', 'sent', 'failed', 'parked', 'no_recipients'] as const
 /** `failed` is tried again, `parked` is not; `no_recipients`: there is nobody, or no address, to send it to. */
 export type DeliveryState = (typeof DELIVERY_STATES)[number]
@@ -63,8 +66,17 @@ export interface NoticeLog {
   open(orgCreatedAt: string, crossings: readonly Crossing[]): Promise<'other_org' | readonly OpenedNotice[]>
   /** A queue has these: takes them out of the outbox. */
   relayed(org: string, entries: readonly { readonly entryId: string; readonly id: string }[]): Promise<void>
-  /** Decides once where a notice goes, and answers what was decided; null where there is no such notice any more. */
-  plan(of: Of, deliveries: readonly PlannedDelivery[]): Promise<readonly Delivery[] | null>
+  /**
+   * Decides once where a notice goes, some deliveries at a time until the last of them, and answers what stands in the log
+   * of these. `planned`: that was decided before. `gone`: there is no such notice any more.
+   */
+  plan(
+    of: Of,
+    deliveries: readonly PlannedDelivery[],
+    isLast: boolean,
+  ): Promise<'gone' | 'planned' | readonly Delivery[]>
+  /** All that was decided, some deliveries at a time; one may come twice. */
+  planned(org: string, id: string): AsyncIterable<readonly Delivery[]>
   /** `stale`: it was sent before, or is being sent again since. `gone`: there is no such delivery any more. */
   attempted(of: Of, to: Destination, attempt: Attempt): Promise<'logged' | 'gone' | 'stale'>
   /** A notice with one of its deliveries; null where either is gone. */
@@ -120,18 +132,19 @@ export function createNoticeLog(redis: RedisClient): NoticeLog {
       const args = entries.map(({ entryId }) => entryId)
       if (args.length > 0) await runScript(redis, 'relayed', keyList, args)
     },
-    async plan(of, deliveries) {
+    async plan(of, deliveries, isLast) {
       const planned = deliveries.flatMap((delivery) => [
         nameOf(delivery),
         delivery.nobody === null ? 'queued' : 'no_recipients',
         delivery.nobody ?? '',
       ])
-      const args = [memberOf(of), ...life(of), ...planned]
-      const reply = (await runScript(redis, 'plan-deliveries', keysOf(of), args)) as 'gone' | string[]
-      if (reply === 'gone') return null
-      const [, ...flat] = reply
-      return flat.flatMap((name, i) => (i % 2 === 0 ? [readDelivery(name, flat[i + 1] ?? '')] : []))
+      const args = [memberOf(of), ...life(of), isLast ? 'last' : 'more', ...planned]
+      const reply = await runScript(redis, 'plan-deliveries', keysOf(of), args)
+      if (reply === 'gone' || reply === 'planned') return reply
+      const texts = reply as readonly string[]
+      return deliveries.map((delivery, i) => readDelivery(nameOf(delivery), texts[i] ?? ''))
     },
+    planned: (org, id) => readDeliveries(redis, org, id),
     async attempted(of, to, { round, state, attempts, error }) {
       const args = [memberOf(of), ...life(of), nameOf(to), round, state, attempts, error ?? '']
       return (await runScript(redis, 'log-delivery', keysOf(of), args)) as 'logged' | 'gone' | 'stale'
@@ -149,6 +162,19 @@ export function createNoticeLog(redis: RedisClient): NoticeLog {
       return reply === 'nothing' || reply === 'gone' ? reply : Number(reply)
     },
   }
+}
+
+async function* readDeliveries(
+  redis: RedisClient,
+  org: string,
+  id: string,
+): AsyncGenerator<readonly Delivery[]> {
+  let cursor = '0'
+  do {
+    const [next, flat] = await redis.hscan(keys.notice(org, id), cursor, 'MATCH', 'd:*', 'COUNT', SCANNED)
+    yield flat.flatMap((name, i) => (i % 2 === 0 ? [readDelivery(name.slice(2), flat[i + 1] ?? '')] : []))
+    cursor = next
+  } while (cursor !== '0')
 }
 
 export async function readNotice(redis: RedisClient, org: string, id: string): Promise<LoggedNotice | null> {

@@ -3,10 +3,12 @@ import type { Crossing } from '../core/crossing.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import type { ChannelDirectory } from '../ledger/directory/channels.ts'
 import { membersOf } from '../ledger/directory/members.ts'
-import type { DeliveryState, NoticeLog } from '../ledger/notice-log.ts'
-import type { EmailSender, Notice, SendResult, TargetSender } from './channels/channel.ts'
+import type { Delivery, DeliveryState, NoticeLog } from '../ledger/notice-log.ts'
+import { readStoreTime } from '../ledger/store-clock.ts'
+import type { EmailSender, Notice, TargetSender } from './channels/channel.ts'
+import type { Destinations, Turn } from './destinations.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
-import type { DeliveryJob } from './queue.ts'
+import { shortestBackoff, type DeliveryJob, type Retries } from './queue.ts'
 import { isRecipient, readAudience, type Audience } from './recipients.ts'
 
 export interface Senders {
@@ -20,17 +22,20 @@ export interface DeliverOptions {
   readonly log: NoticeLog
   readonly channels: Pick<ChannelDirectory, 'getChannel'>
   readonly senders: Senders
+  readonly destinations: Destinations
+  readonly retries: Retries
   readonly metrics: NoticeMetrics
   /** Where the page is, without a slash at its end. */
   readonly pageUrl: string | null
 }
 
 /** `nobody`: there is no longer anybody to send it to. */
-type Outcome = SendResult | { readonly status: 'nobody'; readonly reason: string }
+type Outcome = Turn | { readonly status: 'nobody'; readonly reason: string }
 
-/** What is left to do for whoever keeps the queue. */
+/** What is left to do for whoever keeps the queue. `later`: it was not tried, and that is no attempt. */
 export type Verdict =
   | { readonly status: 'done' }
+  | { readonly status: 'later'; readonly waitMs: number }
   | { readonly status: 'again' | 'parked'; readonly error: string; readonly retryAfterMs: number | null }
 
 const DONE: Verdict = { status: 'done' }
@@ -46,7 +51,10 @@ export async function deliver(
   const found = await log.find(job.org, job.notice, job)
   // Deleted with its organization, delivered by a worker that died before it said so, or sent again under a new round.
   if (found === null || found.delivery.round !== job.round || isSettled(found.delivery.state)) return DONE
-  const outcome = await send(options, found.crossing, job)
+  const earlyMs = await earlyBy(options, found.delivery)
+  if (earlyMs > 0) return { status: 'later', waitMs: earlyMs }
+  const outcome = await send(options, found.crossing, job, isLast)
+  if (outcome.status === 'full') return { status: 'later', waitMs: outcome.waitMs }
   const state = stateAfter(outcome, isLast)
   const error =
     outcome.status === 'sent' ? null : outcome.status === 'nobody' ? outcome.reason : outcome.error
@@ -61,7 +69,19 @@ function isSettled(state: DeliveryState): boolean {
   return state === 'sent' || state === 'parked' || state === 'no_recipients'
 }
 
-function stateAfter(outcome: Outcome, isLast: boolean): DeliveryState {
+/**
+ * The queue goes by the clock of whichever worker looks, and one that is ahead finds every wait over: together with one
+ * that is behind it would use up all attempts at once. The log goes by the store's clock.
+ */
+async function earlyBy(
+  { redis, retries }: DeliverOptions,
+  { state, attempts, at }: Delivery,
+): Promise<number> {
+  if (state !== 'failed') return 0
+  return at + shortestBackoff(retries, attempts) - (await readStoreTime(redis))
+}
+
+function stateAfter(outcome: Exclude<Outcome, { status: 'full' }>, isLast: boolean): DeliveryState {
   switch (outcome.status) {
     case 'sent':
       return 'sent'
@@ -72,7 +92,12 @@ function stateAfter(outcome: Outcome, isLast: boolean): DeliveryState {
   }
 }
 
-async function send(options: DeliverOptions, crossing: Crossing, job: DeliveryJob): Promise<Outcome> {
+async function send(
+  options: DeliverOptions,
+  crossing: Crossing,
+  job: DeliveryJob,
+  isLast: boolean,
+): Promise<Outcome> {
   const { redis } = options
   const audience = await readAudience(redis, crossing)
   if (audience === null) return nobody('the organization was deleted')
@@ -87,33 +112,38 @@ async function send(options: DeliverOptions, crossing: Crossing, job: DeliveryJo
     userName: members.get(crossing.user ?? '')?.name ?? null,
     pageUrl: options.pageUrl,
   }
-  if (job.channel !== 'email') return sendToTarget(options, notice, org, target)
-  return sendMail(options, notice, audience, members.get(target))
+  if (job.channel !== 'email') return sendToTarget(options, notice, org, target, isLast)
+  return sendMail(options, notice, audience, members.get(target), isLast)
 }
 
 async function sendMail(
-  { senders }: DeliverOptions,
+  { senders, destinations }: DeliverOptions,
   notice: Notice,
   audience: Audience,
   member: Parameters<typeof isRecipient>[1] | undefined,
+  isLast: boolean,
 ): Promise<Outcome> {
   if (member === undefined || !isRecipient(audience, member)) return nobody('no longer a recipient')
   const { user, name, email, role } = member
   if (email === null) return nobody('no e-mail address')
   const hideAmounts = audience.hidesAmounts && role !== 'admin'
-  return senders.email.send({ ...notice, hideAmounts }, { user, name, email })
+  return destinations.deliver({ receiver: 'mail', org: null }, isLast, () =>
+    senders.email.send({ ...notice, hideAmounts }, { user, name, email }),
+  )
 }
 
 async function sendToTarget(
-  { channels, senders }: DeliverOptions,
+  { channels, senders, destinations }: DeliverOptions,
   notice: Notice,
   org: string,
   id: string,
+  isLast: boolean,
 ): Promise<Outcome> {
   const channel = await channels.getChannel(org, id)
   if (channel === null) return nobody('the channel was deleted')
   if (!channel.enabled) return nobody('the channel is switched off')
-  return senders.target.send(notice, channel)
+  const { origin } = new URL(channel.url)
+  return destinations.deliver({ receiver: origin, org }, isLast, () => senders.target.send(notice, channel))
 }
 
 function nobody(reason: string): Outcome {

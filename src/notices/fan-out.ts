@@ -2,7 +2,7 @@
 import type { Crossing } from '../core/crossing.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import type { ChannelDirectory } from '../ledger/directory/channels.ts'
-import type { NoticeLog, PlannedDelivery } from '../ledger/notice-log.ts'
+import type { Delivery, NoticeLog, PlannedDelivery } from '../ledger/notice-log.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
 import type { Queues } from './queue.ts'
 import { readAudience, recipientsOf } from './recipients.ts'
@@ -15,19 +15,40 @@ export interface FanOutOptions {
   readonly metrics: NoticeMetrics
 }
 
+/** Recipients that are planned, and queued, in one step, so that thousands of them hold nobody up. */
+const CHUNK = 500
+
 /**
  * Safe to do again, after a crash in its middle or because the same crossing came twice: what was planned stays as it is,
  * and of that only what is still in line is queued, under the same ids.
  */
 export async function fanOut(options: FanOutOptions, crossing: Crossing): Promise<void> {
-  const { log, queues, metrics } = options
-  const { org, id } = crossing
-  const deliveries = await log.plan(crossing, await destinations(options, crossing))
-  // The organization is gone, and its log with it.
-  if (deliveries === null) return
-  for (const { channel, state } of deliveries) {
-    if (state === 'queued' || state === 'no_recipients') metrics.notification(channel, state)
+  const { log, metrics } = options
+  const all = await destinations(options, crossing)
+  for (let from = 0; from < all.length; from += CHUNK) {
+    const chunk = all.slice(from, from + CHUNK)
+    const deliveries = await log.plan(crossing, chunk, from + CHUNK >= all.length)
+    // The organization is gone, and its log with it.
+    if (deliveries === 'gone') return
+    if (deliveries === 'planned') return queueAgain(options, crossing)
+    for (const { channel, state } of deliveries) {
+      if (state === 'queued' || state === 'no_recipients') metrics.notification(channel, state)
+    }
+    await queue(options, crossing, deliveries)
   }
+}
+
+async function queueAgain(options: FanOutOptions, crossing: Crossing): Promise<void> {
+  for await (const deliveries of options.log.planned(crossing.org, crossing.id)) {
+    await queue(options, crossing, deliveries)
+  }
+}
+
+async function queue(
+  { queues }: FanOutOptions,
+  { org, id }: Crossing,
+  deliveries: readonly Delivery[],
+): Promise<void> {
   await queues.addDeliveries(
     deliveries
       .filter(({ state }) => state === 'queued')

@@ -5,8 +5,10 @@ import type { RedisClient } from '../ledger/connection.ts'
 import { createChannelDirectory } from '../ledger/directory/channels.ts'
 import type { Change } from '../ledger/directory/changes.ts'
 import { createNoticeLog, type Redelivery } from '../ledger/notice-log.ts'
+import type { StoreClock } from '../ledger/store-clock.ts'
 import type { Store } from '../ledger/store.ts'
 import type { Senders } from './deliver.ts'
+import { createDestinations } from './destinations.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
 import { openQueues, type Queues, type Retries } from './queue.ts'
 import { Relay } from './relay.ts'
@@ -16,6 +18,8 @@ import { startWorkers, type Workers } from './workers.ts'
 export interface NoticesOptions {
   readonly store: { readonly open: Store['open']; readonly isUp: () => boolean }
   readonly settings: Config['notifications']
+  /** Learns from the store here. */
+  readonly clock: StoreClock
   /** Where the page is, for links in messages. */
   readonly publicUrl: string | null
   readonly senders: Senders
@@ -38,7 +42,7 @@ export interface Notices {
 const LAST_RELAY_MS = 2_000
 
 export function startNotices(options: NoticesOptions): Notices {
-  const { store, settings, logger } = options
+  const { store, settings, clock, logger } = options
   const retries: Retries = {
     attempts: settings.attempts,
     backoffMs: settings.backoffSeconds * 1_000,
@@ -49,8 +53,8 @@ export function startNotices(options: NoticesOptions): Notices {
   const queues = openQueues(redis, retries, (error) =>
     logger.debug({ reason: error.message }, 'queue connection'),
   )
-  const relay = new Relay({ redis, log, queues, logger })
-  const sweep = startSweep({ redis, relay, everyMs: settings.sweepSeconds * 1_000, logger })
+  const relay = new Relay({ redis, log, queues, clock, logger })
+  const sweep = startSweep({ redis, relay, everyMs: settings.sweepSeconds * 1_000, clock, logger })
   const workers = settings.deliver ? openWorkers(options, retries, queues) : null
   return {
     wake: (org) => relay.wake(org),
@@ -83,6 +87,11 @@ function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues):
     channels: createChannelDirectory(redis),
     queues,
     senders,
+    destinations: createDestinations({
+      most: settings.perDestination,
+      pauseMs: retries.backoffMs,
+      longestMs: retries.maxBackoffMs,
+    }),
     metrics,
     pageUrl: publicUrl === null ? null : publicUrl.replace(/\/+$/, ''),
     retries,

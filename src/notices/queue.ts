@@ -107,9 +107,13 @@ function deliveryId({ notice, channel, target, round }: DeliveryJob): string {
  * that, so that what failed together does not come back together; longer where the other side asked for it.
  */
 export function backoff(retries: Retries, attemptsMade: number, askedMs: number | null): number {
-  const longest = Math.min(retries.backoffMs * 2 ** Math.min(attemptsMade - 1, 30), retries.maxBackoffMs)
-  const ours = longest / 2 + Math.random() * (longest / 2)
+  const ours = shortestBackoff(retries, attemptsMade) * (1 + Math.random())
   return Math.round(Math.max(ours, Math.min(askedMs ?? 0, LONGEST_ASKED_MS)))
+}
+
+/** Below which `backoff` never is. */
+export function shortestBackoff({ backoffMs, maxBackoffMs }: Retries, attemptsMade: number): number {
+  return Math.floor(Math.min(backoffMs * 2 ** Math.min(attemptsMade - 1, 30), maxBackoffMs) / 2)
 }
 
 const LONGEST_ASKED_MS = DAY_SECONDS * 1_000

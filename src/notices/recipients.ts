@@ -2,8 +2,7 @@
 import type { Crossing } from '../core/crossing.ts'
 import type { BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
 import type { RedisClient } from '../ledger/connection.ts'
-import { membersOf, parseMember, type Member } from '../ledger/directory/members.ts'
-import { entriesOf } from '../ledger/directory/page.ts'
+import { adminIds, membersOf, type Member } from '../ledger/directory/members.ts'
 import * as keys from '../ledger/keys.ts'
 import type { OrgField } from '../ledger/org-fields.ts'
 
@@ -62,17 +61,12 @@ function hidesAmounts(explanation: string | null | undefined): boolean {
   return (JSON.parse(explanation) as Partial<Explanation>).hideAmounts ?? false
 }
 
-/** Everybody who is to hear of it now, each once. */
+/** Everybody who is to hear of it now, each once; read some at a time, so that thousands of them hold nobody up. */
 export async function recipientsOf(redis: RedisClient, org: string, audience: Audience): Promise<Member[]> {
   const { recipients, alsoUser } = audience
   const found = new Map<string, Member>()
-  if (recipients === 'all') {
-    for await (const [user, text] of entriesOf(redis, keys.members(org))) {
-      const member = parseMember(user, text)
-      if (member.role === 'admin') found.set(user, member)
-    }
-  } else if (recipients !== null) {
-    for (const member of (await membersOf(redis, org, recipients)).values()) {
+  for await (const users of recipients === 'all' ? adminIds(redis, org) : [recipients ?? []]) {
+    for (const member of (await membersOf(redis, org, users)).values()) {
       if (member.role === 'admin') found.set(member.user, member)
     }
   }

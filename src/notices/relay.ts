@@ -10,6 +10,7 @@ import type { Crossing } from '../core/crossing.ts'
 import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import type { NoticeLog } from '../ledger/notice-log.ts'
+import type { StoreClock } from '../ledger/store-clock.ts'
 import {
   dropFromOutbox,
   readOutbox,
@@ -25,6 +26,7 @@ export interface RelayOptions {
   readonly redis: RedisClient
   readonly log: NoticeLog
   readonly queues: Queues
+  readonly clock: Pick<StoreClock, 'now'>
   readonly logger: Logger
 }
 
@@ -105,7 +107,7 @@ export class Relay {
     } catch (error) {
       // The entries are still there: the next sweep, or the next crossing, tries again.
       this.#options.logger.warn({ err: error, org }, 'crossings wait in the outbox')
-      this.#stuck.set(org, this.#stuck.get(org) ?? reached ?? (Date.now() as UnixMs))
+      this.#stuck.set(org, this.#stuck.get(org) ?? reached ?? this.#options.clock.now())
     }
   }
 

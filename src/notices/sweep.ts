@@ -6,12 +6,15 @@ import type { Logger } from 'pino'
 import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import { lastSweep, oldestInOutbox, registeredOrgs, reportSweep, takeSweep } from '../ledger/outbox.ts'
+import { readStoreTime, type StoreClock } from '../ledger/store-clock.ts'
 import type { Relay } from './relay.ts'
 
 export interface SweepOptions {
   readonly redis: RedisClient
   readonly relay: Relay
   readonly everyMs: number
+  /** Set right by every sweep: crossings bear the store's time, and this machine's may be another. */
+  readonly clock: StoreClock
   readonly logger: Logger
 }
 
@@ -24,13 +27,18 @@ export interface Sweep {
 /** How much of the interval may pass between two gateways' turns at most: they do not all look at the same moment. */
 const JITTER = 0.1
 
-export function startSweep({ redis, relay, everyMs, logger }: SweepOptions): Sweep {
+function earlier(one: UnixMs | null, other: UnixMs | null): UnixMs | null {
+  return one === null || (other !== null && other < one) ? other : one
+}
+
+export function startSweep({ redis, relay, everyMs, clock, logger }: SweepOptions): Sweep {
   let swept: UnixMs | null = null
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | null = null
   let isStopped = false
 
   async function sweep(): Promise<void> {
+    clock.learn(await readStoreTime(redis))
     for (const org of relay.stuck.keys()) relay.wake(org)
     if (!(await takeSweep(redis, Math.round(everyMs * (1 - JITTER))))) {
       const known = await lastSweep(redis)
@@ -41,19 +49,15 @@ export function startSweep({ redis, relay, everyMs, logger }: SweepOptions): Swe
     const left: string[] = []
     for await (const orgs of registeredOrgs(redis)) {
       const found = await Promise.all(orgs.map((org) => oldestInOutbox(redis, org)))
-      orgs.forEach((org, i) => {
-        const at = found[i] ?? null
-        if (at === null) return
-        left.push(org)
-        oldest = oldest === null || at < oldest ? at : oldest
-      })
+      left.push(...orgs.filter((_org, i) => found[i] !== null))
+      oldest = found.reduce(earlier, oldest)
       if (isStopped) return
     }
     swept = oldest
     for (const org of left) relay.wake(org)
     await relay.idle()
     const still = await Promise.all(left.map((org) => oldestInOutbox(redis, org)))
-    swept = still.reduce((first, at) => (at === null || (first !== null && first < at) ? first : at), null)
+    swept = still.reduce(earlier, null)
     await reportSweep(redis, swept)
   }
 
@@ -79,7 +83,7 @@ export function startSweep({ redis, relay, everyMs, logger }: SweepOptions): Swe
   return {
     lagSeconds() {
       const stuck = [...relay.stuck.values(), ...(swept === null ? [] : [swept])]
-      return stuck.length === 0 ? 0 : Math.max(0, (Date.now() - Math.min(...stuck)) / 1_000)
+      return stuck.length === 0 ? 0 : Math.max(0, (clock.now() - Math.min(...stuck)) / 1_000)
     },
     async stop() {
       isStopped = true

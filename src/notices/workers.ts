@@ -2,7 +2,7 @@
  * The workers of the queues. A job is locked while it runs, and the lock renewed; the job of a worker that died is taken
  * over by another one when its lock is over. So a delivery happens at least once, and a repeat bears the same id.
  */
-import { UnrecoverableError, Worker, type Job, type WorkerOptions } from 'bullmq'
+import { DelayedError, UnrecoverableError, Worker, type Job, type WorkerOptions } from 'bullmq'
 import type { Logger } from 'pino'
 import type { Crossing } from '../core/crossing.ts'
 import type { RedisClient } from '../ledger/connection.ts'
@@ -16,14 +16,12 @@ import {
   QUEUE_PREFIX,
   type DeliveryJob,
   type FanOutJob,
-  type Retries,
 } from './queue.ts'
 
 export interface WorkersOptions extends DeliverOptions, FanOutOptions {
   /** Waits for the store for ever; see ledger/connection.ts. */
   readonly redis: RedisClient
   readonly channels: DeliverOptions['channels'] & FanOutOptions['channels']
-  readonly retries: Retries
   readonly concurrency: number
   /** Most deliveries of all gateways together: a backlog must not take the processor from the calls. */
   readonly perSecond: number
@@ -77,7 +75,7 @@ export function startWorkers(options: WorkersOptions): Workers {
   const notices = new Worker<Crossing>(NOTICES_QUEUE, (job) => fanOut(options, job.data), common)
   const deliveries = new Worker<DeliveryJob | FanOutJob>(
     DELIVERIES_QUEUE,
-    (job) => process(options, job),
+    (job, token) => process(options, job, token),
     common,
   )
   deliveries.on('failed', (job, error) => {
@@ -115,13 +113,22 @@ function waitForStore(storeIsUp: () => boolean, ms: number): { over: Promise<voi
   return { over, stop: () => clearInterval(timer) }
 }
 
-async function process(options: WorkersOptions, job: Job<DeliveryJob | FanOutJob>): Promise<void> {
+async function process(
+  options: WorkersOptions,
+  job: Job<DeliveryJob | FanOutJob>,
+  token: string | undefined,
+): Promise<void> {
   if (isFanOut(job)) return fanOut(options, job.data.crossing)
   if (!isDelivery(job)) return
   const attempt = job.attemptsMade + 1
   const isLast = attempt >= (job.opts.attempts ?? options.retries.attempts)
   const verdict = await deliver(options, job.data, attempt, isLast)
   if (verdict.status === 'done') return
+  if (verdict.status === 'later') {
+    // Which counts no attempt.
+    await job.moveToDelayed(Date.now() + verdict.waitMs, token)
+    throw new DelayedError()
+  }
   const { org, notice, channel } = job.data
   if (verdict.status === 'parked') {
     options.logger.error({ org, notice, channel, attempt, reason: verdict.error }, 'a delivery is parked')

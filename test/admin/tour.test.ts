@@ -93,7 +93,7 @@ async function aNotification(t: Test): Promise<void> {
   } as const
   const log = createNoticeLog(admin.redis)
   await log.open(createdAt, [crossing])
-  await log.plan(crossing, [{ channel: 'email', target: null, nobody: 'nobody is an admin' }])
+  await log.plan(crossing, [{ channel: 'email', target: null, nobody: 'nobody is an admin' }], true)
   const path = `/v1/orgs/${org}/notifications`
   for (const [method, end] of [
     ['GET', '?state=no_recipients&type=user.limit.reached'],

@@ -357,13 +357,14 @@ void t.test('a crossing is relayed, planned, tried, parked and sent again', asyn
   t.equal(await log.open('1', [crossing]), 'other_org')
   await log.relayed('told', [{ entryId: entry.entryId, id: crossing.id }])
   t.strictSame(await log.open(page.orgCreatedAt, [crossing]), ['relayed'])
-  t.match(await log.plan(crossing, [{ ...mail, nobody: null }, nobody]), { length: 2 })
-  t.match(await log.plan(crossing, []), { length: 2 }, 'planned once')
+  t.match(await log.plan(crossing, [{ ...mail, nobody: null }, nobody], false), { length: 2 })
+  t.match(await log.plan(crossing, [nobody], true), [{ state: 'no_recipients' }])
+  t.equal(await log.plan(crossing, [], true), 'planned', 'once')
   const attempt = { round: 0, attempts: 1, error: 'refused' } as const
   for (const state of ['failed', 'parked'] as const)
     t.equal(await log.attempted(crossing, mail, { ...attempt, state }), 'logged')
   t.equal(await log.redeliver(crossing, CHANGE), 1)
-  t.match(await log.plan(crossing, [{ ...mail, nobody: null }]), [{ state: 'queued', round: 1 }])
+  t.match(await log.plan(crossing, [{ ...mail, nobody: null }], true), [{ state: 'queued', round: 1 }])
   t.equal(await log.attempted(crossing, mail, { ...attempt, state: 'parked' }), 'stale')
   const sent = { ...attempt, round: 1, state: 'sent', error: null } as const
   t.equal(await log.attempted(crossing, mail, sent), 'logged')

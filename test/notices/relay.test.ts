@@ -7,6 +7,7 @@ import { wholeCredits } from '../../src/core/units.ts'
 import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { createNoticeLog } from '../../src/ledger/notice-log.ts'
+import { createStoreClock } from '../../src/ledger/store-clock.ts'
 import { NOTICES_QUEUE, openQueues, QUEUE_PREFIX } from '../../src/notices/queue.ts'
 import { Relay } from '../../src/notices/relay.ts'
 import { startSweep } from '../../src/notices/sweep.ts'
@@ -23,7 +24,13 @@ function relayOn(address: StoreAddress): { relay: Relay; redis: RedisClient; clo
   const redis = connect(address, 'decide')
   redis.on('error', () => undefined)
   const queues = openQueues(redis, RETRIES, () => undefined)
-  const relay = new Relay({ redis, log: createNoticeLog(redis), queues, logger: silent })
+  const relay = new Relay({
+    redis,
+    log: createNoticeLog(redis),
+    queues,
+    clock: createStoreClock(),
+    logger: silent,
+  })
   return {
     relay,
     redis,
@@ -145,7 +152,13 @@ for (const mode of ['server', 'cluster'] as const) {
         const gateway = relayOn(address)
         const { relay, redis: own } = gateway
         await ready(own)
-        const sweep = startSweep({ redis: own, relay, everyMs: 1_000, logger: silent })
+        const sweep = startSweep({
+          redis: own,
+          relay,
+          everyMs: 1_000,
+          clock: createStoreClock(),
+          logger: silent,
+        })
         await until(async () => (await jobsOf('left')).length === 3)
         await until(async () => (await redis.xlen(keys.outbox('left'))) === 0)
         await until(() => sweep.lagSeconds() === 0)
@@ -230,7 +243,7 @@ void t.test(
     await server.restart()
     await ready(own)
     t.equal(await own.xlen(keys.outbox('acme')), 5)
-    const sweep = startSweep({ redis: own, relay, everyMs: 1_000, logger: silent })
+    const sweep = startSweep({ redis: own, relay, everyMs: 1_000, clock: createStoreClock(), logger: silent })
     await until(async () => (await own.xlen(keys.outbox('acme'))) === 0)
     const watched = watchQueue({ url: server.url })
     const worker = new Worker<Crossing>(NOTICES_QUEUE, null, {

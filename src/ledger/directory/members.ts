@@ -91,6 +91,16 @@ async function listAdmins(redis: RedisClient, org: string): Promise<Member[]> {
   return [...(await membersOf(redis, org, users)).values()]
 }
 
+/** Whoever is an admin right now, some at a time; one may come twice. */
+export async function* adminIds(redis: RedisClient, org: string): AsyncGenerator<readonly string[]> {
+  let cursor = '0'
+  do {
+    const [next, users] = await redis.sscan(keys.admins(org), cursor, 'COUNT', 1_000)
+    yield users
+    cursor = next
+  } while (cursor !== '0')
+}
+
 async function getMember(redis: RedisClient, org: string, user: string): Promise<Tagged<Member> | null> {
   const json = await redis.hget(keys.members(org), user)
   return json === null ? null : { ...parseMember(user, json), tag: tagOf(json) }

@@ -36,9 +36,11 @@ export type SendResult =
       readonly permanent: boolean
       /** What the other side asked for; null where it asked for nothing. */
       readonly retryAfterMs: number | null
+      /** There was no answer, or one that every message would get: it says nothing about this one. */
+      readonly isAway: boolean
     }
 
-/** Never rejects: what went wrong is in the result. */
+/** Never rejects: what went wrong is in the result. All mail goes to one place, a server or a folder. */
 export interface EmailSender {
   send(notice: Notice, to: Recipient): Promise<SendResult>
   close(): Promise<void>
@@ -55,10 +57,14 @@ export interface TargetSender {
 /** A failure in one line of bounded length; a text from the other side may hold anything. */
 export function failed(
   error: string,
-  { permanent = false, retryAfterMs = null }: { permanent?: boolean; retryAfterMs?: number | null } = {},
+  {
+    permanent = false,
+    retryAfterMs = null,
+    isAway = false,
+  }: { permanent?: boolean; retryAfterMs?: number | null; isAway?: boolean } = {},
 ): SendResult {
   const line = error.replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ').trim()
-  return { status: 'failed', error: line.slice(0, MAX_ERROR_LENGTH), permanent, retryAfterMs }
+  return { status: 'failed', error: line.slice(0, MAX_ERROR_LENGTH), permanent, retryAfterMs, isAway }
 }
 
 const MAX_ERROR_LENGTH = 300

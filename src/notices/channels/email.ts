@@ -90,6 +90,8 @@ interface SmtpFailure {
 const ABOUT_THE_MAIL = new Set(['MAIL FROM', 'RCPT TO', 'DATA'])
 /** The server wants another login or encryption: the configuration is at fault, and the mail can go once it is right. */
 const ABOUT_THE_LOGIN = new Set([530, 534, 535, 538])
+/** It is about to close, and takes nothing from anybody (RFC 5321, 3.8). */
+const CLOSING = 421
 
 /**
  * A 5xx to the mail itself stays one however often it is sent (RFC 5321, 4.2.1); everything else may pass: a server that
@@ -97,12 +99,15 @@ const ABOUT_THE_LOGIN = new Set([530, 534, 535, 538])
  */
 function failureOf(error: unknown): SendResult {
   const { code = '', command = '', response, responseCode = 0 } = error as SmtpFailure
-  if (code === 'EABORT') return failed('the mail server did not finish in time')
+  if (code === 'EABORT') return failed('the mail server did not finish in time', { isAway: true })
   if (response !== undefined && responseCode > 0) {
-    const permanent = responseCode >= 500 && ABOUT_THE_MAIL.has(command) && !ABOUT_THE_LOGIN.has(responseCode)
-    return failed(`the mail server answered: ${response}`, { permanent })
+    const isAboutTheMail = ABOUT_THE_MAIL.has(command) && !ABOUT_THE_LOGIN.has(responseCode)
+    return failed(`the mail server answered: ${response}`, {
+      permanent: responseCode >= 500 && isAboutTheMail,
+      isAway: responseCode === CLOSING || !isAboutTheMail,
+    })
   }
   // An address that cannot be written in a command, such as one with a line break.
   if (code === 'EENVELOPE') return failed('the address cannot be mailed to', { permanent: true })
-  return failed(`the mail server cannot be used${code === '' ? '' : ` (${code})`}`)
+  return failed(`the mail server cannot be used${code === '' ? '' : ` (${code})`}`, { isAway: true })
 }

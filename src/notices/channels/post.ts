@@ -49,7 +49,8 @@ export async function post({ url, headers, body }: Post, options: PostOptions): 
     const { error, permanent } = options.refusal(status, text)
     return failed(error, { permanent, retryAfterMs })
   } catch (error) {
-    if (ended.signal.aborted) return failed(`it did not answer within ${timeoutMs / 1_000} s`)
+    if (ended.signal.aborted)
+      return failed(`it did not answer within ${timeoutMs / 1_000} s`, { isAway: true })
     return failureOf(error)
   } finally {
     clearTimeout(timer)
@@ -88,13 +89,15 @@ export function retryAfter(value: string | string[] | undefined, now: number): n
 function failureOf(error: unknown): SendResult {
   const refused = causeOf(error, (cause) => cause instanceof TargetRefused)
   if (refused !== null) return failed(`it was not called: ${refused.message}`, { permanent: true })
-  if (error instanceof errors.ConnectTimeoutError) return failed('the connection took too long')
+  if (error instanceof errors.ConnectTimeoutError)
+    return failed('the connection took too long', { isAway: true })
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return failed(
     WORDS[code] ??
       (CERTIFICATE.test(code)
         ? `its certificate is not trusted (${code})`
         : `the connection failed${code === '' ? '' : ` (${code})`}`),
+    { isAway: true },
   )
 }
 
