@@ -9,12 +9,17 @@ export interface NodeWatchOptions {
   readonly onUp: (downMs: number) => void
 }
 
+/** Fewer than a process that runs comes round in the time of silence. */
+const LEAST_ROUNDS = 4
+
 export class NodeWatch {
   /** Those who wait for an answer of this server; each is called once with the reason when it counts as down. */
   readonly waiting = new Set<(reason: string) => void>()
   readonly #options: NodeWatchOptions
   /** When the first question was put that has no good answer yet. */
   #askedAt: number | null = null
+  /** How often this process has come round since then. */
+  #rounds = 0
   #isAsking = false
   #lastError = 'no answer'
   /** When it was found to be down. */
@@ -37,6 +42,7 @@ export class NodeWatch {
 
   /** Asks for a sign of life, one question at a time. */
   ask(): void {
+    if (this.#askedAt !== null) this.#rounds += 1
     if (this.#isAsking) return
     this.#isAsking = true
     this.#askedAt ??= performance.now()
@@ -51,9 +57,13 @@ export class NodeWatch {
     )
   }
 
-  /** Finds it down where it has been silent for too long. */
+  /**
+   * Finds it down where it has been silent for too long. Time in which this process did not run, because the machine is
+   * overloaded, is not the server's silence, and likely it did not run either.
+   */
   judge(): void {
-    if (this.#askedAt === null || performance.now() - this.#askedAt < this.#options.silenceMs) return
+    if (this.#askedAt === null || this.#rounds < LEAST_ROUNDS) return
+    if (performance.now() - this.#askedAt < this.#options.silenceMs) return
     this.#goDown(this.#isAsking ? 'no answer' : this.#lastError)
   }
 
@@ -69,6 +79,7 @@ export class NodeWatch {
     // A sign of life that was asked for before the refusal proves nothing.
     if (org !== this.#refusedOrg) return
     this.#askedAt = null
+    this.#rounds = 0
     this.#lastError = 'no answer'
     this.#refusedOrg = null
     if (this.#downAt === null) return
