@@ -11,6 +11,7 @@
 --             { 'reused' } (the same idempotency key, something else asked) | { 'below_zero', used of that source } | { 'too_much' } |
 --             { 'unknown_user' } (no member, and used nothing in the period) | { 'stale' } (period or day have ended) | { 'no_org' }
 -- Effects     as settle's; audit; the answer
+-- @include packed
 -- @include clock
 -- @include text
 -- @include credits

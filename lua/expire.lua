@@ -5,6 +5,7 @@
 -- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per hold: 'expired cost freed', 'renewed' (its lease is not over) or
 --             'already' }; the head alone where the organization does not exist any more, whose leases then go
 -- Effects     as settle's
+-- @include packed
 -- @include clock
 -- @include text
 -- @include policy

@@ -9,6 +9,7 @@
 -- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per entry: as settle's }; the head alone where the
 --             organization does not exist any more
 -- Effects     as settle's; journals
+-- @include packed
 -- @include clock
 -- @include text
 -- @include policy

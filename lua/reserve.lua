@@ -10,6 +10,7 @@
 --         entry: 'reserved|denied|too_large|busy|unbounded used counted held limit|- amount', 'unknown_user', 'gone'
 --         (the id was released before), or { 'overdue', lease, … }: expire these leases of a dead gateway, then ask again
 -- Effects user hashes, total.held, leases; members (enrolled); outbox (first refusal, L4)
+-- @include packed
 -- @include clock
 -- @include text
 -- @include policy

@@ -8,6 +8,7 @@
 --             know that it was not charged), 'corrected cost' (it had expired: what was missing), 'already', 'too_old' };
 --             'other_org' (made anew under the same id since); the head alone where the organization does not exist any more
 -- Effects     counters, usage by model and day, top, leases, resolved, and every crossing to the outbox
+-- @include packed
 -- @include clock
 -- @include text
 -- @include policy

@@ -21,8 +21,11 @@ const OUTPUT_DETAILS = ['completion_tokens_details', 'output_tokens_details']
 const CACHED_INPUT = ['prompt_cache_hit_tokens', 'cached_tokens']
 
 function detail(report: JsonObject, names: readonly string[], field: string): number | null {
-  const details = names.map((name) => report[name]).find(isObject)
-  return details === undefined ? null : count(details[field])
+  for (const name of names) {
+    const details = report[name]
+    if (isObject(details)) return count(details[field])
+  }
+  return null
 }
 
 /** The sum of some figures that may be missing; null where one of them cannot be believed. */
@@ -54,11 +57,13 @@ function outputOf(report: JsonObject, input: number, dialect: ReportDialect): nu
 }
 
 function cachedOf(report: JsonObject): number {
-  const figures = [
-    detail(report, INPUT_DETAILS, 'cached_tokens'),
-    ...CACHED_INPUT.map((name) => count(report[name])),
-  ]
-  return figures.find((figure) => figure !== null) ?? 0
+  const cached = detail(report, INPUT_DETAILS, 'cached_tokens')
+  if (cached !== null) return cached
+  for (const name of CACHED_INPUT) {
+    const figure = count(report[name])
+    if (figure !== null) return figure
+  }
+  return 0
 }
 
 /**

@@ -7,8 +7,8 @@ const DAY_LIFE_MS = 396 * 86_400_000
 
 /** The KEYS and leading ARGV that settle and expire share (lua/include/accounts.lua), filled call by call. */
 export class AccountKeys {
+  readonly #userIds: string[] = []
   readonly #users = new KeyGroup()
-  readonly #userIds = new KeyGroup()
   readonly #days = new KeyGroup()
   readonly #userDays = new KeyGroup()
   readonly #buckets = new KeyGroup()
@@ -24,17 +24,21 @@ export class AccountKeys {
 
   /** Places of a hold's user, day, user's day and resolved hash. */
   places(user: string, day: Day, holdId: string): [number, number, number, number] {
-    const account = this.account(user, day)
-    return [...account, this.#buckets.place(keys.resolved(this.#org, bucketOf(holdId)))]
+    const [ofUser, ofDay, ofUserDay] = this.account(user, day)
+    const bucket = bucketOf(holdId)
+    return [ofUser, ofDay, ofUserDay, this.#buckets.place(bucket, () => keys.resolved(this.#org, bucket))]
   }
 
   /** Places of a user, day and user's day: what usage without a hold touches. */
   account(user: string, day: Day): [number, number, number] {
-    this.#userIds.place(user)
+    const org = this.#org
     return [
-      this.#users.place(keys.user(this.#org, this.#periodNo, user)),
-      this.#days.place(keys.day(this.#org, day)),
-      this.#userDays.place(keys.userDay(this.#org, day, user)),
+      this.#users.place(user, () => {
+        this.#userIds.push(user)
+        return keys.user(org, this.#periodNo, user)
+      }),
+      this.#days.place(day, () => keys.day(org, day)),
+      this.#userDays.place(`${day} ${user}`, () => keys.userDay(org, day, user)),
     ]
   }
 
@@ -66,7 +70,7 @@ export class AccountKeys {
       DAY_LIFE_MS,
       this.#userDayLifeMs,
       ...groups.map((group) => group.keys.length),
-      ...this.#userIds.keys,
+      ...this.#userIds,
     ]
   }
 }

@@ -19,7 +19,14 @@ export function createHoldIds(): HoldIds {
   }
 }
 
+/** Ids that come together were minted together. */
+let last = { prefix: '.', bucket: Number.NaN }
+
 /** The bucket that an id was minted in. */
 export function bucketOf(holdId: string): number {
-  return Number.parseInt(holdId.slice(0, holdId.indexOf('.')), 36)
+  if (holdId.startsWith(last.prefix)) return last.bucket
+  const prefix = holdId.slice(0, holdId.indexOf('.') + 1)
+  if (prefix === '') return Number.NaN
+  last = { prefix, bucket: Number.parseInt(prefix, 36) }
+  return last.bucket
 }

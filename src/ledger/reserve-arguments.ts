@@ -14,21 +14,25 @@ export function reserveArguments(
 ): { keyList: string[]; args: (string | number)[] } {
   const { org, period, day } = view
   const users = new KeyGroup()
-  const userIds = new KeyGroup()
+  const userIds: string[] = []
   const buckets = new KeyGroup()
   const calls: (string | number)[] = []
   for (const { id, reservation } of batch) {
-    userIds.place(reservation.user)
+    const { user, source, worstCase, strictWorstCase, promptPrice, model, mayEnroll } = reservation
+    const bucket = bucketOf(id)
     calls.push(
       id,
-      users.place(keys.user(org, period.no, reservation.user)),
-      buckets.place(keys.resolved(org, bucketOf(id))),
-      reservation.source,
-      reservation.worstCase,
-      reservation.strictWorstCase ?? '',
-      reservation.promptPrice,
-      reservation.model,
-      reservation.mayEnroll ? 1 : 0,
+      users.place(user, () => {
+        userIds.push(user)
+        return keys.user(org, period.no, user)
+      }),
+      buckets.place(bucket, () => keys.resolved(org, bucket)),
+      source,
+      worstCase,
+      strictWorstCase ?? '',
+      promptPrice,
+      model,
+      mayEnroll ? 1 : 0,
     )
   }
   return {
@@ -52,7 +56,7 @@ export function reserveArguments(
       period.end + PERIOD_LIFE_MS,
       users.keys.length,
       buckets.keys.length,
-      ...userIds.keys,
+      ...userIds,
       ...calls,
     ],
   }

@@ -174,12 +174,15 @@ export class Resolving {
   async #freeBatch(org: string, periodNo: number, items: readonly Item[]): Promise<void> {
     const users = new KeyGroup()
     const buckets = new KeyGroup()
-    const holds = items.flatMap(({ hold }) => [
-      hold.id,
-      hold.user,
-      users.place(keys.user(org, periodNo, hold.user)),
-      buckets.place(keys.resolved(org, bucketOf(hold.id))),
-    ])
+    const holds = items.flatMap(({ hold: { id, user } }) => {
+      const bucket = bucketOf(id)
+      return [
+        id,
+        user,
+        users.place(user, () => keys.user(org, periodNo, user)),
+        buckets.place(bucket, () => keys.resolved(org, bucket)),
+      ]
+    })
     const keyList = [keys.total(org, periodNo), keys.leases(org), ...users.keys, ...buckets.keys]
     const reply = await this.#timed('free', org, items.length, keyList, [
       periodNo,

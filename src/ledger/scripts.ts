@@ -31,6 +31,8 @@ export type ScriptName = (typeof SCRIPT_NAMES)[number]
 interface Script {
   readonly source: string
   readonly sha1: string
+  /** Whether it takes its arguments as one JSON list (lua/include/packed.lua). */
+  readonly isPacked: boolean
 }
 
 const LUA_DIR = new URL('../../lua/', import.meta.url)
@@ -41,7 +43,8 @@ function load(name: ScriptName): Script {
   const source = body.replace(INCLUDE, (_line, file: string) =>
     readFileSync(new URL(`include/${file}.lua`, LUA_DIR), 'utf8').trimEnd(),
   )
-  return { source, sha1: createHash('sha1').update(source).digest('hex') }
+  const sha1 = createHash('sha1').update(source).digest('hex')
+  return { source, sha1, isPacked: body.includes('-- @include packed\n') }
 }
 
 const scripts = new Map<ScriptName, Script>()
@@ -71,10 +74,20 @@ export async function runScript(
   args: readonly (string | number)[],
 ): Promise<unknown> {
   const script = scriptOf(name)
+  const sent = script.isPacked ? [packed(args)] : args
   try {
-    return await redis.evalsha(script.sha1, keys.length, ...keys, ...args)
+    return await redis.evalsha(script.sha1, keys.length, ...keys, ...sent)
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-    return await redis.eval(script.source, keys.length, ...keys, ...args)
+    return await redis.eval(script.source, keys.length, ...keys, ...sent)
   }
+}
+
+/** Half of a surrogate pair alone, which JSON writes as an escape that Redis refuses: with it would go the whole batch. */
+const LONE_SURROGATE = /\p{Surrogate}/gu
+
+function packed(args: readonly (string | number)[]): string {
+  const text = JSON.stringify(args.map(String))
+  if (!text.includes('\\ud')) return text
+  return JSON.stringify(args.map((arg) => String(arg).replace(LONE_SURROGATE, '\ufffd')))
 }

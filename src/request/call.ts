@@ -46,8 +46,8 @@ export interface PricedCall {
 /** Reads along with an answer. */
 export interface Meter {
   push(chunk: Buffer): void
-  /** What the answer told, whether it came to its end or not; once all that came compressed is unpacked. Never rejects. */
-  end(): Promise<Reading>
+  /** What the answer told, whether it came to its end or not: at once, or when all that came compressed is unpacked. */
+  end(): Reading | Promise<Reading>
 }
 
 /** How the exchange with the upstream ended. */

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 /** Headers and query parameters that hold the caller's credentials; none of them may reach an upstream or a log. */
 export const CREDENTIAL_HEADERS: readonly string[] = ['authorization', 'x-api-key', 'x-goog-api-key']
+const KEY_HEADERS: readonly string[] = ['x-api-key', 'x-goog-api-key']
 const KEY_PARAMETER = 'key'
 
 const BEARER = /^Bearer +(\S+)$/i
@@ -35,30 +36,32 @@ export interface Credential {
 
 /** The one key that all credentials of the request agree on; what is wrong where there is none, or they differ. */
 export function credentialOf(headers: IncomingHttpHeaders, url: string): Credential | { fault: string } {
-  const found = new Set<string>()
+  const found: string[] = []
   const { authorization } = headers
   const isBearer = authorization !== undefined && authorization !== ''
   if (isBearer) {
     const bearer = BEARER.exec(authorization)?.[1]
     if (bearer === undefined)
       return { fault: 'The Authorization header must be "Bearer", a space and a key.' }
-    found.add(bearer)
+    found.push(bearer)
   }
-  for (const name of ['x-api-key', 'x-goog-api-key']) {
+  for (const name of KEY_HEADERS) {
     const value = headers[name]
-    if (typeof value === 'string' && value !== '') found.add(value)
+    if (typeof value === 'string' && value !== '') found.push(value)
   }
   const mark = url.indexOf('?')
   if (mark !== -1) {
-    for (const value of new URLSearchParams(url.slice(mark)).getAll(KEY_PARAMETER)) found.add(value)
+    found.push(...new URLSearchParams(url.slice(mark)).getAll(KEY_PARAMETER))
   }
-  const [key, another] = found
-  if (another !== undefined) return { fault: 'The request has several API keys that differ.' }
+  const [key] = found
   if (key === undefined) {
     return {
       fault:
         'The request has no API key: send one as "Authorization: Bearer tg_…", x-api-key or x-goog-api-key.',
     }
+  }
+  if (found.length > 1 && found.some((other) => other !== key)) {
+    return { fault: 'The request has several API keys that differ.' }
   }
   return { key, isBearer }
 }

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { EventFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
-import type { CallShape, MeteredRoute } from '../families/family.ts'
+import type { CallShape, MeteredRoute, Reading } from '../families/family.ts'
 import type { Meter, Outcome, UpstreamTarget } from './call.ts'
 import { onConnectionClosed } from './connection.ts'
 import type { Drains } from './drain.ts'
@@ -98,7 +98,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     const contentType = headers['content-type'] ?? ''
     const isStream = contentType.includes('text/event-stream')
     // A header that came twice is a list.
-    const encoding = [headers['content-encoding'] ?? 'identity'].flat().join(',').toLowerCase()
+    const given = headers['content-encoding']
+    const encoding = given === undefined ? 'identity' : [given].flat().join(',').toLowerCase()
     this.#meter = this.#options.createMeter(contentType, encoding)
     if (encoding === 'identity' && this.#options.shape.hidesUsageEvent && isStream) {
       const { family } = this.#options.target
@@ -169,16 +170,30 @@ class Exchange implements Dispatcher.DispatchHandler {
       clearTimeout(this.#drainTimer)
       this.#options.drains.leave()
     }
-    const outcome = {
+    const reading = this.#read()
+    if (reading instanceof Promise)
+      void reading.catch(() => null).then((read) => this.#end(complete, failure, read))
+    else this.#end(complete, failure, reading)
+  }
+
+  /** A reading that fails is one that told nothing: the call ends all the same, and its hold is settled. */
+  #read(): Reading | null | Promise<Reading> {
+    try {
+      return this.#meter === null ? null : this.#meter.end()
+    } catch {
+      return null
+    }
+  }
+
+  #end(complete: boolean, failure: Outcome['failure'], reading: Reading | null): void {
+    this.#resolve({
       sent: this.#sent,
       status: this.#status,
       complete,
+      reading,
       clientGone: this.#clientGone,
       failure,
-    }
-    // A reading that fails is one that told nothing: the call ends all the same, and its hold is settled.
-    const reading = this.#meter === null ? Promise.resolve(null) : this.#meter.end().catch(() => null)
-    void reading.then((read) => this.#resolve({ ...outcome, reading: read }))
+    })
   }
 }
 

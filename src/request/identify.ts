@@ -49,11 +49,13 @@ function grantOf(identity: Identity, credential: Credential): Grant | Refusal {
       : refuse('invalid_api_key', 'This API key is not known here, or was revoked.')
   }
   // The identity provider vouches for its users, as an app does: docs/decisions/0008-jwt-callers.md.
-  if ('kind' in identity) return { ...identity, what: 'This token', app: false, mayEnroll: true }
+  const { org, user, sources } = identity
+  if ('kind' in identity) return { org, user, sources, what: 'This token', app: false, mayEnroll: true }
   if (identity.scope !== 'traffic') {
     return refuse('invalid_api_key', 'This is a key for the admin API: it carries no traffic.')
   }
-  return { ...identity, what: 'This key', mayEnroll: identity.app }
+  const { app } = identity
+  return { org, user, sources, what: 'This key', app, mayEnroll: app }
 }
 
 function userOf({ what, app, user }: Grant, headers: IncomingHttpHeaders): string | Refusal {

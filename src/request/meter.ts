@@ -2,7 +2,7 @@
 import { EventStream } from '../core/event-stream.ts'
 import { JsonFields } from '../core/json-fields.ts'
 import { planFields, type FieldPlan } from '../core/json-names.ts'
-import { tokensOfText } from '../core/tariff.ts'
+import { tokensOfText, type Usage } from '../core/tariff.ts'
 import { parseJson } from '../core/text.ts'
 import type { Family, MeteredRoute, Reading } from '../families/family.ts'
 import { isObject, type JsonObject } from '../families/request-body.ts'
@@ -23,32 +23,36 @@ export function createMeter(
   const isStream = contentType.toLowerCase().includes('text/event-stream')
   const reports = createReports(family)
   const fields = new JsonFields(planOf(family, route, isStream), endDocument)
+  const events = isStream
+    ? new EventStream({ data: (chunk, from, to) => fields.push(chunk, from, to), end: endEvent })
+    : null
 
   function endDocument(): void {
     if (fields.captured.size === 0) return
     reports.take(fields.captured, fields.textBytes)
     fields.captured.clear()
   }
+  function endEvent(): void {
+    endDocument()
+    fields.reset()
+  }
+  function push(chunk: Buffer): void {
+    if (events === null) fields.push(chunk, 0, chunk.length)
+    else events.push(chunk)
+  }
+  function end(): Reading {
+    if (events === null) endDocument()
+    else events.finish()
+    return reports.read(fields.textBytes)
+  }
 
-  const events = new EventStream({
-    data: (chunk, from, to) => fields.push(chunk, from, to),
-    end: () => {
-      endDocument()
-      fields.reset()
-    },
-  })
-  const decoder = createDecoder(contentEncoding, (chunk) => {
-    if (isStream) events.push(chunk)
-    else fields.push(chunk, 0, chunk.length)
-  })
-
+  if (contentEncoding === 'identity') return { push, end }
+  const decoder = createDecoder(contentEncoding, push)
   return {
     push: (chunk) => decoder.push(chunk),
     end: async () => {
       const isWhole = await decoder.end()
-      if (isStream) events.finish()
-      else endDocument()
-      const reading = reports.read(fields.textBytes)
+      const reading = end()
       return isWhole ? reading : { ...reading, usage: null }
     },
   }
@@ -79,6 +83,7 @@ interface Reports {
 /** What an answer's documents report, one on top of the other. */
 function createReports(family: Family): Reports {
   let report: JsonObject | null = null
+  let usage: Usage | null = null
   let model: string | null = null
   let modelText = ''
   /** Text that had come when the last report was made that counts it, and what that one counted. */
@@ -90,10 +95,11 @@ function createReports(family: Family): Reports {
     const merged = family.mergeReports(report, later, path)
     if (merged === report) return
     report = merged
+    usage = family.readUsage(report)
     if (family.openingPaths.includes(path) || !isObject(later)) return
     if (!family.outputFigures.some((name) => count(later[name]) !== null)) return
     countedBytes = textBytes
-    countedOutput = outputOf(report)
+    countedOutput = usage === null ? 0 : usage.output
   }
 
   function takeModel(text: string): void {
@@ -101,11 +107,6 @@ function createReports(family: Family): Reports {
     if (typeof name !== 'string') return
     model = name
     modelText = text
-  }
-
-  function outputOf(merged: JsonObject | null): number {
-    const usage = family.readUsage(merged)
-    return usage === null ? 0 : usage.output
   }
 
   return {
@@ -118,7 +119,6 @@ function createReports(family: Family): Reports {
       }
     },
     read: (textBytes) => {
-      const usage = family.readUsage(report)
       if (usage === null) return { usage, model, textBytes }
       // No report counts the text that came after it: an answer that broke off is charged for that, too.
       const output = Math.max(usage.output, countedOutput + tokensOfText(textBytes - countedBytes))

@@ -37,6 +37,11 @@ export interface PipelineOptions {
   readonly refusing: () => boolean
 }
 
+const STORE_DOWN = refuse(
+  'credit_store_unavailable',
+  'The credit store cannot be reached right now. Try again in a moment.',
+)
+
 /** An exchange of which nothing is known. */
 const LOST: Outcome = {
   sent: true,
@@ -113,7 +118,7 @@ export class Pipeline {
     }
     const caller = identify(lookUp, request.headers, request.url ?? '')
     if (!(caller instanceof Promise)) arrived(caller)
-    else void this.#withStore(() => caller).then(arrived, (error: unknown) => this.#fail(call, error))
+    else caller.then(arrived, (error: unknown) => this.#fail(call, error))
   }
 
   /** Everything after that. Never rejects. */
@@ -131,8 +136,14 @@ export class Pipeline {
     }
   }
 
-  /** Ends a call that met a fault of our own. */
+  /** Ends a call that the store does not answer (D1), or that met a fault of our own. */
   #fail(call: Call, error: unknown): void {
+    if (error instanceof StoreUnavailable) {
+      // The watch over the store says once that it is down; a line for each call would drown it.
+      this.#options.logger.debug({ reason: error.message }, 'the credit store did not answer')
+      this.refuse(call, STORE_DOWN)
+      return
+    }
     this.#fault(call, error)
     if (call.response.headersSent) call.response.destroy()
     else
@@ -202,7 +213,7 @@ export class Pipeline {
     const priced = price(book, priceProvider, shape)
     if (isRefusal(priced)) return priced
     if (record !== null) Object.assign(record, { model: priced.tariff.model, stream: shape.stream })
-    const admission = await this.#withStore(() => reserve(ledger, caller, priced, call.target.onStoreDown))
+    const admission = await reserve(ledger, caller, priced, call.target.onStoreDown)
     if (isRefusal(admission)) return admission
     if (record !== null) record.held = admission.hold.amount
     if (call.request.socket.destroyed) {
@@ -210,11 +221,13 @@ export class Pipeline {
       this.#end(call, 'client_gone', null)
       return null
     }
-    const outcome = await this.#exchange(call, priced, admission).catch((error: unknown) => {
+    let outcome = LOST
+    try {
+      outcome = await this.#exchange(call, priced, admission)
+    } catch (error) {
       // The provider may have served the call all the same, and its hold must not stay open.
       this.#fault(call, error)
-      return LOST
-    })
+    }
     const charge = settle(ledger, book, priceProvider, admission.hold, priced, outcome)
     if (record !== null) Object.assign(record, { charge, upstream: outcome })
     this.#end(call, outcomeOfExchange(outcome), this.#answerFailure(call, outcome))
@@ -234,7 +247,7 @@ export class Pipeline {
       shape,
       path: target.basePath + call.path + forwardableQuery(request.url ?? ''),
       headers: upstreamHeaders(request.headers, target),
-      ownHeaders: [...ownHeaders(call, stopping()), ...standingHeaders(admission.decision)],
+      ownHeaders: ownHeaders(call, stopping()).concat(standingHeaders(admission.decision)),
       response,
       socket: request.socket,
       drains,
@@ -268,20 +281,5 @@ export class Pipeline {
       call.requestId,
     )
     return refusal.code
-  }
-
-  /** Runs a step that talks to the store; what the store does not answer becomes a refusal (D1). */
-  async #withStore<T extends object>(step: () => Promise<T>): Promise<T | Refusal> {
-    try {
-      return await step()
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      // The watch over the store says once that it is down; a line for each call would drown it.
-      this.#options.logger.debug({ reason: error.message }, 'the credit store did not answer')
-      return refuse(
-        'credit_store_unavailable',
-        'The credit store cannot be reached right now. Try again in a moment.',
-      )
-    }
   }
 }

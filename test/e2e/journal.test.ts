@@ -197,10 +197,13 @@ void t.test('D1: open: a full journal refuses: 503, and nothing is forwarded', a
   server.freeze()
   await storeIsDown(gateway)
   let served = 0
+  let refused = 0
+  // The end of the last call may leave some of the room that was kept for it, in which one more fits.
   await until(async () => {
     const { status } = await postChat(gateway.dataUrl, org.key)
     if (status === 200) served += 1
-    return status === 503
+    refused = status === 503 ? refused + 1 : 0
+    return refused === 3
   })
   t.ok(served > 10)
   const forwarded = origin.received.length

@@ -50,10 +50,10 @@ function reader(answer: CorpusAnswer): (chunks: readonly Buffer[], encoding?: st
   const contentType = isStream(answer.body)
     ? 'text/event-stream; charset=utf-8'
     : 'application/json; charset=UTF-8'
-  return (chunks, encoding = 'identity') => {
+  return async (chunks, encoding = 'identity') => {
     const meter = createMeter(family, route, contentType, encoding)
     for (const chunk of chunks) meter.push(chunk)
-    return meter.end()
+    return await meter.end()
   }
 }
 

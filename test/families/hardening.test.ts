@@ -26,7 +26,7 @@ const APIS = { CHAT, MESSAGES, GENERATE }
 const STREAM = 'text/event-stream'
 const JSON_TYPE = 'application/json'
 
-function read(
+async function read(
   { family, path }: Api,
   type: string,
   chunks: Iterable<Buffer> | string,
@@ -36,7 +36,7 @@ function read(
   if (route === undefined) throw new Error(path)
   const meter = createMeter(family, route, type, encoding)
   for (const chunk of typeof chunks === 'string' ? [Buffer.from(chunks)] : chunks) meter.push(chunk)
-  return meter.end()
+  return await meter.end()
 }
 
 const singleBytes = (bytes: Buffer): Buffer[] => Array.from(bytes, (byte) => Buffer.from([byte]))

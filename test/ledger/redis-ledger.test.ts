@@ -28,6 +28,21 @@ async function settled(): Promise<void> {
   if (!(await ledger.drained(5_000))) throw new Error('settles are stuck')
 }
 
+void t.test(
+  'C3: half a character in a name spoils neither the call nor the others of its batch',
+  async (t) => {
+    await createOrg(redis, 'halves', { members: ['ada', 'bob'] })
+    const results = await Promise.all([
+      ledger.reserve(reservation('halves', 1, { model: 'half \ud800 of one' })),
+      ledger.reserve(reservation('halves', 1, { user: 'bob' })),
+    ])
+    t.same(
+      results.map(({ status }) => status),
+      ['reserved', 'reserved'],
+    )
+  },
+)
+
 void t.test('C3: a hold is settled to the actual cost, and every counter agrees', async (t) => {
   await createOrg(redis, 'c3')
   const result = await ledger.reserve(reservation('c3', 5))
