@@ -98,6 +98,8 @@ export interface Family {
 export interface Reading {
   /** Null where the provider reported none that can be believed. */
   readonly usage: Usage | null
+  /** How much of `usage.output` nobody reported: it is estimated of the text that came after the last report. */
+  readonly guessedOutput: number
   /** The model that the answer names. */
   readonly model: string | null
   /** Bytes of generated text seen, for the estimate where usage never comes (C5). */

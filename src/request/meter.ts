@@ -53,7 +53,7 @@ export function createMeter(
     end: async () => {
       const isWhole = await decoder.end()
       const reading = end()
-      return isWhole ? reading : { ...reading, usage: null }
+      return isWhole ? reading : { ...reading, usage: null, guessedOutput: 0 }
     },
   }
 }
@@ -119,10 +119,10 @@ function createReports(family: Family): Reports {
       }
     },
     read: (textBytes) => {
-      if (usage === null) return { usage, model, textBytes }
+      if (usage === null) return { usage, guessedOutput: 0, model, textBytes }
       // No report counts the text that came after it: an answer that broke off is charged for that, too.
       const output = Math.max(usage.output, countedOutput + tokensOfText(textBytes - countedBytes))
-      return { usage: { ...usage, output }, model, textBytes }
+      return { usage: { ...usage, output }, guessedOutput: output - usage.output, model, textBytes }
     },
   }
 }

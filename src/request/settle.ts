@@ -1,5 +1,6 @@
 /** Resolves the hold by how the call ended (C5): each hold exactly once. */
 import { actualCost, estimate, tokensOfText } from '../core/tariff.ts'
+import { NOTHING, type Microcredits } from '../core/units.ts'
 import type { Charge, Hold, Ledger } from '../ledger/ledger.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import type { Outcome, PricedCall } from './call.ts'
@@ -36,27 +37,43 @@ function chargeFor(
   provider: string | null,
   hold: Hold,
   call: PricedCall,
-  outcome: Outcome,
+  { reading }: Outcome,
 ): Charge {
   const { shape, tariff } = call
-  const reading = outcome.reading
   if (reading === null || reading.usage === null) {
     const textBytes = reading === null ? 0 : reading.textBytes
     const estimated = estimate(tariff, shape.promptTokens, textBytes, shape.audioTokens)
     return {
-      // Four bytes a token is a guess. Where a strict worst case is held, no guess may pass it (C4).
-      cost: call.strictWorstCase === hold.amount && estimated > hold.amount ? hold.amount : estimated,
+      cost: guessed(call, hold, estimated, NOTHING),
       model: tariff.model,
       inputTokens: shape.promptTokens + shape.audioTokens,
       outputTokens: tokensOfText(textBytes),
     }
   }
-  const { usage } = reading
+  const { usage, guessedOutput } = reading
   const answered = book.findAnswered(provider, tariff, reading.model)
+  const cost = actualCost(answered, usage)
   return {
-    cost: actualCost(answered, usage),
+    cost:
+      guessedOutput === 0
+        ? cost
+        : guessed(call, hold, cost, actualCost(answered, { ...usage, output: usage.output - guessedOutput })),
     model: answered.model,
     inputTokens: usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput,
     outputTokens: usage.output + usage.audioOutput,
   }
+}
+
+/**
+ * A cost of which no more than `reported` is the provider's word. Four bytes a token is a guess, and where a strict worst
+ * case is held, no guess may pass it (C4).
+ */
+function guessed(
+  { strictWorstCase }: PricedCall,
+  hold: Hold,
+  cost: Microcredits,
+  reported: Microcredits,
+): Microcredits {
+  if (strictWorstCase !== hold.amount || cost <= hold.amount) return cost
+  return reported > hold.amount ? reported : hold.amount
 }

@@ -14,6 +14,8 @@ export interface CorpusAnswer {
   readonly body: Body
   /** Null where it reports none. */
   readonly usage: Usage | null
+  /** How much of its output is estimated, because the answer broke off; absent: none. */
+  readonly guessedOutput?: number
   readonly model: string | null
   /** What was generated, as far as an estimate would count it (C5): text, reasoning, refusals, arguments of tools. */
   readonly text: string

@@ -376,6 +376,8 @@ export const ANTHROPIC: readonly CorpusAnswer[] = [
       OVERLOADED,
     ]),
     usage: { ...CACHED_USAGE, output: 10 },
+    // All but what it opened with.
+    guessedOutput: 7,
     text: 'This is an answer that will never be end',
     opinion: 'there is no final usage',
   },

@@ -81,7 +81,12 @@ for (const answer of CORPUS) {
   void t.test(`C2: ${answer.name}`, async (t) => {
     const read = reader(answer)
     const { usage, model, text } = answer
-    const want: Reading = { usage, model, textBytes: Buffer.byteLength(text) }
+    const want: Reading = {
+      usage,
+      guessedOutput: answer.guessedOutput ?? 0,
+      model,
+      textBytes: Buffer.byteLength(text),
+    }
     const whole = render(answer.body)
 
     t.same(await read([whole]), want, 'whole')

@@ -50,6 +50,7 @@ const CHAT_STREAM = [
 const CHAT_TEXT = 'Grüße, 世界 😀 "usage":{"prompt_tokens":9}{"usage":{"a":1}}'
 const CHAT_READING: Reading = {
   usage: usage(16, 7, { cachedInput: 4 }),
+  guessedOutput: 0,
   model: 'gpt-4o-mini-2024-07-18',
   textBytes: Buffer.byteLength(CHAT_TEXT),
 }

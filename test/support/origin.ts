@@ -46,7 +46,13 @@ export function chunkEvent(content: string): string {
   return `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [{ index: 0, delta: { content } }], usage: null })}\n\n`
 }
 
-export const USAGE_EVENT = `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [], usage: CHAT_USAGE })}\n\n`
+/** The event of a chat stream that reports so many tokens. */
+export function usageEvent(input: number, output: number): string {
+  const usage = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output }
+  return `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [], usage })}\n\n`
+}
+
+export const USAGE_EVENT = usageEvent(20, 10)
 export const DONE_EVENT = 'data: [DONE]\n\n'
 
 export async function startOrigin(

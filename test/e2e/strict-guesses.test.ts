@@ -1,0 +1,69 @@
+/** Where a strict worst case is held, what nobody reported is charged up to the hold at most (C4, C5). */
+import t from 'tap'
+import { createOrg, startGateway } from '../support/gateway.ts'
+import { CHAT_COST, chatBody, chunkEvent, postChat, startOrigin, usageEvent } from '../support/origin.ts'
+import { startRedis } from '../support/redis.ts'
+
+const redis = await startRedis()
+const origin = await startOrigin()
+const gateway = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
+t.teardown(async () => {
+  await gateway.stop()
+  await origin.stop()
+  await redis.stop()
+})
+
+const STREAM = chatBody({ stream: true, stream_options: { include_usage: true } })
+/** A token a byte of the prompt, and 100 of output. */
+const STRICT_HOLD = Buffer.byteLength(STREAM) * 0.001 + 1
+/** 2,000 tokens by the estimate, twenty times what the request allows. */
+const LONG_TEXT = 'x'.repeat(8_000)
+
+const BREAKS: readonly {
+  readonly after: string
+  readonly sent: string
+  readonly admission: 'strict' | 'straddle'
+  readonly cost: number
+}[] = [
+  { after: 'no report', sent: chunkEvent(LONG_TEXT), admission: 'strict', cost: STRICT_HOLD },
+  {
+    after: 'an early report',
+    sent: usageEvent(20, 10) + chunkEvent(LONG_TEXT),
+    admission: 'strict',
+    cost: STRICT_HOLD,
+  },
+  {
+    after: 'an early report that alone is above the hold',
+    sent: usageEvent(20, 900) + chunkEvent(LONG_TEXT),
+    admission: 'strict',
+    cost: 9.02,
+  },
+  {
+    after: 'an early report and little text',
+    sent: usageEvent(20, 10) + chunkEvent('12345'),
+    admission: 'strict',
+    cost: CHAT_COST + 0.02,
+  },
+  {
+    after: 'an early report',
+    sent: usageEvent(20, 10) + chunkEvent(LONG_TEXT),
+    admission: 'straddle',
+    cost: CHAT_COST + 20,
+  },
+]
+
+for (const { after, sent, admission, cost } of BREAKS) {
+  void t.test(`C4, ${admission}: a stream that breaks after ${after}`, async (t) => {
+    const org = await createOrg(gateway, { admission })
+    const before = await gateway.metric('tollgate_hold_exceeded_total')
+    origin.answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(sent, () => response.destroy())
+    }
+    const response = await postChat(gateway.dataUrl, org.key, STREAM)
+    await t.rejects(response.text())
+    t.equal(await org.usedWhenIdle(), Math.round(cost * 1e6) / 1e6)
+    const exceeds = cost > STRICT_HOLD || (admission === 'straddle' && cost > 2)
+    t.equal((await gateway.metric('tollgate_hold_exceeded_total')) - before, exceeds ? 1 : 0)
+  })
+}
