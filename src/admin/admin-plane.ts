@@ -23,6 +23,7 @@ import { sendError, useProblems } from './problems.ts'
 import { secure, useSecurityHeaders } from './security-headers.ts'
 import { createSessionCookie } from './session-cookie.ts'
 import { sessionRoutes, signInRoute } from './session.ts'
+import { createTestLimit } from './test-limit.ts'
 import { createThrottle, THROTTLE_LIMITS, type ThrottleLimits } from './throttle.ts'
 import { usageRoutes } from './usage.ts'
 import { userAlertRoutes } from './user-alerts.ts'
@@ -134,7 +135,7 @@ function authOf({ throttleLimits = THROTTLE_LIMITS, ...options }: AdminPlaneOpti
 /** Everything that asks who one is. */
 function guardedRoutes(
   app: FastifyInstance,
-  { directory, channels, redeliver }: AdminPlaneOptions,
+  { redis, directory, channels, redeliver }: AdminPlaneOptions,
   auth: AuthOptions,
 ): void {
   sessionRoutes(app, directory, auth)
@@ -148,7 +149,7 @@ function guardedRoutes(
   customLimitRoutes(app, directory)
   userRoutes(app, directory)
   usageRoutes(app, directory)
-  channelRoutes(app, directory, channels)
+  channelRoutes(app, directory, channels, createTestLimit(redis))
   adjustmentRoutes(app, directory)
   notificationRoutes(app, directory, redeliver)
   auditRoutes(app, directory)

@@ -17,6 +17,7 @@ import { documented, empty, json } from './documented.ts'
 import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
 import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, OrgPath } from './schemas.ts'
+import { TESTS_PER_MINUTE, type TakeTest } from './test-limit.ts'
 import { timestamp } from './timestamps.ts'
 import { changeBy, changeVersion, CONFLICT, sendVersion } from './versions.ts'
 
@@ -96,14 +97,20 @@ const testChannel = documented({
   operationId: 'testChannel',
   summary: 'Send a test',
   description:
-    'Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again.',
+    'Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again. An organization may send ten a minute.',
   params: ChannelPath,
   answers: { 200: json('What became of it.', TestResult) },
+  problems: ['too_many_tests'],
 })
 
 const path = '/v1/orgs/:org/channels'
 
-export function channelRoutes(app: FastifyInstance, directory: Directory, port: ChannelPort): void {
+export function channelRoutes(
+  app: FastifyInstance,
+  directory: Directory,
+  port: ChannelPort,
+  takeTest: TakeTest,
+): void {
   app.get<OrgRoute & { Querystring: Static<typeof ChannelList> }>(
     path,
     listChannels,
@@ -134,6 +141,8 @@ export function channelRoutes(app: FastifyInstance, directory: Directory, port: 
     ])
     if (org === null) return sendNoOrg(reply)
     if (channel === null) return sendNoChannel(reply)
+    const waitSeconds = await takeTest(org.id)
+    if (waitSeconds !== null) return sendTooManyTests(reply, waitSeconds)
     const { id, name, billing, period } = org
     const sent = await port.sendTest(channel, {
       id,
@@ -230,6 +239,12 @@ async function remove(
 function withSecret(channel: Channel): Static<typeof ChannelWithSecret> {
   const body = channelBody(channel)
   return channel.secrets === null ? body : { ...body, secret: channel.secrets.current }
+}
+
+function sendTooManyTests(reply: FastifyReply, seconds: number): FastifyReply {
+  reply.header('retry-after', seconds)
+  const detail = `An organization may send ${TESTS_PER_MINUTE} tests a minute. Try again in ${seconds} s.`
+  return sendProblem(reply, 'too_many_tests', detail)
 }
 
 function sendNoChannel(reply: FastifyReply): FastifyReply {

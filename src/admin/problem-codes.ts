@@ -145,6 +145,13 @@ export const PROBLEMS = {
     when: 'Too many attempts to authenticate have failed from this address; nothing was looked at.',
     advice: 'Wait for `retry-after` seconds, and check who sends wrong credentials from there.',
   },
+  too_many_tests: {
+    status: 429,
+    title: 'Too many tests of channels',
+    retryAfter: 60,
+    when: 'The organization’s channels have sent ten tests within a minute; nothing was sent.',
+    advice: 'Wait for `retry-after` seconds.',
+  },
   internal_error: {
     status: 500,
     title: 'Something went wrong here',

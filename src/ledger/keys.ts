@@ -41,6 +41,8 @@ export const customLimits = (id: string): string => `${PREFIX}:{${id}}:limits`
 export const orgKeys = (id: string): string => `${PREFIX}:{${id}}:keys`
 /** HASH of an organization's channels: id → JSON, a webhook's secrets included. */
 export const channels = (id: string): string => `${PREFIX}:{${id}}:channels`
+/** STRING: how many tests an organization's channels sent in the current minute. */
+export const channelTests = (id: string): string => `${PREFIX}:{${id}}:channel-tests`
 /** HASH alert id → JSON of an organization alert. */
 export const alerts = (id: string): string => `${PREFIX}:{${id}}:alerts`
 /** STRING: what was answered to an adjustment, by the hex SHA-256 of its idempotency key. */

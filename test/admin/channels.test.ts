@@ -205,6 +205,30 @@ void t.test(
   },
 )
 
+void t.test('an organization may send ten tests a minute, over all of its channels', async (t) => {
+  const receiver = await startReceiver()
+  const [org, other] = [await admin.org(), await admin.org()]
+  const tests: string[] = []
+  for (let i = 0; i < 2; i += 1) {
+    const made = await admin.call('POST', pathOf(org), { kind: 'webhook', url: receiver.url })
+    tests.push(`${pathOf(org, made.body['id'])}/test`)
+  }
+  const answers = await Promise.all(
+    Array.from({ length: 24 }, (_, i) => admin.call('POST', tests[i % 2] ?? '')),
+  )
+  t.equal(answers.filter(({ status }) => status === 200).length, 10)
+  t.equal(receiver.posts.length, 10)
+  for (const { status, body, headers } of answers.filter((answer) => answer.status !== 200)) {
+    t.match({ status, body }, { status: 429, body: { code: 'too_many_tests' } })
+    const seconds = Number(headers.get('retry-after'))
+    t.ok(seconds >= 1 && seconds <= 60)
+  }
+  const made = await admin.call('POST', pathOf(other), { kind: 'webhook', url: receiver.url })
+  t.match(await admin.call('POST', `${pathOf(other, made.body['id'])}/test`), { status: 200 })
+  await admin.redis.del(keys.channelTests(org))
+  t.match(await admin.call('POST', tests[0] ?? ''), { status: 200 }, 'a minute later')
+})
+
 void t.test('an organization has at most 50 channels, however they are added at once', async (t) => {
   const org = await admin.org()
   const made = await Promise.all(

@@ -99,6 +99,18 @@ async function endPeriod(org: TestOrg): Promise<void> {
   await redis.hset(keys.org(org.id), 'period_end', String(Date.now() - 1_000))
 }
 
+/** Counted for a minute: it comes right before the look at all keys. */
+async function testChannel(org: TestOrg): Promise<void> {
+  const path = `/v1/orgs/${org.id}/channels`
+  const { items } = (await gateway.admin('GET', path)) as {
+    readonly items: readonly { readonly id: string }[]
+  }
+  const before = receiver.answer
+  receiver.answer = (response) => void response.end()
+  await gateway.admin('POST', `${path}/${items[0]?.id ?? ''}/test`)
+  receiver.answer = before
+}
+
 /** One call stays in flight, so that there is a hold with its lease; and one delivery, with the lock of its worker. */
 async function inFlight(org: TestOrg): Promise<{ finish(): Promise<void> }> {
   let answer = (): void => undefined
@@ -149,6 +161,7 @@ void t.test(
     await other.usedWhenIdle()
     await gateway.admin('DELETE', `/v1/orgs/${other.id}`)
     const underWay = await inFlight(org)
+    await testChannel(org)
     const seen = new Set<string>()
     for (const key of await everyKey()) {
       const row = table.find(({ matches }) => matches(key))

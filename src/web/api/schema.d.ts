@@ -475,7 +475,7 @@ export interface paths {
     put?: never
     /**
      * Send a test
-     * @description Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again.
+     * @description Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again. An organization may send ten a minute.
      */
     post: operations['testChannel']
     delete?: never
@@ -1408,6 +1408,20 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'] & {
           /** @enum {string} */
           code: 'too_many_failures'
+        }
+      }
+    }
+    /** @description `too_many_failures`: Too many failed attempts. `too_many_tests`: Too many tests of channels. */
+    '429.too_many_failures.too_many_tests': {
+      headers: {
+        'X-Request-Id': components['headers']['X-Request-Id']
+        'Retry-After': components['headers']['Retry-After']
+        [name: string]: unknown
+      }
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @enum {string} */
+          code: 'too_many_failures' | 'too_many_tests'
         }
       }
     }
@@ -3086,7 +3100,7 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
-      429: components['responses']['429.too_many_failures']
+      429: components['responses']['429.too_many_failures.too_many_tests']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
     }
