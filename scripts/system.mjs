@@ -44,7 +44,11 @@ export function ensurePackages() {
   if (isInstalled()) return
   say('Installing packages …')
   // Without include=dev, NODE_ENV=production would leave out the compiler.
-  must(runQuietly(...npm('ci', '--include=dev', '--no-audit', '--no-fund')), 'npm ci failed.')
+  const isDone = runQuietly(...npm('ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'))
+  must(
+    isDone,
+    'npm ci failed; above is why. It needs the network, once: what is installed is not asked for again.',
+  )
 }
 
 /** Compares the lock file with the record that npm keeps of what it has installed. */

@@ -35,7 +35,21 @@ const MOST_WORKERS = 64
 /** Where one key press reaches us twice, from the terminal and from npm, which passes it on, the two arrive together. */
 const SAME_SIGNAL_MS = 200
 
+const OLDEST_NODE = [20, 19] as const
+
+/** What is missing in an older one would show only when it is used. */
+function checkNode(): void {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const [oldest, oldestMinor] = OLDEST_NODE
+  if (major > oldest || (major === oldest && minor >= oldestMinor)) return
+  throw new StartupError(
+    `Node ${OLDEST_NODE.join('.')} or later is needed; this is ${process.versions.node}`,
+    1,
+  )
+}
+
 async function run(argv: readonly string[]): Promise<void> {
+  checkNode()
   const [command, ...rest] = argv
   if (command === undefined) throw new StartupError('no command given; see tollgate --help', 1)
   switch (command) {
