@@ -13,7 +13,7 @@ import { sendFieldErrors, sendProblem } from './problems.ts'
 import { RecipientsBody, recipientsBody, sendNotAdmins } from './recipients.ts'
 import { Closed, OneOf, OrgPath, Timestamp } from './schemas.ts'
 import { timestamp } from './timestamps.ts'
-import { changeBy, changeVersion, CONFLICT, sendVersion } from './versions.ts'
+import { changeBy, changeVersion, CONFLICT, deleteVersion, sendVersion } from './versions.ts'
 
 const Threshold = Type.Integer({
   minimum: 1,
@@ -132,21 +132,14 @@ export function alertRoutes(app: FastifyInstance, directory: Directory): void {
   )
   app.delete<AlertRoute>(path, deleteAlert, async (request, reply) => {
     const { org, id } = request.params
-    return changeVersion<AlertStanding>(request, reply, {
+    return deleteVersion<AlertStanding>(request, reply, {
+      action: 'alert.delete',
+      target: id,
       read: () => directory.getAlert(org, id),
       show: alertBody,
+      settings: settingsBody,
       missing: () => sendNoAlert(reply),
-      async save(before) {
-        const change = changeBy(request, 'alert.delete', id, settingsBody(before), null)
-        switch (await directory.deleteAlert(org, id, { expected: before.tag, change })) {
-          case 'conflict':
-            return CONFLICT
-          case 'no_org':
-            return sendNoOrg(reply)
-          case 'deleted':
-            return reply.code(204).send()
-        }
-      },
+      remove: (save) => directory.deleteAlert(org, id, save),
     })
   })
 }

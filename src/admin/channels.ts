@@ -19,7 +19,7 @@ import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, OrgPath } from './schemas.ts'
 import { TESTS_PER_MINUTE, type TakeTest } from './test-limit.ts'
 import { timestamp } from './timestamps.ts'
-import { changeBy, changeVersion, CONFLICT, sendVersion } from './versions.ts'
+import { changeBy, changeVersion, CONFLICT, deleteVersion, sendVersion } from './versions.ts'
 
 /** What sends: the admin plane knows no way out itself. */
 export interface ChannelPort {
@@ -131,9 +131,17 @@ export function channelRoutes(
     patchChannel,
     (request, reply) => change(directory, port, request, reply),
   )
-  app.delete<ChannelRoute>(`${path}/:id`, deleteChannel, (request, reply) =>
-    remove(directory, request, reply),
-  )
+  app.delete<ChannelRoute>(`${path}/:id`, deleteChannel, (request, reply) => {
+    const { org, id } = request.params
+    return deleteVersion<Channel>(request, reply, {
+      action: 'channel.delete',
+      target: id,
+      read: () => directory.getChannel(org, id),
+      show: channelBody,
+      missing: () => sendNoChannel(reply),
+      remove: (save) => directory.deleteChannel(org, id, save),
+    })
+  })
   app.post<ChannelRoute>(`${path}/:id/test`, testChannel, async ({ params }, reply) => {
     const [channel, org] = await Promise.all([
       directory.getChannel(params.org, params.id),
@@ -207,30 +215,6 @@ async function change(
           return sendNoOrg(reply)
         case 'saved':
           return sendVersion(reply, saved.tag, rotateSecret ? withSecret(after) : channelBody(after))
-      }
-    },
-  })
-}
-
-async function remove(
-  directory: Directory,
-  request: FastifyRequest<ChannelRoute>,
-  reply: FastifyReply,
-): Promise<unknown> {
-  const { org, id } = request.params
-  return changeVersion<Channel>(request, reply, {
-    read: () => directory.getChannel(org, id),
-    show: channelBody,
-    missing: () => sendNoChannel(reply),
-    async save(before) {
-      const entry = changeBy(request, 'channel.delete', id, channelBody(before), null)
-      switch (await directory.deleteChannel(org, id, { expected: before.tag, change: entry })) {
-        case 'conflict':
-          return CONFLICT
-        case 'no_org':
-          return sendNoOrg(reply)
-        case 'deleted':
-          return reply.code(204).send()
       }
     },
   })

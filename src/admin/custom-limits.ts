@@ -12,7 +12,7 @@ import { sendNoMember } from './members.ts'
 import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
 import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, OrgPath, OrNull, UserId, WholeCredits } from './schemas.ts'
-import { changeBy, changeVersion, CONFLICT, saveVersion, sendVersion } from './versions.ts'
+import { changeBy, CONFLICT, deleteVersion, saveVersion, sendVersion } from './versions.ts'
 
 const CustomBody = Component(
   'CustomLimitSettings',
@@ -90,21 +90,13 @@ export function customLimitRoutes(app: FastifyInstance, directory: Directory): v
   )
   app.delete<CustomRoute>(path, deleteCustom, async (request, reply) => {
     const { org, user } = request.params
-    return changeVersion<CustomLimit>(request, reply, {
+    return deleteVersion<CustomLimit>(request, reply, {
+      action: 'custom_limit.delete',
+      target: user,
       read: () => directory.getCustomLimit(org, user),
       show: customBody,
       missing: () => sendNoCustomLimit(reply, user),
-      async save(before) {
-        const change = changeBy(request, 'custom_limit.delete', user, customBody(before), null)
-        switch (await directory.deleteCustomLimit(org, user, { expected: before.tag, change })) {
-          case 'conflict':
-            return CONFLICT
-          case 'no_org':
-            return sendNoOrg(reply)
-          case 'deleted':
-            return reply.code(204).send()
-        }
-      },
+      remove: (save) => directory.deleteCustomLimit(org, user, save),
     })
   })
 }

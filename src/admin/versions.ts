@@ -3,8 +3,8 @@
  * it fails as soon as that version is not the current one, without it the save is tried again on what is there by then.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AuditAction, Change, Tagged } from '../ledger/directory/changes.ts'
-import { isOperator, userOf } from './auth.ts'
+import type { AuditAction, Change, Save, Tagged } from '../ledger/directory/changes.ts'
+import { isOperator, sendNoOrg, userOf } from './auth.ts'
 import { sendProblem } from './problems.ts'
 
 /** What a step of saving returns when somebody else saved since the entity was read. */
@@ -55,6 +55,38 @@ export async function changeVersion<T>(
   return saveVersion<T>(request, reply, {
     ...saving,
     save: (before) => (before === null ? Promise.resolve(saving.missing()) : saving.save(before)),
+  })
+}
+
+/** Removes an entity that must be there; the audit log shows what was. */
+export async function deleteVersion<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deleting: {
+    readonly action: AuditAction
+    readonly target: string
+    readonly read: Saving<T>['read']
+    readonly show: Saving<T>['show']
+    /** As the audit log shows it, where that is not what a read shows. */
+    readonly settings?: (entity: Tagged<T>) => object
+    readonly missing: () => FastifyReply
+    readonly remove: (save: Save) => Promise<'deleted' | 'conflict' | 'no_org'>
+  },
+): Promise<unknown> {
+  const { action, target, show, settings = show } = deleting
+  return changeVersion<T>(request, reply, {
+    ...deleting,
+    async save(before) {
+      const change = changeBy(request, action, target, settings(before), null)
+      switch (await deleting.remove({ expected: before.tag, change })) {
+        case 'conflict':
+          return CONFLICT
+        case 'no_org':
+          return sendNoOrg(reply)
+        case 'deleted':
+          return reply.code(204).send()
+      }
+    },
   })
 }
 
