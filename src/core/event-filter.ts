@@ -7,14 +7,23 @@ const CR = 0x0d
 /** An event longer than this is none that we put there: its bytes pass at once. */
 const MAX_HELD_BYTES = 65_536
 
+/** So many pieces are put together, where an event comes in tiny ones. */
+const MAX_PIECES = 64
+/** Bytes of an open event that may belong to its end: a line's end, and the CR of the empty line behind it. */
+const EDGE_BYTES = 3
+const NOTHING = Buffer.alloc(0)
+
 export class EventFilter {
   readonly #drop: (data: string) => boolean
-  #held: Buffer = Buffer.alloc(0)
+  readonly #mark: Buffer
+  /** The open event as it came, and how long it is by now. */
+  #pieces: Buffer[] = []
+  #heldBytes = 0
+  /** The last bytes of the open event: only from there on its end is looked for again. */
+  #edge: Buffer = NOTHING
   #passing = false
 
   /** `drop` is asked with the data of each event that mentions `mark`. */
-  readonly #mark: Buffer
-
   constructor(mark: string, drop: (data: string) => boolean) {
     this.#mark = Buffer.from(mark)
     this.#drop = drop
@@ -22,39 +31,67 @@ export class EventFilter {
 
   /** The bytes that may go on to the client now. */
   push(chunk: Buffer): Buffer {
-    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    const before = this.#edge.length
+    const bytes = before === 0 ? chunk : Buffer.concat([this.#edge, chunk])
     const passed: Buffer[] = []
-    let eventStart = 0
     let keepFrom = 0
+    let eventStart = -1
     for (let end = endOfEvent(bytes, 0); end !== -1; end = endOfEvent(bytes, end)) {
-      if (!this.#passing && this.#isDropped(bytes.subarray(eventStart, end))) {
-        passed.push(bytes.subarray(keepFrom, eventStart))
-        keepFrom = end
-      }
+      const [from, to] = [Math.max(0, eventStart), end - before]
+      if (!this.#passing && this.#isDropped(this.#whole(chunk.subarray(from, to)))) {
+        passed.push(chunk.subarray(keepFrom, from))
+        keepFrom = to
+      } else passed.push(...this.#pieces)
+      this.#release()
       this.#passing = false
-      eventStart = end
+      eventStart = to
     }
-    const tail = bytes.subarray(eventStart)
-    if (this.#passing || tail.length > MAX_HELD_BYTES) {
+    const tail = chunk.subarray(Math.max(0, eventStart))
+    // A copy: what is kept must not keep a whole network chunk alive.
+    this.#edge = Buffer.from((eventStart === -1 ? bytes : tail).subarray(-EDGE_BYTES))
+    if (this.#passing || this.#heldBytes + tail.length > MAX_HELD_BYTES) {
       this.#passing = true
-      eventStart = bytes.length
+      passed.push(...this.#pieces, chunk.subarray(keepFrom))
+      this.#release()
+    } else {
+      passed.push(chunk.subarray(keepFrom, Math.max(0, eventStart)))
+      this.#hold(tail)
     }
-    // A copy: the held tail must not keep a whole network chunk alive.
-    this.#held = Buffer.from(bytes.subarray(eventStart))
-    passed.push(bytes.subarray(keepFrom, eventStart))
-    return passed.length === 1 ? (passed[0] ?? this.#held) : Buffer.concat(passed)
+    return joined(passed)
   }
 
   /** What is left when the stream ends. */
   finish(): Buffer {
-    const rest = this.#held
-    this.#held = Buffer.alloc(0)
-    return this.#isDropped(rest) ? Buffer.alloc(0) : rest
+    const rest = this.#whole(NOTHING)
+    this.#release()
+    return this.#isDropped(rest) ? NOTHING : rest
+  }
+
+  #hold(tail: Buffer): void {
+    if (tail.length === 0) return
+    if (this.#pieces.length === MAX_PIECES) this.#pieces = [Buffer.concat(this.#pieces)]
+    this.#pieces.push(Buffer.from(tail))
+    this.#heldBytes += tail.length
+  }
+
+  #release(): void {
+    this.#pieces = []
+    this.#heldBytes = 0
+  }
+
+  /** The open event with its last bytes. */
+  #whole(last: Buffer): Buffer {
+    return this.#pieces.length === 0 ? last : Buffer.concat([...this.#pieces, last])
   }
 
   #isDropped(event: Buffer): boolean {
     return event.includes(this.#mark) && this.#drop(dataOf(event))
   }
+}
+
+function joined(parts: readonly Buffer[]): Buffer {
+  const some = parts.filter(({ length }) => length > 0)
+  return some.length <= 1 ? (some[0] ?? NOTHING) : Buffer.concat(some)
 }
 
 /** Where the event that holds `from` ends: past its empty line; -1 while that has not come whole. */

@@ -53,3 +53,21 @@ void t.test('a usage event that no empty line ended is taken out at the end of t
   t.equal(filter([Buffer.from(`${KEPT[2] ?? ''}\n\n${DROPPED}`)]).toString(), 'data: [DONE]\n\n')
   t.end()
 })
+
+void t.test(
+  'behind an event that passes, the next one is looked at again, wherever its end is split',
+  (t) => {
+    for (const end of ['\n\n', '\r\n\r\n', '\r\r']) {
+      const long = `data: ${'x'.repeat(70_000)}`
+      const pieces = [long, ...end, DROPPED, ...end, KEPT[2] ?? '', ...end]
+      t.equal(filter(pieces.map((piece) => Buffer.from(piece))).length, long.length + 12 + 2 * end.length)
+    }
+    t.end()
+  },
+)
+
+void t.test('an event that comes in more pieces than are kept apart stays whole, and in order', (t) => {
+  const text = `data: ${Array.from({ length: 1_000 }, (_, index) => index).join(' ')}\n\n`
+  t.equal(filter(Array.from(text, (character) => Buffer.from(character))).toString(), text)
+  t.end()
+})
