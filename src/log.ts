@@ -8,8 +8,15 @@ export interface LogOptions {
   readonly pretty: boolean
 }
 
+/** undici puts the bytes that it could not parse into its error: they are a part of a provider's answer, which is nobody's to read here. */
+function withoutData(error: Error): unknown {
+  const shown = pino.stdSerializers.err(error)
+  return 'data' in shown ? { ...shown, data: undefined } : shown
+}
+
 export function createLogger({ level, pretty }: LogOptions): Logger {
-  if (!pretty) return pino({ level })
+  const options = { level, serializers: { err: withoutData } }
+  if (!pretty) return pino(options)
   const print = createPrinter(process.stdout.isTTY)
-  return pino({ level }, { write: (line: string) => void process.stdout.write(print(line)) })
+  return pino(options, { write: (line: string) => void process.stdout.write(print(line)) })
 }

@@ -139,7 +139,7 @@ export const anthropic: Family = {
   ],
   credential: (apiKey) => ['x-api-key', apiKey],
   removedHeaders: ['anthropic-workspace-id', 'anthropic-user-profile-id'],
-  rewrittenHeaders: { 'anthropic-beta': allowedBetas },
+  rewrittenHeaders: new Map([['anthropic-beta', allowedBetas]]),
   refusalBody,
   usagePaths: ['usage', 'message.usage'],
   modelPaths: ['model', 'message.model'],

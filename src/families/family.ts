@@ -76,7 +76,7 @@ export interface Family {
   /** Headers of the caller that would pick another account's billing, in lower case. */
   readonly removedHeaders: readonly string[]
   /** Headers of the caller that go on changed, or not at all (null), by their name in lower case. */
-  readonly rewrittenHeaders: Readonly<Record<string, (value: string) => string | null>>
+  readonly rewrittenHeaders: ReadonlyMap<string, (value: string) => string | null>
   /** A refusal as this API would word it, so that the official SDKs show the message (E2). */
   readonly refusalBody: (refusal: Refusal, requestId: string) => RefusalBody
   /** Where an answer, or an event of its stream, has usage and the model that served it (dotted paths). */

@@ -137,7 +137,7 @@ export const gemini: Family = {
   credential: (apiKey) => ['x-goog-api-key', apiKey],
   // The field mask could take the usage report out of the answer.
   removedHeaders: ['x-goog-user-project', 'x-goog-fieldmask'],
-  rewrittenHeaders: {},
+  rewrittenHeaders: new Map(),
   refusalBody,
   // A stream without `alt=sse` is one JSON array, whose elements are what the events would be.
   usagePaths: ['usageMetadata', '*.usageMetadata'],

@@ -49,7 +49,7 @@ export function generic(routes: readonly FlatRoute[]): Family {
     free: [],
     credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
     removedHeaders: [],
-    rewrittenHeaders: {},
+    rewrittenHeaders: new Map(),
     refusalBody: problemBody,
     usagePaths: [],
     modelPaths: [],

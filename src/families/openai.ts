@@ -115,7 +115,7 @@ export function openai(provider: string | null): Family {
     free: [{ method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
     credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
     removedHeaders: ['openai-organization', 'openai-project'],
-    rewrittenHeaders: {},
+    rewrittenHeaders: new Map(),
     refusalBody,
     // Groq puts it into an object of its own.
     usagePaths: ['usage', 'x_groq.usage', 'response.usage'],

@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Dispatcher } from 'undici'
+import { errors, type Dispatcher } from 'undici'
 import { EventFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
 import type { CallShape, MeteredRoute, Reading } from '../families/family.ts'
@@ -37,6 +37,9 @@ export function forward(options: ForwardOptions): Promise<Outcome> {
   })
 }
 
+/** A reason that HTTP allows (RFC 9112, section 4). Another one, as of a server that speaks Russian, means nothing: Node's stands for it. */
+const REASON = /^[\t\x20-\x7e\x80-\xff]+$/
+
 const CLIENT_GONE = new Error('the client went away')
 const DRAINED_ENOUGH = new Error('the client went away, and the usage report did not come in time')
 
@@ -46,6 +49,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse
   #controller: Dispatcher.DispatchController | null = null
   #sent = false
+  #startedMs = 0
   #status: number | null = null
   #meter: Meter | null = null
   #filter: EventFilter | null = null
@@ -84,6 +88,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     // Nothing has been written yet: a client that left while we waited for a connection costs nothing.
     if (this.#clientGone) controller.abort(CLIENT_GONE)
     else this.#sent = true
+    this.#startedMs = performance.now()
   }
 
   onResponseStart(
@@ -92,12 +97,15 @@ class Exchange implements Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
     statusMessage?: string,
   ): void {
-    if (status < 200) return
+    if (status < 200) {
+      this.#onInterim(controller)
+      return
+    }
     this.#status = status
     this.#options.onFirstByte()
-    const contentType = headers['content-type'] ?? ''
-    const isStream = contentType.includes('text/event-stream')
     // A header that came twice is a list.
+    const contentType = [headers['content-type'] ?? ''].flat().join(',')
+    const isStream = contentType.includes('text/event-stream')
     const given = headers['content-encoding']
     const encoding = given === undefined ? 'identity' : [given].flat().join(',').toLowerCase()
     this.#meter = this.#options.createMeter(contentType, encoding)
@@ -109,14 +117,20 @@ class Exchange implements Dispatcher.DispatchHandler {
     const raw = controller.rawHeaders
     const kept = clientHeaders(Array.isArray(raw) ? raw : [], this.#options.ownHeaders, this.#filter === null)
     try {
-      if (statusMessage === undefined || statusMessage === '') this.#response.writeHead(status, kept)
-      else this.#response.writeHead(status, statusMessage, kept)
+      if (REASON.test(statusMessage ?? '')) this.#response.writeHead(status, statusMessage, kept)
+      else this.#response.writeHead(status, kept)
     } catch (error) {
       // A header that HTTP does not allow.
       controller.abort(error instanceof Error ? error : new Error(String(error)))
       return
     }
     if (isStream) this.#response.flushHeaders()
+  }
+
+  /** Each interim answer starts undici's clock anew: a series of them is no first byte. */
+  #onInterim(controller: Dispatcher.DispatchController): void {
+    const { firstByteMs } = this.#options.target.timeouts
+    if (performance.now() - this.#startedMs > firstByteMs) controller.abort(new errors.HeadersTimeoutError())
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

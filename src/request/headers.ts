@@ -91,12 +91,16 @@ export function upstreamHeaders(headers: IncomingHttpHeaders, target: UpstreamTa
   return out
 }
 
+/** A browser that was sent to an address with a key in it names that address with everything it asks for from there. */
+const CARRIES_KEY = /[?&]key=/i
+
 function rewritten(
   target: UpstreamTarget,
   name: string,
   value: string | string[] | undefined,
 ): string | string[] | undefined {
-  const rewrite = target.family.rewrittenHeaders[name]
+  const rewrite = target.family.rewrittenHeaders.get(name)
+  if (name === 'referer' && CARRIES_KEY.test(String(value))) return undefined
   if (rewrite === undefined || value === undefined) return value
   return rewrite(Array.isArray(value) ? value.join(',') : value) ?? undefined
 }

@@ -44,14 +44,16 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
   }
 
   async function admit(request: FastifyRequest): Promise<Refusal | null> {
-    const path = pathOf(request.raw.url ?? '').slice(prefix.length)
+    const url = request.raw.url ?? ''
+    // The router also finds routes behind `http://host`, where what follows the prefix is another path.
+    const path = url.startsWith(`${prefix}/`) ? pathOf(url).slice(prefix.length) : pathOf(url)
     const allowed = target.family.free.some(
       (route) => route.method === request.method && route.path.test(path),
     )
     if (!allowed) return routeNotAllowed(request.method, path)
     const tooLarge = bodyRefusal(request, options.bodyBytes)
     if (tooLarge !== null) return tooLarge
-    const caller = await options.identify(request.headers, request.raw.url ?? '')
+    const caller = await options.identify(request.headers, url)
     if (isRefusal(caller)) return caller
     const member = await options.isMember(caller)
     if (typeof member === 'object') return member
@@ -124,15 +126,16 @@ export function routeNotAllowed(method: string, path: string): Refusal {
   )
 }
 
+/** Names are the caller's and the provider's, so that one may be `constructor`: a plain object would know it already. */
 function pairsToObject(pairs: readonly string[]): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {}
+  const headers = new Map<string, string | string[]>()
   for (let at = 0; at + 1 < pairs.length; at += 2) {
     const name = String(pairs[at])
     const value = String(pairs[at + 1])
-    const known = headers[name]
-    headers[name] = known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value]
+    const known = headers.get(name)
+    headers.set(name, known === undefined ? value : [known, value].flat())
   }
-  return headers
+  return Object.fromEntries(headers)
 }
 
 function objectToPairs(headers: Readonly<Record<string, string | string[] | number | undefined>>): string[] {

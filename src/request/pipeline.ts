@@ -136,7 +136,7 @@ export class Pipeline {
     }
   }
 
-  /** Ends a call that the store does not answer (D1), or that met a fault of our own. */
+  /** Ends a call that the store does not answer (D1), or that met a fault of our own. Never throws: nobody could catch it. */
   #fail(call: Call, error: unknown): void {
     if (error instanceof StoreUnavailable) {
       // The watch over the store says once that it is down; a line for each call would drown it.
@@ -145,9 +145,17 @@ export class Pipeline {
       return
     }
     this.#fault(call, error)
-    if (call.response.headersSent) call.response.destroy()
-    else
-      this.refuse(call, refuse('internal_error', 'The gateway failed on this call: its log has the reason.'))
+    try {
+      if (call.response.headersSent) call.response.destroy()
+      else
+        this.refuse(
+          call,
+          refuse('internal_error', 'The gateway failed on this call: its log has the reason.'),
+        )
+    } catch (second) {
+      this.#fault(call, second)
+      call.response.destroy()
+    }
   }
 
   #fault({ requestId }: Call, error: unknown): void {

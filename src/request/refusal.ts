@@ -26,6 +26,8 @@ export function writeRefusal(
   ]
   if (refusal.retryAfterSeconds !== null) headers.push('retry-after', String(refusal.retryAfterSeconds))
   if (status === 402) headers.push('x-should-retry', 'false')
+  // An upstream's reason that HTTP does not allow stays behind where it was refused, and would be refused again.
+  response.statusMessage = ''
   response.writeHead(status, headers)
   response.end(body)
 }
