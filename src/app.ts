@@ -158,6 +158,8 @@ async function openDataPlane(
     ledger,
     logger,
     bodyBytes: config.limits.bodyBytes,
+    bufferedBytes: config.limits.bufferedBytes,
+    bounds: config.listen,
     silenceMs: silenceOf(upstreams),
     stopping: () => stopping.now,
   })

@@ -107,7 +107,7 @@ export const ERRORS = {
   overloaded: {
     status: 503,
     retryAfter: 1,
-    when: 'More calls are in flight here than `limits.concurrent`.',
+    when: 'More calls are in flight here than `limits.concurrent`, or more request bodies in memory than `limits.bufferedBytes`.',
     advice: 'Try again; the operator adds gateways or raises the limit.',
   },
   shutting_down: {

@@ -99,7 +99,7 @@ export const PROBLEMS = {
   body_too_large: {
     status: 413,
     title: 'The body is too large',
-    when: 'The body is larger than 1 MiB.',
+    when: 'The body is larger than 1 MiB, or than 8 KiB where one signs in.',
     advice: 'Send less.',
   },
   unsupported_media_type: {

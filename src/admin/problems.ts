@@ -91,7 +91,7 @@ export function sendError(error: FastifyError, request: FastifyRequest, reply: F
     return sendFieldErrors(reply, fieldErrors(error.validation, error.validationContext))
   switch (error.statusCode) {
     case 413:
-      return sendProblem(reply, 'body_too_large', 'A body may have at most 1 MiB.')
+      return sendProblem(reply, 'body_too_large', 'The body is larger than this route takes.')
     case 415:
       return sendProblem(
         reply,

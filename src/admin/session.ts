@@ -29,6 +29,9 @@ const SessionBody = Component(
   }),
 )
 
+/** Anybody may send it, so nobody is to be kept busy with reading it. */
+const SIGN_IN_BYTES = 8_192
+
 const signIn = documented({
   operationId: 'signIn',
   tag: 'Session',
@@ -67,7 +70,8 @@ export type SessionDirectory = Pick<Directory, 'openSession' | 'closeSession'>
 /** Signing in, for which nobody needs credentials yet. Each time makes a new session, so that none can be foisted on anybody. */
 export function signInRoute(app: FastifyInstance, directory: SessionDirectory, options: AuthOptions): void {
   const { throttle, cookie, sessionLife, publicUrl } = options
-  app.post<{ Body: Static<typeof SignIn> }>('/v1/session', signIn, async (request, reply) => {
+  const route = { ...signIn, bodyLimit: SIGN_IN_BYTES }
+  app.post<{ Body: Static<typeof SignIn> }>('/v1/session', route, async (request, reply) => {
     if (isFromElsewhere(request, publicUrl)) return turnAway(reply, { kind: 'foreign' })
     const { key } = request.body
     const attempt = await throttle.attempt(request.ip, key, () => directory.openSession(key, sessionLife))

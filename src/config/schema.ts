@@ -186,6 +186,12 @@ const Redis = mapping(
 const Limits = mapping(
   {
     bodyBytes: count(20_971_520, 1024, 1_073_741_824, 'Largest request body.'),
+    bufferedBytes: count(
+      536_870_912,
+      1_048_576,
+      1_099_511_627_776,
+      'Request bodies in memory at once, all together; what would come on top is answered 503.',
+    ),
     concurrent: count(10_000, 1, 1_000_000, 'Metered calls in flight at once; more are answered 503.'),
     drainBytes: count(
       1_048_576,
@@ -206,6 +212,14 @@ export const ConfigSchema = mapping(
         host: host('127.0.0.1'),
         port: port(8080),
         publicUrl: Type.Optional(httpUrl('Where callers reach it, for the code that the page shows.')),
+        headSeconds: seconds(15, 0.1, 300, 'How long the head of a request may take to come.'),
+        requestSeconds: seconds(60, 0.1, 3600, 'How long a whole request may take to come.'),
+        connections: count(
+          20_000,
+          1,
+          1_000_000,
+          'Open connections of callers, for each process; more are closed. Keep it below the limit of open files.',
+        ),
       },
       { default: {}, description: 'The data plane.' },
     ),

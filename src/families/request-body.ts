@@ -1,6 +1,7 @@
 /** Reads a JSON request body so that we and the provider cannot read two different things in it. */
 import { isUtf8 } from 'node:buffer'
 import secureJson from 'secure-json-parse'
+import { endOfString, isHeavyJson } from '../core/json-weight.ts'
 import { refuse, type Refusal } from '../errors.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -27,6 +28,12 @@ export function readRequestBody(
   fold?: (key: string) => string,
 ): RequestBody | Refusal {
   if (!isUtf8(bytes)) return refuse('invalid_request', 'The request body is not valid UTF-8.')
+  if (isHeavyJson(bytes)) {
+    return refuse(
+      'invalid_request',
+      'The request body is made of too many values: it would take too long to read.',
+    )
+  }
   let json: unknown
   try {
     json = secureJson.parse(bytes.toString('utf8'), { protoAction: 'error', constructorAction: 'error' })
@@ -71,7 +78,6 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
 
 /** No API has as many; a body made of keys would keep every other call waiting. */
 const MAX_KEYS = 1_000
@@ -119,18 +125,6 @@ function skipSpace(bytes: Buffer, from: number): number {
   let at = from
   while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at += 1
   return at
-}
-
-/** Past the closing quote of the string that opens at `open`. */
-function endOfString(bytes: Buffer, open: number): number {
-  for (let at = open + 1; ;) {
-    const quote = bytes.indexOf(QUOTE, at)
-    if (quote === -1) return bytes.length
-    let backslashes = 0
-    while (bytes[quote - 1 - backslashes] === BACKSLASH) backslashes += 1
-    if (backslashes % 2 === 0) return quote + 1
-    at = quote + 1
-  }
 }
 
 function endOfValue(bytes: Buffer, from: number): number {

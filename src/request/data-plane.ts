@@ -34,6 +34,13 @@ export interface DataPlaneOptions {
   readonly ledger: Ledger
   readonly logger: Logger
   readonly bodyBytes: number
+  readonly bufferedBytes: number
+  /** What one caller may take of the server. */
+  readonly bounds: {
+    readonly headSeconds: number
+    readonly requestSeconds: number
+    readonly connections: number
+  }
   /** The longest that a call may be silent: sockets stay open for that long. */
   readonly silenceMs: number
   readonly stopping: () => boolean
@@ -41,8 +48,8 @@ export interface DataPlaneOptions {
 
 /** Longer than a load balancer keeps its idle connections, so that it is never the one to write into a closed one. */
 const KEEP_ALIVE_MS = 72_000
-const HEADERS_MS = 15_000
-const WHOLE_REQUEST_MS = 60_000
+/** How often what is too slow is looked for, as a share of what a head may take: by default Node looks every 30 s. */
+const CHECKS_PER_HEAD = 4
 
 const problems: Pick<Family, 'refusalBody'> = { refusalBody: problemBody }
 
@@ -60,6 +67,11 @@ function storeDownFree(error: unknown, { onStoreDown }: UpstreamTarget): Refusal
   return onStoreDown === 'open' || refusal
 }
 
+/** An upstream's answer that broke after it had begun, and before anything of it was passed on. */
+function isBrokenAnswer({ name, code }: { name: string; code?: string }): boolean {
+  return name === 'HTTPParserError' || code?.startsWith('UND_ERR_') === true
+}
+
 /** A request that Fastify or Node could not accept, as a refusal. */
 function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
   switch (error.code) {
@@ -67,7 +79,12 @@ function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
       return refuse('body_too_large', `The request body is larger than ${bodyBytes} bytes.`)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return refuse('invalid_request', 'The content-type is not a media type.', { param: 'content-type' })
+    // Its own message repeats the address, and with it a key that stands in the query.
+    case 'FST_ERR_BAD_URL':
+      return refuse('invalid_request', 'The path of the request cannot be decoded.')
     default:
+      if (isBrokenAnswer(error))
+        return refuse('upstream_unreachable', 'The provider broke off, or sent no valid HTTP.')
       return (error.statusCode ?? 500) < 500
         ? refuse('invalid_request', `The request cannot be read: ${error.message}`)
         : refuse(
@@ -85,14 +102,20 @@ function formatFor(url: string, upstreams: DataPlaneOptions['upstreams']): Pick<
 /** The server, with what Fastify and Node leave open by default bounded. */
 function createServer(options: DataPlaneOptions, refuseWith: RefuseWith): FastifyInstance {
   const broken = createBrokenRequests()
+  const { headSeconds, requestSeconds, connections } = options.bounds
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytes,
-    requestTimeout: WHOLE_REQUEST_MS,
+    requestTimeout: requestSeconds * 1_000,
     connectionTimeout: options.silenceMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEADERS_MS },
+    // By default Node keeps the first of two Authorization headers, and whoever stands in front of us may go by the second.
+    http: {
+      headersTimeout: headSeconds * 1_000,
+      connectionsCheckingInterval: (headSeconds * 1_000) / CHECKS_PER_HEAD,
+      joinDuplicateHeaders: true,
+    },
     // What arrives while we stop is answered by the pipeline, in the family's own format.
     return503OnClosing: false,
     exposeHeadRoutes: false,
@@ -105,6 +128,7 @@ function createServer(options: DataPlaneOptions, refuseWith: RefuseWith): Fastif
       refuseWith(format, request, reply, refusalOf(error, options.bodyBytes))
     },
   }) as unknown as FastifyInstance
+  app.server.maxConnections = connections
   serveMetered(app.server, options)
   broken.watch(app.server)
   return app
@@ -140,9 +164,10 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
     refuseWith(problems, request, reply, routeNotAllowed(request.method, request.url.split('?', 1)[0] ?? ''))
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if ((error.statusCode ?? 500) >= 500)
+    const refusal = refusalOf(error, bodyBytes)
+    if (refusal.code === 'internal_error')
       logger.error({ err: error, requestId: request.id }, 'a request failed')
-    refuseWith(problems, request, reply, refusalOf(error, bodyBytes))
+    refuseWith(formatFor(request.raw.url ?? '', options.upstreams), request, reply, refusal)
   })
   app.get('/tollgate/v1/me', async (request, reply) => {
     const answer = await readMe(lookUp, ledger, request.headers, request.raw.url ?? '').catch(storeDown)

@@ -8,6 +8,7 @@ import findMyWay from 'find-my-way'
 import { refuse, type Refusal } from '../errors.ts'
 import type { MeteredRoute } from '../families/family.ts'
 import type { Call, UpstreamTarget } from './call.ts'
+import { onConnectionClosed } from './connection.ts'
 import { pathOf, routeNotAllowed } from './pass-through.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -15,6 +16,8 @@ export interface MeteredRoutesOptions {
   readonly upstreams: readonly { readonly prefix: string; readonly target: UpstreamTarget }[]
   readonly pipeline: Pipeline
   readonly bodyBytes: number
+  /** Of all bodies that are in memory at once, from their first byte to the end of their calls. */
+  readonly bufferedBytes: number
 }
 
 interface Entry {
@@ -28,6 +31,8 @@ const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]*)+$/
 /** RFC 9110, section 8.3.1; what follows a semicolon is the provider's to read. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i
+/** Character sets in which an ASCII character stands for itself and nothing else does: UTF-7 could hide a key from us. */
+const PLAIN_CHARSET = /;\s*charset\s*=\s*"?(?:utf-?8|us-ascii|iso-8859-1)"?\s*(?:;|$)/i
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
 /** The caller's own id of a request where it is one, else a new one. */
@@ -45,12 +50,23 @@ const serving = new WeakMap<Server, Listener>()
 export function serveMetered(server: Server, options: MeteredRoutesOptions): void {
   const others = server.listeners('request') as Listener[]
   const entryOf = createRouter(options)
+  const bodies = createBodies(options)
   server.removeAllListeners('request')
   serveWith(server, (request, response) => {
+    if (request.socket.destroyed) return
+    if (isFramedTwice(request)) {
+      server.emit('clientError', new Error('Transfer-Encoding in HTTP/1.0'), request.socket)
+      return
+    }
     const entry = entryOf(request)
     if (entry === null) for (const listener of others) listener.call(server, request, response)
-    else serve(entry, request, response, options)
+    else serve(entry, request, response, options.pipeline, bodies)
   })
+}
+
+/** Where HTTP/1.0 has no chunks (RFC 9112, section 6.1), whoever stands in front of us may see the body end elsewhere. */
+function isFramedTwice({ httpVersionMinor, headers }: IncomingMessage): boolean {
+  return httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined
 }
 
 function serveWith(server: Server, listener: Listener): void {
@@ -85,7 +101,8 @@ function serve(
   { prefix, target, route }: Entry,
   request: IncomingMessage,
   response: ServerResponse,
-  { pipeline, bodyBytes }: MeteredRoutesOptions,
+  pipeline: Pipeline,
+  bodies: Bodies,
 ): void {
   const call: Call = {
     request,
@@ -105,7 +122,7 @@ function serve(
     pipeline.refuse(call, refusal)
     return
   }
-  pipeline.arrive(call, () => readBody(pipeline, call, bodyBytes))
+  pipeline.arrive(call, () => readBody(pipeline, call, bodies))
 }
 
 /** What can be told from the headers: a path or a body that two readers could understand differently. */
@@ -126,33 +143,67 @@ function unreadable({ request, route, path }: Call): Refusal | null {
       { param: 'content-encoding' },
     )
   }
-  if (!JSON_TYPE.test(type ?? '')) {
-    return refuse('invalid_request', 'The content-type must be application/json.', { param: 'content-type' })
+  if (!isJson(type ?? '')) {
+    return refuse('invalid_request', 'The content-type must be application/json, in UTF-8.', {
+      param: 'content-type',
+    })
   }
   return null
 }
 
+function isJson(type: string): boolean {
+  if (!JSON_TYPE.test(type)) return false
+  const charsets = type.match(/charset/gi)?.length ?? 0
+  return charsets === 0 || (charsets === 1 && PLAIN_CHARSET.test(type))
+}
+
+/** The memory that bodies take, all together. */
+interface Bodies {
+  readonly most: number
+  readonly mostTogether: number
+  together: number
+}
+
+function createBodies({ bodyBytes, bufferedBytes }: MeteredRoutesOptions): Bodies {
+  return { most: bodyBytes, mostTogether: bufferedBytes, together: 0 }
+}
+
 /** Takes the body in, up to its bound, and hands the call on. What the client leaves unfinished, the watch over it ends. */
-function readBody(pipeline: Pipeline, call: Call, bodyBytes: number): void {
+function readBody(pipeline: Pipeline, call: Call, bodies: Bodies): void {
   const { request } = call
   const chunks: Buffer[] = []
   let received = 0
   const stop = (): void => {
     request.off('data', onData).off('end', onEnd).off('error', stop)
+    stopWatching()
+    bodies.together -= received
   }
+  const stopWatching = onConnectionClosed(request.socket, stop)
   const onData = (chunk: Buffer): void => {
     received += chunk.length
-    if (received <= bodyBytes) chunks.push(chunk)
-    else refuseTooLarge()
+    bodies.together += chunk.length
+    if (received > bodies.most) refuseWith(tooLarge(bodies))
+    else if (bodies.together > bodies.mostTogether) refuseWith(noRoom())
+    else chunks.push(chunk)
   }
   const onEnd = (): void => {
+    stopWatching()
     const [first = Buffer.alloc(0)] = chunks
-    void pipeline.handle(call, chunks.length <= 1 ? first : Buffer.concat(chunks, received))
+    const body = chunks.length <= 1 ? first : Buffer.concat(chunks, received)
+    void pipeline.handle(call, body).finally(() => (bodies.together -= received))
   }
-  const refuseTooLarge = (): void => {
+  const refuseWith = (refusal: Refusal): void => {
     stop()
-    pipeline.refuse(call, refuse('body_too_large', `The request body is larger than ${bodyBytes} bytes.`))
+    pipeline.refuse(call, refusal)
   }
-  if (Number(request.headers['content-length'] ?? 0) > bodyBytes) refuseTooLarge()
+  if (Number(request.headers['content-length'] ?? 0) > bodies.most) refuseWith(tooLarge(bodies))
   else request.on('data', onData).on('end', onEnd).on('error', stop)
+}
+
+function tooLarge({ most }: Bodies): Refusal {
+  return refuse('body_too_large', `The request body is larger than ${most} bytes.`)
+}
+
+function noRoom(): Refusal {
+  return refuse('overloaded', 'Too many request bodies are in memory here. Try again in a moment.')
 }

@@ -25,7 +25,13 @@ function load(
 void t.test('only redis and upstreams are required: everything else has the default of the contract', (t) => {
   const dir = t.testdir({ 'config.yaml': MINIMAL })
   t.strictSame(loadConfig(join(dir, 'config.yaml'), {}), {
-    listen: { host: '127.0.0.1', port: 8080 },
+    listen: {
+      host: '127.0.0.1',
+      port: 8080,
+      headSeconds: 15,
+      requestSeconds: 60,
+      connections: 20_000,
+    },
     admin: {
       host: '127.0.0.1',
       port: 8081,
@@ -50,6 +56,7 @@ void t.test('only redis and upstreams are required: everything else has the defa
     journal: { dir: join(dir, 'data/journal'), maxBytes: 67_108_864 },
     limits: {
       bodyBytes: 20_971_520,
+      bufferedBytes: 536_870_912,
       concurrent: 10_000,
       drainBytes: 1_048_576,
       drainSeconds: 60,

@@ -970,6 +970,8 @@ void tap.test(
       ledger: unused as DataPlaneOptions['ledger'],
       logger: silent,
       bodyBytes: BODY_BYTES,
+      bufferedBytes: BODY_BYTES,
+      bounds: { headSeconds: 15, requestSeconds: 60, connections: 1_000 },
       silenceMs: 123_000,
       stopping: () => false,
     })
