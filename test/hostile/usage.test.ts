@@ -55,7 +55,7 @@ const CASES: Readonly<Record<string, Case>> = {
   booleans: { usage: '{"prompt_tokens":true,"completion_tokens":false}', cost: ESTIMATE },
   'a completion that is null beside a prompt': {
     usage: '{"prompt_tokens":20,"completion_tokens":null}',
-    cost: 0.02,
+    cost: 0.02 + 0.03,
   },
   'less input than what is said to be cached': {
     usage: '{"prompt_tokens":20,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":500}}',
