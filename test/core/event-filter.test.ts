@@ -60,7 +60,7 @@ void t.test(
     for (const end of ['\n\n', '\r\n\r\n', '\r\r']) {
       const long = `data: ${'x'.repeat(70_000)}`
       const ends = Array.from(end)
-    const pieces = [long, ...ends, DROPPED, ...ends, KEPT[2] ?? '', ...ends]
+      const pieces = [long, ...ends, DROPPED, ...ends, KEPT[2] ?? '', ...ends]
       t.equal(filter(pieces.map((piece) => Buffer.from(piece))).length, long.length + 12 + 2 * end.length)
     }
     t.end()
