@@ -22,9 +22,11 @@ const isNothing = (before: string | null, after: string | null): boolean =>
   (before === null && after === NONE) || (after === null && before === NONE)
 
 const NONE = 'none'
+/** What it means that a field is null: a custom limit that is none lets everything pass (L2). */
+const nothing = (field: string): string => (field === 'limit' ? 'unlimited' : NONE)
 
 function flat(value: unknown, path = ''): Map<string, string> {
-  if (value === null || value === undefined) return new Map(path === '' ? [] : [[path, NONE]])
+  if (value === null || value === undefined) return new Map(path === '' ? [] : [[path, nothing(path)]])
   if (typeof value !== 'object' || Array.isArray(value)) return new Map([[path, shown(value)]])
   return new Map(
     Object.entries(value).flatMap(([key, inner]) => [...flat(inner, path === '' ? key : `${path}.${key}`)]),
