@@ -4,6 +4,9 @@
  */
 const LF = 0x0a
 const CR = 0x0d
+const SPACE = 0x20
+const COLON = 0x3a
+const LOWER_N = 0x6e
 /** An event longer than this is none that we put there: its bytes pass at once. */
 const MAX_HELD_BYTES = 65_536
 
@@ -23,7 +26,7 @@ export class EventFilter {
   #edge: Buffer = NOTHING
   #passing = false
 
-  /** `drop` is asked with the data of each event that mentions `mark`. */
+  /** `drop` is asked with the data of each event that has `mark`, a key of JSON in its quotes, with a value that is not null. */
   constructor(mark: string, drop: (data: string) => boolean) {
     this.#mark = Buffer.from(mark)
     this.#drop = drop
@@ -31,6 +34,7 @@ export class EventFilter {
 
   /** The bytes that may go on to the client now. */
   push(chunk: Buffer): Buffer {
+    if (this.#isPlain(chunk)) return chunk
     const before = this.#edge.length
     const bytes = before === 0 ? chunk : Buffer.concat([this.#edge, chunk])
     const passed: Buffer[] = []
@@ -60,6 +64,13 @@ export class EventFilter {
     return joined(passed)
   }
 
+  /** Whole events of which none is dropped, as nearly every chunk is: it ends in an empty line, and nothing came before it. */
+  #isPlain(chunk: Buffer): boolean {
+    if (this.#edge.length > 0 || this.#heldBytes > 0 || this.#passing) return false
+    const last = chunk.length - 1
+    return chunk[last] === LF && chunk[last - 1] === LF && !this.#isMarked(chunk)
+  }
+
   /** What is left when the stream ends. */
   finish(): Buffer {
     const rest = this.#whole(NOTHING)
@@ -85,8 +96,27 @@ export class EventFilter {
   }
 
   #isDropped(event: Buffer): boolean {
-    return event.includes(this.#mark) && this.#drop(dataOf(event))
+    return this.#isMarked(event) && this.#drop(dataOf(event))
   }
+
+  #isMarked(bytes: Buffer): boolean {
+    const mark = this.#mark
+    for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at)) {
+      at += mark.length
+      if (!isNull(bytes, at)) return true
+    }
+    return false
+  }
+}
+
+/** Whether what stands behind a key is a colon and null: no other value begins with an n. */
+function isNull(bytes: Buffer, from: number): boolean {
+  let at = from
+  while (bytes[at] === SPACE) at += 1
+  if (bytes[at] !== COLON) return false
+  at += 1
+  while (bytes[at] === SPACE) at += 1
+  return bytes[at] === LOWER_N
 }
 
 function joined(parts: readonly Buffer[]): Buffer {

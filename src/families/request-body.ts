@@ -36,7 +36,8 @@ export function readRequestBody(
   }
   let json: unknown
   try {
-    json = secureJson.parse(bytes.toString('utf8'), { protoAction: 'error', constructorAction: 'error' })
+    const text = bytes.toString('utf8', startsWithMark(bytes) ? BYTE_ORDER_MARK.length : 0)
+    json = mayPoison(bytes) ? secureJson.parse(text, NO_POISON) : JSON.parse(text)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     return refuse('invalid_request', `The request body is not acceptable JSON: ${reason}`)
@@ -64,6 +65,20 @@ export function readRequestBody(
     seen.add(folded)
   }
   return { json, places: new Map(places.map(({ key, from, to }) => [key, { from, to }])) }
+}
+
+const BYTE_ORDER_MARK = Buffer.from('\ufeff')
+
+function startsWithMark(bytes: Buffer): boolean {
+  return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+}
+
+const NO_POISON = { protoAction: 'error', constructorAction: 'error' } as const
+const POISON = ['__proto__', 'constructor', '\\u'].map((text) => Buffer.from(text))
+
+/** Whether a key that poisons prototypes can be in it, also written with escapes. Most have none, and are told so in a tenth of the time. */
+function mayPoison(bytes: Buffer): boolean {
+  return POISON.some((mark) => bytes.includes(mark))
 }
 
 const FOLDED = /^[a-z0-9_]*$/

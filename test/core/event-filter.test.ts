@@ -72,3 +72,16 @@ void t.test('an event that comes in more pieces than are kept apart stays whole,
   t.equal(filter(Array.from(text, (character) => Buffer.from(character))).toString(), text)
   t.end()
 })
+
+void t.test('a key that is null is no usage report, and nobody is asked about its event', (t) => {
+  const asked: string[] = []
+  const filtering = new EventFilter('"usage"', (data) => asked.push(data) > 0)
+  for (const event of ['{"usage":null}', '{"usage" : null,"a":1}']) {
+    const chunk = Buffer.from(`data: ${event}\n\n`)
+    t.equal(filtering.push(chunk), chunk, event)
+  }
+  t.same(asked, [])
+  t.equal(filtering.push(Buffer.from('data: {"usage":null,"b":{"usage":{}}}\n\n')).length, 0)
+  t.same(asked, ['{"usage":null,"b":{"usage":{}}}'])
+  t.end()
+})
