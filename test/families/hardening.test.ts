@@ -739,7 +739,7 @@ void t.test(
     for (const encoding of ['compress', 'dcb', 'gzip, exi']) {
       t.same(
         await read(MESSAGES, STREAM, [packed], encoding),
-        { usage: null, model: null, textBytes: 0 },
+        { usage: null, guessedOutput: 0, model: null, textBytes: 0 },
         encoding,
       )
     }
