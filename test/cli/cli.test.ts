@@ -7,7 +7,7 @@ import { COMMANDS } from '../../src/cli/commands.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { OPERATOR, startAdmin } from '../admin/harness.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const admin = await startAdmin()
 
 interface Run {
@@ -21,7 +21,7 @@ function tollgate(args: readonly string[], env: Record<string, string> = {}): Pr
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--import=tsx', MAIN, ...args],
+      [MAIN, ...args],
       { env: { PATH: process.env['PATH'], ...given } },
       (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     )
@@ -203,10 +203,11 @@ void t.test(
       [`paint`, {}, 1, /^unknown command paint; see tollgate --help/],
       [`keys create ${org} k --user eve`, {}, 1, /members add ORG USER/],
     ]
-    for (const [args, env, code, message] of cases) {
-      const run = await tollgate(args.split(' '), env)
-      t.same([run.code, run.out], [code, ''], args)
-      t.match(run.err, message, args)
+    const runs = cases.map(([args, env]) => tollgate(args.split(' '), env))
+    for (const [index, [args, , code, message]] of cases.entries()) {
+      const run = await runs[index]
+      t.same([run?.code, run?.out], [code, ''], args)
+      t.match(run?.err, message, args)
     }
   },
 )
