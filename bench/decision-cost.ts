@@ -2,7 +2,7 @@
  * What a decision costs Redis as an organization grows (design.md, invariant 6): reserve and settle with few and with many
  * users, custom limits, alerts, open holds and organizations, on one server, in turns.
  *
- *     npm run bench:decision [-- --rounds 15] [--scale 1]
+ *     npm run bench:decision [-- --rounds 15] [--scale 1] [--only ROW]
  *
  * Both sizes of a row live on the same server, each in a database of its own, so that what the server does in the
  * background weighs on both. A batch has the same number of calls and of users in both. The figure is the processor time
@@ -19,10 +19,14 @@ import { charge, createOrg, holdOf, openClient, openLedger, reservation } from '
 import { startRedis } from '../test/support/redis.ts'
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '15' }, scale: { type: 'string', default: '1' } },
+  options: {
+    rounds: { type: 'string', default: '15' },
+    scale: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+  },
 })
 const ROUNDS = Number(values.rounds)
-/** Below 1 for a quick look: the large sizes shrink by this much. */
+/** Below 1 for a quick look, above for a longer one: the large sizes shrink or grow by this much. */
 const SCALE = Number(values.scale)
 
 const AIM = 1.25
@@ -220,5 +224,6 @@ console.log(
   `${'row'.padEnd(14)} ${'verb'.padEnd(8)} ${'few'.padEnd(20)} ${'many'.padEnd(20)} ratio (aim ≤ ${AIM})`,
 )
 const ratios: number[] = []
-for (const [name, sizes] of Object.entries(ROWS)) ratios.push(...(await row(name, sizes)))
+for (const [name, sizes] of Object.entries(ROWS))
+  if (name.includes(values.only)) ratios.push(...(await row(name, sizes)))
 console.log(`the worst of ${ratios.length} ratios: ${Math.max(...ratios).toFixed(2)}`)

@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly expectStatus: number
   /** Calls a second, or null for a closed loop. */
   readonly rate: number | null
+  /** The most calls of an open loop. */
+  readonly most?: number
 }
 
 export interface LoadResult {
@@ -25,6 +27,8 @@ export interface LoadResult {
   /** Milliseconds, sorted ascending: a call, and its first byte of body. */
   readonly latencies: number[]
   readonly firstBytes: number[]
+  /** Between two reads of one event stream. */
+  readonly gaps: number[]
 }
 
 const END_OF_HEAD = Buffer.from('\r\n\r\n')
@@ -35,6 +39,8 @@ interface Connection {
   readonly request: Buffer
   busy: boolean
   startedMs: number
+  /** When the last part of its body came. */
+  partMs: number
   head: Buffer | null
   /** Bytes of body still to come; -1 where it is chunked. */
   left: number
@@ -52,6 +58,7 @@ class Load {
   readonly #connections: Connection[] = []
   readonly #latencies: number[] = []
   readonly #firstBytes: number[] = []
+  readonly #gaps: number[] = []
   readonly #due: number[] = []
   #errors = 0
   #firstError: string | null = null
@@ -64,11 +71,11 @@ class Load {
   }
 
   async start(): Promise<LoadResult> {
-    const { connections, durationMs, rate } = this.#options
+    const { connections, durationMs, rate, most = Number.POSITIVE_INFINITY } = this.#options
     await Promise.all(Array.from({ length: connections }, (_, index) => this.#open(index)))
     this.#startedMs = performance.now()
     if (rate === null) for (const connection of this.#connections) this.#send(connection, performance.now())
-    else this.#pace(rate)
+    else this.#pace(rate, most)
     await new Promise((resolve) => setTimeout(resolve, durationMs))
     this.#stopped = true
     const seconds = (performance.now() - this.#startedMs) / 1_000
@@ -87,6 +94,7 @@ class Load {
       bytes: this.#bytes,
       latencies: this.#latencies.sort(ascending),
       firstBytes: this.#firstBytes.sort(ascending),
+      gaps: this.#gaps.sort(ascending),
     }
   }
 
@@ -100,6 +108,7 @@ class Load {
         request,
         busy: false,
         startedMs: 0,
+        partMs: 0,
         head: null,
         left: 0,
         inBody: false,
@@ -115,7 +124,7 @@ class Load {
   }
 
   /** Every millisecond, what is due goes out on connections that are idle; the rest waits, and its time runs. */
-  #pace(rate: number): void {
+  #pace(rate: number, most: number): void {
     let sent = 0
     const timer = setInterval(() => {
       if (this.#stopped) {
@@ -123,7 +132,7 @@ class Load {
         return
       }
       const now = performance.now()
-      const due = Math.floor(((now - this.#startedMs) / 1_000) * rate)
+      const due = Math.min(most, Math.floor(((now - this.#startedMs) / 1_000) * rate))
       for (; sent < due; sent += 1) this.#due.push(this.#startedMs + (sent / rate) * 1_000)
       for (const connection of this.#connections) {
         const at = connection.busy ? undefined : this.#due.shift()
@@ -158,7 +167,10 @@ class Load {
       chunk = this.#readHead(connection, all, end)
       if (chunk.length === 0 && connection.left !== 0) return
     }
-    if (connection.tail.length === 0) this.#firstBytes.push(performance.now() - connection.startedMs)
+    const now = performance.now()
+    if (connection.tail.length === 0) this.#firstBytes.push(now - connection.startedMs)
+    else if (connection.left < 0) this.#gaps.push(now - connection.partMs)
+    connection.partMs = now
     if (this.#isOver(connection, chunk)) this.#end(connection)
   }
 
@@ -210,6 +222,7 @@ process.on('message', (message: LoadOptions & { readonly requests: readonly stri
         bytes: 0,
         latencies: [],
         firstBytes: [],
+        gaps: [],
       }),
   )
 })

@@ -58,7 +58,7 @@ export async function runLoad(
   load: ChildProcess,
   contender: Contender,
   work: Work,
-  options: { readonly seconds: number; readonly rate: number | null },
+  options: { readonly seconds: number; readonly rate: number | null; readonly most?: number },
 ): Promise<LoadResult> {
   load.send({
     port: contender.port,
@@ -67,6 +67,7 @@ export async function runLoad(
     requests: requestsOf(contender, work),
     expectStatus: work.status,
     rate: options.rate,
+    ...(options.most !== undefined && { most: options.most }),
   })
   const [result] = (await once(load, 'message')) as [LoadResult]
   if (result.errors > 0) {
