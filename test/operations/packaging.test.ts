@@ -165,6 +165,48 @@ void t.test('compose.yaml mounts files that are there, and the gateway takes its
   t.end()
 })
 
+void t.test(
+  'no container may more than it needs: no root, no capabilities, nothing to write to but its volumes, no token',
+  (t) => {
+    const [compose] = documents('compose.yaml') as [
+      { services: Record<string, { cap_drop?: string[]; security_opt?: string[]; networks?: string[] }> },
+    ]
+    // `<<` is merged by whoever reads YAML 1.1, as compose does.
+    for (const name of Object.keys(compose.services))
+      t.match(read('compose.yaml'), new RegExp(`^  ${name}:\\n    <<: \\*confined$`, 'm'), name)
+    t.match(
+      read('compose.yaml'),
+      /^x-confined: &confined\n  cap_drop: \[ALL\]\n  security_opt: \["no-new-privileges:true"\]$/m,
+    )
+    t.same(compose.services['redis']?.networks, ['store'], 'the store is in a network of its own')
+    const [set] = documents('deploy/kubernetes/statefulset.yaml') as {
+      spec: { template: { spec: object } }
+    }[]
+    t.match(set?.spec.template.spec, {
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            privileged: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+          resources: { limits: { memory: String } },
+        },
+      ],
+    })
+    const [policy] = documents('deploy/kubernetes/networkpolicy.yaml') as {
+      spec: { policyTypes: string[] }
+    }[]
+    t.same(policy?.spec.policyTypes, ['Ingress', 'Egress'])
+    t.match(read('deploy/kubernetes/namespace.yaml'), /pod-security.kubernetes.io\/enforce: restricted/)
+    t.end()
+  },
+)
+
 interface Manifest {
   readonly kind: string
   readonly metadata: { readonly name: string }
