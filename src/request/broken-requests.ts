@@ -40,7 +40,8 @@ function bytesOf(refusal: Refusal): string {
   ].join('\r\n')
 }
 
-export function createBrokenRequests(): BrokenRequests {
+/** `unusedMs` is how long a connection may be open before its first byte: clients, and what stands in front of us, open some in advance. */
+export function createBrokenRequests(unusedMs: number): BrokenRequests {
   const openAnswers = new WeakMap<Socket, Set<ServerResponse>>()
   return {
     watch: (server) => {
@@ -51,6 +52,12 @@ export function createBrokenRequests(): BrokenRequests {
       })
     },
     answer: (error, socket) => {
+      // Node counts the time for a head from the connection on. An answer to a request that was never begun would be taken for that to
+      // the one which is on its way by then.
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
+        setTimeout(() => socket.bytesRead === 0 && socket.destroy(), unusedMs).unref()
+        return
+      }
       const answering = [...(openAnswers.get(socket) ?? [])].some((response) => response.headersSent)
       if (socket.writable && error.code !== 'ECONNRESET' && !answering)
         socket.write(bytesOf(refusalOf(error.code)))

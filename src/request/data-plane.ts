@@ -50,6 +50,8 @@ export interface DataPlaneOptions {
 const KEEP_ALIVE_MS = 72_000
 /** How often what is too slow is looked for, as a share of what a head may take: by default Node looks every 30 s. */
 const CHECKS_PER_HEAD = 4
+/** By default about as long as a connection may idle that was used. */
+const UNUSED_PER_HEAD = 5
 
 const problems: Pick<Family, 'refusalBody'> = { refusalBody: problemBody }
 
@@ -101,8 +103,8 @@ function formatFor(url: string, upstreams: DataPlaneOptions['upstreams']): Pick<
 
 /** The server, with what Fastify and Node leave open by default bounded. */
 function createServer(options: DataPlaneOptions, refuseWith: RefuseWith): FastifyInstance {
-  const broken = createBrokenRequests()
   const { headSeconds, requestSeconds, connections } = options.bounds
+  const broken = createBrokenRequests(headSeconds * UNUSED_PER_HEAD * 1_000)
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
