@@ -1,8 +1,7 @@
 /** Compares what the provider served with what the store charged, line by line, and says of each difference whose it is. */
 import type { RedisClient } from '../../src/ledger/connection.ts'
 import { readBooks, type Books } from './books.ts'
-import { fatesOf, type Call } from './fates.ts'
-import type { Happened } from './faults.ts'
+import { fatesOf, type Call, type Circumstances } from './fates.ts'
 import type { Household } from './households.ts'
 import { explain, minus, plus } from './lines.ts'
 import type { Served } from './origin.ts'
@@ -28,10 +27,9 @@ export interface Audit {
   readonly expired: () => number
 }
 
-export interface AuditOptions {
+export interface AuditOptions extends Circumstances {
   readonly redis: RedisClient
   readonly households: readonly Household[]
-  readonly happened: readonly Happened[]
   /** Microcredits by `org user source|adjustment`. */
   readonly adjusted: ReadonlyMap<string, number>
 }
@@ -41,7 +39,8 @@ const lineOf = ({ plan }: Call): string => {
   return `${plan.household.id} ${plan.user} ${plan.source}|${model}`
 }
 
-export function createAudit({ redis, households, happened, adjusted }: AuditOptions): Audit {
+export function createAudit(options: AuditOptions): Audit {
+  const { redis, households, adjusted } = options
   const items = new Map<string, Item>()
   const marks = new Map<string, readonly string[]>()
   /** Of each organization: what its holds came to, also of those that the store has forgotten since. */
@@ -70,10 +69,10 @@ export function createAudit({ redis, households, happened, adjusted }: AuditOpti
 
   function explainLine(line: string, calls: readonly Call[], served: ReadonlyMap<string, Served>): string[] {
     const change = minus(latest.get(line) ?? NOTHING, accepted.get(line) ?? NOTHING)
-    const all = calls.map((call) => fatesOf(call, served.get(call.plan.id), happened))
+    const all = calls.map((call) => fatesOf(call, served.get(call.plan.id), options))
     const wrong = all.flatMap(({ violation }, at) => {
       const call = calls[at]
-      return violation === null || call === undefined ? [] : [`${violation}\n${told(call, served, happened)}`]
+      return violation === null || call === undefined ? [] : [`${violation}\n${told(call, served, options)}`]
     })
     const chosen = explain(
       change,
@@ -81,7 +80,7 @@ export function createAudit({ redis, households, happened, adjusted }: AuditOpti
     )
     if (chosen === null) {
       const usual = all.map(({ fates }) => fates[0]?.charge ?? NOTHING).reduce(plus, NOTHING)
-      const history = calls.map((call) => told(call, served, happened)).join('\n')
+      const history = calls.map((call) => told(call, served, options)).join('\n')
       return [
         ...wrong,
         `${line}: ${JSON.stringify(change)} is no sum of its calls, usually ${JSON.stringify(usual)}\n${history}`,
@@ -146,11 +145,11 @@ function reportedBy({ plan }: Call, served: ReadonlyMap<string, Served>): number
 }
 
 /** All that is known of a call. */
-function told(call: Call, served: ReadonlyMap<string, Served>, happened: readonly Happened[]): string {
+function told(call: Call, served: ReadonlyMap<string, Served>, circumstances: Circumstances): string {
   const { plan, bytes, place, life, startedAt, endedAt, seen } = call
   const { id, user, source, shape, model, tokens, pieces, conduct, flaw, leavesAfterMs } = plan
   const clock = (at: number): string => new Date(at).toISOString().slice(11, 23)
-  const during = happened
+  const during = circumstances.happened
     .filter(({ from, to }) => from <= endedAt + 5_000 && to >= startedAt - 5_000)
     .map(({ fault, from, to }) => `${fault} ${clock(from)}-${clock(to)}`)
   const facts = { user, source, model, bytes, pieces, tokens, conduct, flaw, leavesAfterMs }
@@ -158,6 +157,6 @@ function told(call: Call, served: ReadonlyMap<string, Served>, happened: readonl
     `    ${id}: ${shape.name} at gateway ${place}, ${clock(startedAt)}-${clock(endedAt)}: ${JSON.stringify(facts)}`,
     `      client ${JSON.stringify(seen)}, provider ${JSON.stringify(served.get(id) ?? null)}`,
     `      kills ${life.kills.map(clock).join(' ')}; ${during.join('; ')}`,
-    `      may be ${JSON.stringify(fatesOf(call, served.get(id), happened).fates.slice(0, 6))}`,
+    `      may be ${JSON.stringify(fatesOf(call, served.get(id), circumstances).fates.slice(0, 6))}`,
   ].join('\n')
 }

@@ -9,12 +9,16 @@ export interface Seen {
   status: number | null
   /** The code of a refusal of the gateway's. */
   code: string | null
+  /** What a failed answer says. */
+  text: string | null
   /** Whether the answer came to its end. */
   isWhole: boolean
   hasLeft: boolean
   /** Why the call broke, if it did. */
   error: string | null
 }
+
+const MOST_SHOWN = 300
 
 export interface Asked {
   readonly method: 'GET' | 'POST'
@@ -53,7 +57,7 @@ export async function send(
   asked: Asked,
   leavesAfterMs: number | null,
 ): Promise<Seen> {
-  const seen: Seen = { status: null, code: null, isWhole: false, hasLeft: false, error: null }
+  const seen: Seen = { status: null, code: null, text: null, isWhole: false, hasLeft: false, error: null }
   const leaving = new AbortController()
   const timer =
     leavesAfterMs === null
@@ -69,7 +73,10 @@ export async function send(
     seen.status = response.statusCode
     const text = await response.body.text()
     seen.isWhole = true
-    if (response.statusCode >= 400) seen.code = codeOf(text)
+    if (response.statusCode >= 400) {
+      seen.code = codeOf(text)
+      seen.text = text.slice(0, MOST_SHOWN)
+    }
   } catch (error) {
     seen.error =
       error instanceof Error

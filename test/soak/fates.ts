@@ -5,7 +5,7 @@ import type { Served } from './origin.ts'
 import type { Plan } from './plan.ts'
 import { actual, estimated, expired, NOTHING, searchCharge, type Charge } from './prices.ts'
 import { PIECE, TOKENS_PER_PIECE } from './shape.ts'
-import { LEASE_SECONDS, type Life } from './world.ts'
+import type { Life } from './world.ts'
 
 export interface Call {
   readonly plan: Plan
@@ -32,6 +32,8 @@ export interface Fates {
 
 /** So long after its answer a call may still be on its way into the store. */
 const SETTLING_MS = 3_000
+/** So long after it was killed a process may still have its connections, and a call that was begun may go over one of them. */
+const DYING_MS = 1_000
 /** Refusals that a call without a flaw may meet. */
 const EXPECTED_CODES: ReadonlySet<string | null> = new Set([
   'user_credit_limit_reached',
@@ -42,17 +44,32 @@ const EXPECTED_CODES: ReadonlySet<string | null> = new Set([
   'unknown_user',
 ])
 
-export function fatesOf(call: Call, served: Served | undefined, happened: readonly Happened[]): Fates {
+/** What is known of the whole run. */
+export interface Circumstances {
+  readonly happened: readonly Happened[]
+  readonly leaseSeconds: number
+}
+
+export function fatesOf(
+  call: Call,
+  served: Served | undefined,
+  { happened, leaseSeconds }: Circumstances,
+): Fates {
   const { plan, seen, life, startedAt, endedAt } = call
   const times = served?.times ?? 0
-  const wasKilled = life.kills.some((at) => at >= startedAt && at <= endedAt + SETTLING_MS)
+  const wasKilled = diedAround(life, startedAt, endedAt)
   const fates = times === 0 ? [{ item: 'refused or never sent', charge: NOTHING }] : servedFates(call, served)
   if (wasKilled) fates.push(...killedFates(call, served))
-  if (wasKilled || overlapsTrouble(call, happened)) fates.push(...lateFates(call, fates))
+  if (wasKilled || overlapsTrouble(call, happened, leaseSeconds)) fates.push(...lateFates(call, fates))
   let violation: string | null = null
   if (times > 1) violation = `the provider was asked ${times} times`
   else if (!seen.hasLeft && !wasKilled) violation = wrongAnswer(plan, seen, times)
   return { fates, violation }
+}
+
+/** Whether the gateway, or one of its workers, was killed while it had the call. */
+export function diedAround({ kills }: Life, startedAt: number, endedAt: number): boolean {
+  return kills.some((at) => at >= startedAt - DYING_MS && at <= endedAt + SETTLING_MS)
 }
 
 function wrongAnswer(
@@ -156,11 +173,15 @@ function lateFates({ plan, bytes }: Call, fates: readonly Fate[]): Fate[] {
     .map(({ charge }) => ({ item: 'settled after its lease', charge: { ...charge, credits: prompt } }))
 }
 
-function overlapsTrouble({ startedAt, endedAt }: Call, happened: readonly Happened[]): boolean {
+function overlapsTrouble(
+  { startedAt, endedAt }: Call,
+  happened: readonly Happened[],
+  leaseSeconds: number,
+): boolean {
   return happened.some(
     ({ fault, from, to }) =>
       (fault === 'the store hangs' || fault === 'the store restarts' || fault === 'connections are cut') &&
       from <= endedAt + SETTLING_MS &&
-      to >= startedAt - LEASE_SECONDS * 1_000,
+      to >= startedAt - leaseSeconds * 1_000,
   )
 }

@@ -13,6 +13,7 @@ void t.test(
       seconds: 16,
       rate: 25,
       gateways: 2,
+      leaseSeconds: 6,
       segmentSeconds: 16,
       faults: FAULTS,
       mailDownSeconds: 1,

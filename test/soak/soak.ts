@@ -29,6 +29,9 @@ function say(line: string): void {
   if (out !== undefined) appendFileSync(out, `${line}\n`)
 }
 
+// What was started dies with this process only where it exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const [minutes, rate, seed, gateways] = [
   positive('minutes'),
   positive('rate'),
@@ -41,6 +44,7 @@ const report = await runSoak({
   seconds: minutes * 60,
   rate,
   gateways,
+  leaseSeconds: 30,
   segmentSeconds: Math.min(240, minutes * 60),
   faults: { everySeconds: 20 },
   mailDownSeconds: 30,

@@ -1,7 +1,7 @@
 /** Calls at random moments, at a rate, through whichever gateway is ready. */
 import { request } from 'undici'
 import { askedOf, send } from './client.ts'
-import type { Call } from './fates.ts'
+import { diedAround, type Call } from './fates.ts'
 import { waits } from './faults.ts'
 import type { Household } from './households.ts'
 import { draw } from './plan.ts'
@@ -54,7 +54,7 @@ export function createTraffic({
     if (key === undefined) return
     const path = count % 2 === 0 ? '/openai/v1/models' : '/tollgate/v1/me'
     const headers = { authorization: `Bearer ${key}` }
-    const kills = life.kills.length
+    const startedAt = Date.now()
     try {
       const answer = await request(life.gateway.dataUrl + path, { headers, dispatcher: life.agent })
       const text = await answer.body.text()
@@ -62,7 +62,8 @@ export function createTraffic({
         onViolation(`${path} of ${String(user)}: ${answer.statusCode} ${text}`)
       }
     } catch (error) {
-      if (life.kills.length === kills) onViolation(`${path} of ${String(user)}: ${String(error)}`)
+      if (!diedAround(life, startedAt, Date.now()))
+        onViolation(`${path} of ${String(user)}: ${String(error)}`)
     }
   }
 

@@ -28,6 +28,7 @@ export interface World {
   readonly mailbox: Mailbox
   /** One connection to the store for each gateway goes through one of these. */
   readonly proxies: readonly TcpProxy[]
+  readonly leaseSeconds: number
   /** The first of them is never restarted: its memory is what is watched. */
   readonly lives: Life[]
   /** Starts the gateway of that place, the second and later ones with two workers every other time. */
@@ -39,8 +40,6 @@ export interface World {
   close(): Promise<void>
 }
 
-export const LEASE_SECONDS = 5
-
 const upstream = (family: string, prefix: string, url: string): object => ({
   family,
   prefix,
@@ -48,7 +47,12 @@ const upstream = (family: string, prefix: string, url: string): object => ({
   apiKey: 'sk-soak',
 })
 
-function configOf(origin: SoakOrigin, mailbox: Mailbox, dir: string): Record<string, unknown> {
+function configOf(
+  origin: SoakOrigin,
+  mailbox: Mailbox,
+  dir: string,
+  leaseSeconds: number,
+): Record<string, unknown> {
   return {
     upstreams: {
       openai: upstream('openai', '/openai', origin.url),
@@ -62,10 +66,10 @@ function configOf(origin: SoakOrigin, mailbox: Mailbox, dir: string): Record<str
       },
     },
     prices: { models: configuredPrices() },
-    leaseSeconds: LEASE_SECONDS,
+    leaseSeconds,
     journal: { dir: join(dir, 'journal') },
     limits: { drainSeconds: 2 },
-    timeouts: { firstByteSeconds: 3, idleSeconds: 3 },
+    timeouts: { firstByteSeconds: 8, idleSeconds: 8 },
     shutdownGraceSeconds: 1,
     notifications: {
       smtp: { url: mailbox.smtpUrl, from: 'Tollgate <noreply@example.com>' },
@@ -81,7 +85,7 @@ function configOf(origin: SoakOrigin, mailbox: Mailbox, dir: string): Record<str
   }
 }
 
-export async function openWorld(count: number): Promise<World> {
+export async function openWorld(count: number, leaseSeconds: number): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'tg-soak-'))
   const [store, origin, mailbox] = await Promise.all([
     startRedis({ persist: true }),
@@ -100,7 +104,7 @@ export async function openWorld(count: number): Promise<World> {
     const gateway = await startGateway({
       redisUrl: `redis://127.0.0.1:${proxy.port}`,
       upstreamUrl: origin.url,
-      config: configOf(origin, mailbox, dir),
+      config: configOf(origin, mailbox, dir, leaseSeconds),
       args: place > 0 && before % 2 === 1 ? ['--workers', '2'] : [],
     })
     lives[place] = { gateway, agent: new Agent({ connections: 64 }), kills: [], isReady: true }
@@ -112,6 +116,7 @@ export async function openWorld(count: number): Promise<World> {
     origin,
     mailbox,
     proxies,
+    leaseSeconds,
     lives,
     start,
     async flushScripts() {
