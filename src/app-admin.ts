@@ -35,6 +35,7 @@ export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null):
       openPeriod: (org, now) => ledger.openPeriod(org, now),
       crossed: (org, type, count) => ledger.crossed(org, type, count),
       retentionDays: config.retentionDays,
+      onDrift: (checkedUsers, difference) => metrics.drift(checkedUsers, difference),
     }),
     gateway: {
       dataUrl: () => config.listen.publicUrl ?? dataUrl(),

@@ -8,6 +8,7 @@ import { openUpstreams, type Upstreams } from './app-upstreams.ts'
 import { changedKeys } from './config/changes.ts'
 import type { Config } from './config.ts'
 import { StartupError } from './errors.ts'
+import { watchDrift } from './ledger/drift/background.ts'
 import { createKeyCache, type KeyCache } from './ledger/key-cache.ts'
 import { Journal } from './ledger/journal.ts'
 import { createRedisLedger, type RedisLedger } from './ledger/redis-ledger.ts'
@@ -108,6 +109,15 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     onCrossings: (org) => live.out.notices.wake(org),
   })
   opened.push(() => ledger.close())
+  const drift = watchDrift(
+    {
+      redis: store.redis,
+      openPeriod: (org, now) => ledger.openPeriod(org, now),
+      onDrift: (checkedUsers, difference) => metrics.drift(checkedUsers, difference),
+    },
+    logger,
+  )
+  opened.push(() => drift.stop())
   const keyCache = createKeyCache({
     redis: store.redis,
     listener: store.listener,

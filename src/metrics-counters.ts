@@ -62,6 +62,25 @@ function creditCounters(registry: Registry) {
   return { credits, exceeded }
 }
 
+function driftCounters(registry: Registry) {
+  const drift = new Tally().register(
+    registry,
+    'tollgate_drift_credits_total',
+    'Credits by which counters differed from what usage and open holds come to.',
+    [],
+    MICROCREDITS_PER_CREDIT,
+  )
+  drift.declare('', {})
+  const driftChecked = new Tally().register(
+    registry,
+    'tollgate_drift_checked_users_total',
+    'Users whose counters were compared with usage and open holds.',
+    [],
+  )
+  driftChecked.declare('', {})
+  return { drift, driftChecked }
+}
+
 function noticeCounters(registry: Registry) {
   const crossings = new Tally().register(
     registry,
@@ -101,6 +120,7 @@ export function createCounters(registry: Registry) {
     ...callCounters(registry),
     ...creditCounters(registry),
     ...noticeCounters(registry),
+    ...driftCounters(registry),
     reloadFailures,
     transitions,
   }

@@ -4,6 +4,7 @@
  */
 import { type Aggregator, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ErrorCode } from './errors.ts'
+import type { OnDrift } from './ledger/drift/check.ts'
 import type { CreditKind, LedgerMetrics } from './ledger/ledger-metrics.ts'
 import type { DeliveryChannel, DeliveryState } from './ledger/notice-log.ts'
 import type { CrossingType } from './ledger/replies.ts'
@@ -63,6 +64,8 @@ export interface Metrics {
   notification(channel: DeliveryChannel, state: DeliveryState): void
   /** A configuration was refused while the gateway runs. */
   reloadFailed(): void
+  /** So many users' counters were compared with usage and holds, and differed by so much in sum. */
+  drift: OnDrift
   /** The store, or a server of it, stopped answering or answers again. */
   storeTransition(to: 'up' | 'down'): void
   /** Connects the gauges; before that, a scrape shows them as zero. */
@@ -190,6 +193,10 @@ export function createMetrics(): Metrics {
     },
     notification: (channel, state) => notifications.add(`${channel} ${state}`, 1, () => ({ channel, state })),
     reloadFailed: () => reloadFailures.add('', 1, () => ({})),
+    drift: (checkedUsers, difference) => {
+      counters.driftChecked.add('', checkedUsers, () => ({}))
+      counters.drift.add('', difference, () => ({}))
+    },
     storeTransition: (to) => counters.transitions.add(to, 1, () => ({ to })),
     watch: (watched) => {
       gauges = watched

@@ -10,6 +10,7 @@ import { useAuth, type AuthOptions } from './auth.ts'
 import { customLimitRoutes } from './custom-limits.ts'
 import { channelRoutes, type ChannelPort } from './channels.ts'
 import { documentRoute, useDocument } from './document.ts'
+import { driftRoute } from './drift.ts'
 import { createFailureCount } from './failure-count.ts'
 import { gatewayInfoRoute, type GatewayInfo } from './gateway-info.ts'
 import { healthRoutes, type HealthOptions } from './health.ts'
@@ -153,6 +154,7 @@ function guardedRoutes(
   adjustmentRoutes(app, directory)
   notificationRoutes(app, directory, redeliver)
   auditRoutes(app, directory)
+  driftRoute(app, directory)
 }
 
 /** Many clients name a content type even where they send nothing, as with DELETE: that is no body, not a broken one. */

@@ -15,6 +15,7 @@ import { createSessionDirectory, type SessionDirectory } from './directory/sessi
 import { createUserAlertDirectory, type UserAlertDirectory } from './directory/user-alerts.ts'
 import { createUserLimitDirectory, type UserLimitDirectory } from './directory/user-limits.ts'
 import { createUseDirectory, type UseDirectory } from './directory/users-by-use.ts'
+import { createDriftDirectory, type DriftDirectory, type OnDrift } from './drift/check.ts'
 import { createUsageDirectory, type UsageDirectory } from './usage/usage.ts'
 import { createKeyDirectory, type KeyDirectory } from './directory/virtual-keys.ts'
 
@@ -31,11 +32,14 @@ export type Directory = OrgDirectory &
   UserAlertDirectory &
   AdjustmentDirectory &
   ChannelDirectory &
-  NoticeDirectory
+  NoticeDirectory &
+  DriftDirectory
 
 export interface DirectoryOptions extends SavingStore {
   /** How many days usage by user and day is kept (P5); 62 by default, as in the configuration. */
   readonly retentionDays?: number
+  /** Told of what a check of counters came to. */
+  readonly onDrift?: OnDrift
 }
 
 const RETENTION_DAYS = 62
@@ -57,5 +61,6 @@ export function createDirectory(options: DirectoryOptions): Directory {
     ...createAdjustmentDirectory(options, retentionDays),
     ...createChannelDirectory(redis),
     ...createNoticeDirectory(redis),
+    ...createDriftDirectory(options),
   }
 }

@@ -14,6 +14,8 @@ export const ORGS = `${PREFIX}:orgs`
 export const OPERATOR_AUDIT = `${PREFIX}:audit`
 /** STRING of the gateway's sweep through all outboxes: whose turn it is, and what the last one had to leave. */
 export const OUTBOX_SWEEP = `${PREFIX}:outbox-sweep`
+/** STRING of the gateway's turn at checking a sample of users for drift. */
+export const DRIFT_CHECK = `${PREFIX}:drift-check`
 /** Pub/sub channel: the SHA-256 of a virtual key whose cached look-up must be dropped, or `*` for all of them. */
 export const KEY_INVALIDATIONS = `${PREFIX}:key-invalidations`
 

@@ -25,6 +25,8 @@ export const SCRIPT_NAMES = [
   'save-alert',
   'delete-alert',
   'adjust',
+  'check-user',
+  'check-totals',
 ] as const
 export type ScriptName = (typeof SCRIPT_NAMES)[number]
 

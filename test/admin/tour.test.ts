@@ -52,6 +52,7 @@ const TOUR: readonly [string, string, unknown?][] = [
   ['DELETE', '/v1/orgs/tour/channels/{id}'],
   ['GET', '/v1/orgs/tour/usage?by=model'],
   ['GET', '/v1/orgs/tour/periods'],
+  ['POST', '/v1/orgs/tour/drift-check', { repair: true }],
   ['GET', '/v1/orgs/tour/audit'],
   ['DELETE', '/v1/orgs/tour/members/bob'],
   ['DELETE', '/v1/orgs/tour'],

@@ -78,6 +78,8 @@ void t.test('an organization is set up, read and deleted from the command line',
     ['users acme --limit 1', /USER[^\n]*\nada [^\n]*\n$/],
     ['audit acme --limit 1 --target ada', /AT +ACTOR[^\n]*\n\S+ +operator +adjustment.create +ada [^\n]*\n$/],
     ['audit acme --target bob', /operator +custom_limit.delete +bob/],
+    ['orgs check acme', /^2 users checked: no counter differs\.\n$/],
+    ['orgs check acme --repair', /no counter differs/],
     ['members remove acme bob', /bob is no member any more/],
     ['orgs delete acme', /acme is deleted/],
   ]
@@ -172,7 +174,7 @@ void t.test(
         `orgs paint`,
         {},
         1,
-        /^there is no tollgate orgs paint; use one of list, show, create, set, delete, and see tollgate orgs --help\n$/,
+        /^there is no tollgate orgs paint; use one of list, show, create, set, check, delete, and see tollgate orgs --help\n$/,
       ],
       [
         `limits`,

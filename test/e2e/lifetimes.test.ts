@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import t from 'tap'
 import * as keys from '../../src/ledger/keys.ts'
+import { takeDriftTurn } from '../../src/ledger/drift/background.ts'
 import { reportSweep, takeSweep } from '../../src/ledger/outbox.ts'
 import { documentedKeys } from '../support/documented-keys.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
@@ -156,6 +157,8 @@ void t.test(
       t.equal(await call(org), 200)
       await org.usedWhenIdle()
     }
+    // The gateway's own turn comes within an hour.
+    t.equal(await takeDriftTurn(redis, 3_600_000), true)
     const other = await createOrg(gateway)
     t.equal(await call(other), 200)
     await other.usedWhenIdle()

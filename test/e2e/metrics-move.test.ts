@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import * as keys from '../../src/ledger/keys.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import {
   chatAnswer,
@@ -13,6 +14,7 @@ import {
   startOrigin,
   USAGE_EVENT,
 } from '../support/origin.ts'
+import { openClient } from '../support/ledger.ts'
 import { watchQueue } from '../support/queues.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startRedis } from '../support/redis.ts'
@@ -265,6 +267,23 @@ void t.test(
     t.equal(await org.usedWhenIdle(), 0.24)
   },
 )
+
+void t.test('counters that are not what usage comes to are counted, in credits', async (t) => {
+  const org = await createOrg(gateway)
+  t.equal(await call(org), 200)
+  await org.usedWhenIdle()
+  const checked = await value('tollgate_drift_checked_users_total')
+  const store = await openClient({ url: redis.url })
+  await store.hset(keys.user(org.id, 1, 'ada'), 'used:chat', '20000')
+  store.disconnect()
+  t.match(await gateway.admin('POST', `/v1/orgs/${org.id}/drift-check`, { repair: true }), {
+    differences: [{ user: 'ada', counter: 'used:chat', stored: 0.02, recomputed: 0.12 }],
+    repaired: 1,
+  })
+  t.equal(await value('tollgate_drift_credits_total'), 0.1)
+  t.equal(await value('tollgate_drift_checked_users_total'), checked + 1)
+  t.match(await org.user(), { used: 0.12 })
+})
 
 void t.test('a configuration that is refused is counted', async () => {
   const good = readFileSync(gateway.configFile, 'utf8')

@@ -425,6 +425,19 @@ void t.test('alerts are saved, armed, fired and deleted, allowances changed, usa
   t.match(await books(redis, 'alerts', ['ada'], 2), { used: 8e6, usersUsed: 8e6, models: 8e6 })
 })
 
+void t.test('counters are compared with usage and holds, and repaired', async (t) => {
+  await createOrg(redis, 'drift', { members: ['ada', 'bob'] })
+  ledger.settle(await reserved('drift', 3), charge(3))
+  await settled()
+  await reserved('drift', 2)
+  await redis.hset(keys.user('drift', 1, 'ada'), 'used:chat', '1', 'held:chat', '1')
+  await redis.zadd(keys.top('drift', 1), 1, 'ada')
+  await redis.hset(keys.total('drift', 1), 'used', '1', 'held', '1')
+  t.match(await directory.checkDrift('drift', null), { repaired: 0, isComplete: true })
+  t.match(await directory.checkDrift('drift', () => CHANGE), { checkedUsers: 2, repaired: 5 })
+  t.match(await directory.checkDrift('drift', null), { differences: [] })
+})
+
 // --- what MONITOR saw -----------------------------------------------------------------------------------------------
 
 /** Commands that touch no key. */

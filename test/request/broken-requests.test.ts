@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import { connect, Socket, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { createBrokenRequests } from '../../src/request/broken-requests.ts'
 import { until } from '../support/until.ts'
@@ -10,7 +10,9 @@ async function serverOf(unusedMs: number): Promise<number> {
   const broken = createBrokenRequests(unusedMs)
   const server = createServer({ headersTimeout: 50, requestTimeout: 50, connectionsCheckingInterval: 10 })
   server.on('request', (_request, response) => void response.end('served'))
-  server.on('clientError', (error, socket) => broken.answer(error, socket as Socket))
+  server.on('clientError', (error, socket) => {
+    if (socket instanceof Socket) broken.answer(error, socket)
+  })
   broken.watch(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

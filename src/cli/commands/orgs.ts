@@ -12,6 +12,7 @@ import {
   type Commands,
   type Options,
 } from '../command.ts'
+import { table } from '../show.ts'
 
 const orgFields = (options: Options): object => {
   const { name, allowance, admission, timezone } = options
@@ -23,6 +24,22 @@ const orgFields = (options: Options): object => {
   })
 }
 const ORG_OPTIONS = { name: 'NAME', allowance: 'CREDITS', admission: 'strict|straddle', timezone: 'ZONE' }
+
+function reportText({
+  checkedUsers,
+  differences,
+  found,
+  repaired,
+  complete,
+}: Schemas['DriftReport']): string {
+  const open = complete ? '' : 'What it holds in all could not be compared: too many calls are in flight.\n'
+  if (found === 0) return `${checkedUsers} users checked: no counter differs.\n${open}`
+  const rows = differences.map(({ user, ...rest }) => ({ user: user ?? '(organization)', ...rest }))
+  const unseen = found > differences.length ? `, of which ${differences.length} are shown` : ''
+  const rest = repaired === found ? 'all of them repaired' : `${repaired} repaired`
+  const list = table(rows, ['user', 'counter', 'stored', 'recomputed'])
+  return `${list}${checkedUsers} users checked: ${found} differences${unseen}, ${rest}.\n${open}`
+}
 
 export const ORGS: Commands = {
   'orgs list': {
@@ -54,6 +71,16 @@ export const ORGS: Commands = {
       if (Object.keys(change).length === 0)
         throw nothingGiven('--name, --allowance, --admission or --timezone')
       return shown(await client.ask<Schemas['Org']>('PATCH', org(id), change))
+    },
+  },
+  'orgs check': {
+    args: ['ORG'],
+    options: { repair: true },
+    help: 'compare its counters with usage and open holds',
+    run: async (client, [id], { repair }) => {
+      const body = { repair: repair !== undefined }
+      const report = await client.ask<Schemas['DriftReport']>('POST', `${org(id)}/drift-check`, body)
+      return { json: report, text: reportText(report) }
     },
   },
   'orgs delete': {

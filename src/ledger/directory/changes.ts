@@ -8,6 +8,7 @@ export const AUDIT_ACTIONS = [
   'org.create',
   'org.update',
   'org.delete',
+  'org.repair',
   'member.put',
   'member.remove',
   'key.create',

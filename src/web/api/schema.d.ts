@@ -601,6 +601,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/orgs/{org}/drift-check': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Compare counters with usage and holds
+     * @description Recomputes, for the open period, what each user has used from the usage by day, and what is held from the open holds. Calls in flight make no difference. With `repair` the counters become what was recomputed, user by user, each with an entry in the audit log; read a report without it first.
+     */
+    post: operations['checkDrift']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/gateway': {
     parameters: {
       query?: never
@@ -706,6 +726,7 @@ export interface components {
         | 'org.create'
         | 'org.update'
         | 'org.delete'
+        | 'org.repair'
         | 'member.put'
         | 'member.remove'
         | 'key.create'
@@ -820,6 +841,30 @@ export interface components {
       status: 'sent' | 'failed'
       /** @description What went wrong, for people. */
       error: string | null
+    }
+    DriftCheck: {
+      /** @description Whether to put right what differs. Default false: only look. */
+      repair?: boolean
+    }
+    DriftReport: {
+      checkedUsers: number
+      /** @description At most 1000 of them. */
+      differences: {
+        /** @description Null for the organization’s own counters. */
+        user: string | null
+        /** @description `used:<source>` and `held:<source>` of a user, `usage:<source>|<model>` of a user in the period, `index` (the place among users by use); `used` and `held` of the organization. */
+        counter: string
+        /** @description Credits, with up to six decimals. */
+        stored: number
+        /** @description Credits, with up to six decimals. */
+        recomputed: number
+      }[]
+      /** @description How many counters differed. */
+      found: number
+      /** @description How many of them were put right. */
+      repaired: number
+      /** @description False where so many calls were in flight that the organization’s own `held` could not be compared: ask again in a quieter moment. */
+      complete: boolean
     }
     Gateway: {
       /** @description Base URL of the data plane: `listen.publicUrl`, or what it listens on. */
@@ -3274,6 +3319,7 @@ export interface operations {
           | 'org.create'
           | 'org.update'
           | 'org.delete'
+          | 'org.repair'
           | 'member.put'
           | 'member.remove'
           | 'key.create'
@@ -3344,6 +3390,7 @@ export interface operations {
           | 'org.create'
           | 'org.update'
           | 'org.delete'
+          | 'org.repair'
           | 'member.put'
           | 'member.remove'
           | 'key.create'
@@ -3394,6 +3441,43 @@ export interface operations {
       401: components['responses']['401.invalid_credentials']
       403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  checkDrift: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['DriftCheck']
+      }
+    }
+    responses: {
+      /** @description What was found. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['DriftReport']
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
+      413: components['responses']['413.body_too_large']
+      415: components['responses']['415.unsupported_media_type']
       429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']

@@ -1,0 +1,87 @@
+/** `POST /v1/orgs/{org}/drift-check`: compares counters with usage and holds, and repairs them on request (decision 0037). */
+import { Type, type Static } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { toCredits, type Microcredits } from '../core/units.ts'
+import type { Directory } from '../ledger/directory.ts'
+import { sendNoOrg } from './auth.ts'
+import { Component } from './components.ts'
+import { documented, json } from './documented.ts'
+import { Closed, Credits, OrgPath } from './schemas.ts'
+import { changeBy } from './versions.ts'
+
+/** More than anybody reads; what is left out is repaired all the same. */
+const MOST_SHOWN = 1_000
+
+const DriftCheck = Component(
+  'DriftCheck',
+  Closed({
+    repair: Type.Optional(
+      Type.Boolean({ description: 'Whether to put right what differs. Default false: only look.' }),
+    ),
+  }),
+)
+const DriftReport = Component(
+  'DriftReport',
+  Type.Object({
+    checkedUsers: Type.Integer(),
+    differences: Type.Array(
+      Type.Object({
+        user: Type.Union([Type.String(), Type.Null()], {
+          description: 'Null for the organization’s own counters.',
+        }),
+        counter: Type.String({
+          description:
+            '`used:<source>` and `held:<source>` of a user, `usage:<source>|<model>` of a user in the period, `index` (the place among users by use); `used` and `held` of the organization.',
+        }),
+        stored: Credits,
+        recomputed: Credits,
+      }),
+      { maxItems: MOST_SHOWN, description: `At most ${MOST_SHOWN} of them.` },
+    ),
+    found: Type.Integer({ description: 'How many counters differed.' }),
+    repaired: Type.Integer({ description: 'How many of them were put right.' }),
+    complete: Type.Boolean({
+      description:
+        'False where so many calls were in flight that the organization’s own `held` could not be compared: ask again in a quieter moment.',
+    }),
+  }),
+)
+
+const checkDrift = documented({
+  operationId: 'checkDrift',
+  tag: 'Usage',
+  summary: 'Compare counters with usage and holds',
+  description:
+    'Recomputes, for the open period, what each user has used from the usage by day, and what is held from the open holds. Calls in flight make no difference. With `repair` the counters become what was recomputed, user by user, each with an entry in the audit log; read a report without it first.',
+  access: 'operator',
+  params: OrgPath,
+  body: DriftCheck,
+  answers: { 200: json('What was found.', DriftReport) },
+})
+
+export function driftRoute(app: FastifyInstance, directory: Directory): void {
+  app.post<{ Params: Static<typeof OrgPath>; Body: Static<typeof DriftCheck> }>(
+    '/v1/orgs/:org/drift-check',
+    checkDrift,
+    async (request, reply) => {
+      const repair = (target: string) => changeBy(request, 'org.repair', target, null, null)
+      const report = await directory.checkDrift(
+        request.params.org,
+        request.body.repair === true ? repair : null,
+      )
+      if (report === null) return sendNoOrg(reply)
+      const { checkedUsers, differences, repaired, isComplete } = report
+      return {
+        checkedUsers,
+        differences: differences.slice(0, MOST_SHOWN).map(({ stored, recomputed, ...which }) => ({
+          ...which,
+          stored: toCredits(stored as Microcredits),
+          recomputed: toCredits(recomputed as Microcredits),
+        })),
+        found: differences.length,
+        repaired,
+        complete: isComplete,
+      } satisfies Static<typeof DriftReport>
+    },
+  )
+}

@@ -1,0 +1,215 @@
+/**
+ * Whether an organization's counters are what its usage by day and its open holds come to (decision 0037). Each user is
+ * checked, and repaired, by one run of a script, so that calls in flight make no difference; a few users at a time, so that
+ * none of them waits long for the store.
+ */
+import type { Microcredits } from '../../core/units.ts'
+import { storeCall, type RedisClient } from '../connection.ts'
+import { changeArgs, type Change } from '../directory/changes.ts'
+import type { OpenPeriod } from '../directory/configure.ts'
+import * as keys from '../keys.ts'
+import { runScript } from '../scripts.ts'
+import { readStoreTime } from '../store-clock.ts'
+import { readFrame, type Frame } from './frame.ts'
+
+/** What is stored and what it should be, in microcredits. */
+export interface Difference {
+  /** Null for the organization's own counters. */
+  readonly user: string | null
+  /** `used:<source>`, `held:<source>`, `usage:<source>|<model>` or `index`; of the organization `used` or `held`. */
+  readonly counter: string
+  readonly stored: number
+  readonly recomputed: number
+}
+
+export interface DriftReport {
+  readonly checkedUsers: number
+  readonly differences: readonly Difference[]
+  /** How many of them were put right. */
+  readonly repaired: number
+  /** False where so many calls were in flight that the organization's own `held` was left alone. */
+  readonly isComplete: boolean
+}
+
+/** How many users were checked, and by how much counters differed in sum, repaired or not. */
+export type OnDrift = (checkedUsers: number, difference: Microcredits) => void
+
+export interface DriftStore {
+  readonly redis: RedisClient
+  readonly openPeriod: OpenPeriod
+  readonly onDrift?: OnDrift
+}
+
+/** A change for the audit log; null only looks. */
+export type Repair = ((target: string) => Change) | null
+
+export interface DriftDirectory {
+  /** Every user of the organization, and its own counters; null for one that is not there. Rejects as the store does. */
+  checkDrift(org: string, repair: Repair): Promise<DriftReport | null>
+}
+
+/** Runs of the script that are on their way at once: some 100 µs of the store's time each. */
+const AT_ONCE = 8
+const SCAN_COUNT = 200
+/** Users whose holds the store adds up in one run; where more of them hold something, the organization's sum is left alone. */
+const MOST_HOLDERS = 1_000
+/** A day or a period may end between two looks; who holds something changes with every call. */
+const ATTEMPTS = 10
+
+export function createDriftDirectory(store: DriftStore): DriftDirectory {
+  return { checkDrift: (org, repair) => storeCall(() => checkAll(store, org, repair)) }
+}
+
+async function checkAll(store: DriftStore, org: string, repair: Repair): Promise<DriftReport | null> {
+  const check = await DriftCheck.begin(store, org, repair)
+  if (check === null) return null
+  for await (const users of usersOf(store.redis, check.frame)) await check.users(users)
+  await check.totals({ held: true })
+  return check.report()
+}
+
+/** Everybody who may have counters in the period: members, who used something, who holds something. Each may come twice. */
+async function* usersOf(redis: RedisClient, { org, periodNo }: Frame): AsyncGenerator<readonly string[]> {
+  let cursor = '0'
+  do {
+    const [next, flat] = await redis.hscan(keys.members(org), cursor, 'COUNT', SCAN_COUNT)
+    yield flat.filter((_, at) => at % 2 === 0)
+    cursor = next
+  } while (cursor !== '0')
+  do {
+    const [next, flat] = await redis.zscan(keys.top(org, periodNo), cursor, 'COUNT', SCAN_COUNT)
+    yield flat.filter((_, at) => at % 2 === 0)
+    cursor = next
+  } while (cursor !== '0')
+  const leases = await redis.zrange(keys.leases(org), 0, -1)
+  yield leases.map((lease) => lease.split(' ')[3] ?? '')
+}
+
+/** One check of one organization, under way. */
+export class DriftCheck {
+  readonly #store: DriftStore
+  readonly #repair: Repair
+  #frame: Frame
+  readonly #seen = new Set<string>()
+  readonly #holders = new Set<string>()
+  readonly #differences: Difference[] = []
+  #repaired = 0
+  #isComplete = true
+
+  private constructor(store: DriftStore, frame: Frame, repair: Repair) {
+    this.#store = store
+    this.#frame = frame
+    this.#repair = repair
+  }
+
+  /** Null for an organization that is not there. */
+  static async begin(store: DriftStore, org: string, repair: Repair): Promise<DriftCheck | null> {
+    const frame = await readFrame(store.redis, org)
+    return frame === null ? null : new DriftCheck(store, frame, repair)
+  }
+
+  get frame(): Frame {
+    return this.#frame
+  }
+
+  /** Those of them that were not checked yet. */
+  async users(users: readonly string[]): Promise<void> {
+    const fresh = [...new Set(users)].filter((user) => !this.#seen.has(user))
+    for (let at = 0; at < fresh.length; at += AT_ONCE) {
+      await Promise.all(fresh.slice(at, at + AT_ONCE).map((user) => this.#user(user)))
+    }
+  }
+
+  /**
+   * The organization's own; after its users, of whom the check then knows who holds something. Where so many hold something,
+   * or begin to between one look and the next, that they cannot be added up at one instant, `held` is left alone.
+   */
+  async totals({ held }: { readonly held: boolean }): Promise<void> {
+    for (let attempt = 1; held && this.#holders.size <= MOST_HOLDERS && attempt <= ATTEMPTS; attempt += 1) {
+      const reply = await this.#totals([...this.#holders])
+      if (reply[0] === 'unknown') for (const user of reply.slice(1)) this.#holders.add(user)
+      else {
+        this.#take(null, reply.slice(1), reply[0] === 'repaired')
+        return
+      }
+    }
+    this.#isComplete = false
+    const reply = await this.#totals(null)
+    this.#take(null, reply.slice(1), reply[0] === 'repaired')
+  }
+
+  /** `holders` null leaves `held` alone. */
+  async #totals(holders: readonly string[] | null): Promise<readonly string[]> {
+    const { redis } = this.#store
+    return this.#run(({ org, periodNo, dayEnd, days }) => {
+      const users = holders ?? []
+      return runScript(
+        redis,
+        'check-totals',
+        [
+          ...[keys.org(org), keys.total(org, periodNo), keys.leases(org), keys.audit(org)],
+          ...days.map((day) => keys.day(org, day)),
+          ...users.map((user) => keys.user(org, periodNo, user)),
+        ],
+        [
+          ...[periodNo, dayEnd, this.#repair === null ? '' : '1', days.length, holders === null ? '' : '1'],
+          ...this.#change(org),
+          ...users,
+        ],
+      )
+    })
+  }
+
+  report(): DriftReport {
+    const differences = this.#differences
+    const drift = differences.reduce((sum, { stored, recomputed }) => sum + Math.abs(stored - recomputed), 0)
+    this.#store.onDrift?.(this.#seen.size, drift as Microcredits)
+    const [checkedUsers, repaired, isComplete] = [this.#seen.size, this.#repaired, this.#isComplete]
+    return { checkedUsers, differences, repaired, isComplete }
+  }
+
+  async #user(user: string): Promise<void> {
+    const { redis } = this.#store
+    this.#seen.add(user)
+    const reply = await this.#run(({ org, periodNo, dayEnd, lifeEnd, userDays }) =>
+      runScript(
+        redis,
+        'check-user',
+        [
+          ...[keys.org(org), keys.user(org, periodNo, user), keys.top(org, periodNo), keys.audit(org)],
+          ...userDays.map((day) => keys.userDay(org, day, user)),
+        ],
+        [periodNo, dayEnd, lifeEnd, this.#repair === null ? '' : '1', user, ...this.#change(user)],
+      ),
+    )
+    if (Number(reply[1]) > 0) this.#holders.add(user)
+    this.#take(user, reply.slice(2), reply[0] === 'repaired')
+  }
+
+  #change(target: string): string[] {
+    return changeArgs(
+      this.#repair?.(target) ?? { actor: '', action: 'org.repair', target, before: null, after: null },
+    )
+  }
+
+  #take(user: string | null, flat: readonly string[], isRepaired: boolean): void {
+    for (let at = 0; at + 2 < flat.length; at += 3) {
+      const [counter = '', stored, recomputed] = flat.slice(at, at + 3)
+      this.#differences.push({ user, counter, stored: Number(stored), recomputed: Number(recomputed) })
+      if (isRepaired) this.#repaired += 1
+    }
+  }
+
+  /** Asks again where the period or the day has ended. */
+  async #run(ask: (frame: Frame) => Promise<unknown>): Promise<readonly string[]> {
+    const { redis, openPeriod } = this.#store
+    const { org } = this.#frame
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const reply = (await ask(this.#frame)) as readonly string[]
+      if (reply[0] !== 'stale') return reply[0] === 'no_org' ? [] : reply
+      await openPeriod(org, await readStoreTime(redis))
+      this.#frame = (await readFrame(redis, org)) ?? this.#frame
+    }
+    throw new Error(`the counters of ${org} cannot be checked: its day keeps ending`)
+  }
+}
