@@ -4,6 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Microcredits } from '../../src/core/units.ts'
 import type { RedisClient } from '../../src/ledger/connection.ts'
+import type { OpenPeriod } from '../../src/ledger/directory/configure.ts'
+import { createDriftDirectory } from '../../src/ledger/drift/check.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { Hold } from '../../src/ledger/ledger.ts'
 import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
@@ -221,6 +223,10 @@ class Simulated implements World {
     })
     await this.check()
     this.#checkOutcomes(await readBooks(this.#redis, ORG))
+    // What operators look with must see what these books see.
+    const openPeriod: OpenPeriod = (org, now) => ledger.openPeriod(org, now)
+    const drift = await createDriftDirectory({ redis: this.#redis, openPeriod }).checkDrift(ORG, null)
+    assert.deepEqual(drift?.differences, [], 'drift')
   }
 
   async close(): Promise<void> {

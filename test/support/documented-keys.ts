@@ -17,7 +17,7 @@ const LIFETIMES: readonly (readonly [RegExp, (n: number) => number])[] = [
   [/13 months past the period/, () => 396 * DAY_MS + LONGEST_PERIOD_MS],
   [/13 months/, () => 396 * DAY_MS],
   [/(\d+) days/, (n) => n * DAY_MS],
-  [/(\d+) minutes/, (n) => n * 60_000],
+  [/(\d+) minutes?/, (n) => n * 60_000],
   [/(\d+) seconds?/, (n) => n * 1_000],
   [/idleMinutes/, () => 30 * 60_000],
 ]
