@@ -5,6 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import t from 'tap'
+import { checkSample, takeDriftTurn } from '../../src/ledger/drift/background.ts'
+import { createDriftDirectory } from '../../src/ledger/drift/check.ts'
+import * as keys from '../../src/ledger/keys.ts'
 import { createOrg, startGateway } from '../support/gateway.ts'
 import {
   chatAnswer,
@@ -15,6 +18,7 @@ import {
   startOrigin,
   USAGE_EVENT,
 } from '../support/origin.ts'
+import { createOrg as createLedgerOrg, openClient } from '../support/ledger.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -202,6 +206,31 @@ void t.test(
     t.ok(commands.size > 20)
     for (const command of commands) t.ok(RULES.includes(command), command)
     t.end()
+  },
+)
+
+void t.test(
+  'what looks for drift by itself, and on request, needs nothing that the user may not',
+  async (t) => {
+    await root.call('ACL', 'LOG', 'RESET')
+    const redis = await openClient({ url })
+    const store = { redis, openPeriod: () => Promise.resolve() }
+    await createLedgerOrg(redis, 'drift', { members: ['ada', 'bob'] })
+    await redis.zadd(keys.top('drift', 1), 1, 'ada')
+    const found: unknown[] = []
+    t.equal(await takeDriftTurn(redis, 1_000), true)
+    await checkSample(store, { warn: (facts: unknown) => void found.push(facts) })
+    t.match(found, [{ org: 'drift', user: 'ada', counter: 'index' }])
+    const repair = {
+      actor: 'operator',
+      action: 'org.repair',
+      target: 'drift',
+      before: null,
+      after: null,
+    } as const
+    t.match(await createDriftDirectory(store).checkDrift('drift', () => repair), { repaired: 1 })
+    redis.disconnect()
+    t.same((await refusals()).filter(Boolean), [])
   },
 )
 

@@ -5,8 +5,8 @@ import { growthOf, type Growth } from './watch.ts'
 
 /** Memory counts as growing when its last quarter lies so far above its second … */
 const MOST_GROWTH = 1.15
-/** … and as known when there are so many samples: the first minutes are the warming up of a process. */
-const FEWEST_SAMPLES = 600
+/** … and as known when there are so many samples, of 40 minutes: until then a process that is seldom called warms up. */
+const FEWEST_SAMPLES = 1_200
 const MORE_FILES = 20
 
 export function summary(soak: Soak, started: number): string[] {
