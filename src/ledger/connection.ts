@@ -66,21 +66,67 @@ const OPTIONS: Readonly<Record<Purpose, RedisOptions>> = {
 export function connect(address: StoreAddress, purpose: Purpose): RedisClient {
   const options = OPTIONS[purpose]
   if ('cluster' in address) {
-    const clusterOptions: ClusterOptions = {
-      redisOptions: options,
-      enableOfflineQueue: options.enableOfflineQueue ?? false,
-      clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
-      slotsRefreshTimeout: 2_000,
-    }
-    return new Cluster(address.cluster.map(parseHostPort), clusterOptions)
+    return connectCluster(address.cluster, purpose)
   }
   if ('socketPath' in address) return new Redis({ ...options, path: address.socketPath })
   return new Redis(address.url, options)
 }
 
+/**
+ * How a cluster's redirections are followed. MOVED, ASK and TRYAGAIN say that nothing ran, so that the same command may be
+ * sent again at once. TRYAGAIN is what a script of several keys gets while its slot moves: it is tried for about a second.
+ */
+const REDIRECTIONS: ClusterOptions = {
+  maxRedirections: 16,
+  // It asks one master only, which may be the one that hangs; what each serves is watched anyway.
+  enableReadyCheck: false,
+  retryDelayOnTryAgain: 100,
+  slotsRefreshTimeout: 500,
+  slotsRefreshInterval: 5_000,
+  clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+}
+
+/**
+ * A cluster's connection by default sends a command again whose connection closed, to any node, although it may have run:
+ * that is left to the ledger, as on a single server. A cluster that is down says so at once.
+ */
+const DECISIVE_REDIRECTIONS: ClusterOptions = {
+  ...REDIRECTIONS,
+  retryDelayOnFailover: 0,
+  retryDelayOnClusterDown: 0,
+}
+
+function connectCluster(seeds: readonly string[], purpose: Purpose): Cluster {
+  const redisOptions = OPTIONS[purpose]
+  const cluster = new Cluster(seeds.map(parseHostPort), {
+    ...(purpose === 'decide' ? DECISIVE_REDIRECTIONS : REDIRECTIONS),
+    redisOptions,
+    enableOfflineQueue: redisOptions.enableOfflineQueue ?? false,
+  })
+  if (purpose === 'decide') connectEarly(cluster)
+  return cluster
+}
+
+/**
+ * ioredis connects to a node with the first command, and refuses the next ones until it is connected. A replica that becomes
+ * a master has to be connected by then.
+ */
+function connectEarly(cluster: Cluster): void {
+  const connectNode = (node: Redis): void => {
+    if (node.status === 'wait' && cluster.status === 'ready') node.connect().catch(() => undefined)
+  }
+  cluster.on('ready', () => cluster.nodes('all').forEach(connectNode))
+  cluster.on('+node', (node: Redis) => setImmediate(connectNode, node))
+}
+
 function parseHostPort(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':')
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
+}
+
+/** Asks a server of the store for what any of them knows: the only one, or all masters of a cluster, of which the first answer counts. */
+export function askAny<T>(redis: RedisClient, ask: (server: Redis) => Promise<T>): Promise<T> {
+  return redis instanceof Cluster ? Promise.any(redis.nodes('master').map(ask)) : ask(redis)
 }
 
 /** Resolves when the connection is ready (again), or when it still is not after so long. */

@@ -74,6 +74,11 @@ export class NodeWatch {
     this.#goDown(reason)
   }
 
+  /** It serves no keys any more, and is missed by nobody. Who waits for it is redirected by its connection. */
+  leave(): void {
+    this.#isBack()
+  }
+
   #answered(org: string | null): void {
     this.#isAsking = false
     // A sign of life that was asked for before the refusal proves nothing.
@@ -82,6 +87,10 @@ export class NodeWatch {
     this.#rounds = 0
     this.#lastError = 'no answer'
     this.#refusedOrg = null
+    this.#isBack()
+  }
+
+  #isBack(): void {
     if (this.#downAt === null) return
     const downMs = Math.round(performance.now() - this.#downAt)
     this.#downAt = null

@@ -1,6 +1,6 @@
 /** The store's clock, as this gateway estimates it from replies. Periods and days are decided by the store's own TIME. */
 import type { UnixMs } from '../core/units.ts'
-import type { RedisClient } from './connection.ts'
+import { askAny, type RedisClient } from './connection.ts'
 
 export interface StoreClock {
   now(): UnixMs
@@ -9,7 +9,7 @@ export interface StoreClock {
 
 /** Asks the store for its time. Rejects as the connection does. */
 export async function readStoreTime(redis: RedisClient): Promise<UnixMs> {
-  const [seconds, microseconds] = await redis.time()
+  const [seconds, microseconds] = await askAny(redis, (server) => server.time())
   return (Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)) as UnixMs
 }
 

@@ -40,7 +40,8 @@ const SILENCE_MS = 220
 /** The only server of a store that is no cluster. */
 const SINGLE = ''
 const PROBE_LIFE_MS = 1_000
-const PRUNE_TICKS = 250
+/** While a server of a cluster is down, somebody else may have been put in its place. */
+const REFRESH_TICKS = 5
 
 /** For a ledger that takes every failure as it comes. */
 export const UNWATCHED: StoreWatch = {
@@ -51,27 +52,26 @@ export const UNWATCHED: StoreWatch = {
   close: () => undefined,
 }
 
-export function createStoreWatch({ redis, logger, onTransition }: StoreWatchOptions): StoreWatch {
+function watchNode({ redis, logger, onTransition }: StoreWatchOptions, name: string): NodeWatch {
+  return new NodeWatch({
+    silenceMs: SILENCE_MS,
+    ping: () => pingOf(redis, name),
+    probe: (org) => redis.set(keys.probe(org), '1', 'PX', PROBE_LIFE_MS),
+    onDown: (reason) => {
+      logger.error({ reason, ...(name !== SINGLE && { node: name }) }, 'the credit store does not answer')
+      onTransition?.('down')
+    },
+    onUp: (downMs) => {
+      logger.warn({ downMs, ...(name !== SINGLE && { node: name }) }, 'the credit store answers again')
+      onTransition?.('up')
+    },
+  })
+}
+
+export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
+  const { redis } = options
   const nodes = new Map<string, NodeWatch>()
   let ticks = 0
-
-  function open(name: string): NodeWatch {
-    const node = new NodeWatch({
-      silenceMs: SILENCE_MS,
-      ping: () => pingOf(redis, name),
-      probe: (org) => redis.set(keys.probe(org), '1', 'PX', PROBE_LIFE_MS),
-      onDown: (reason) => {
-        logger.error({ reason, ...(name !== SINGLE && { node: name }) }, 'the credit store does not answer')
-        onTransition?.('down')
-      },
-      onUp: (downMs) => {
-        logger.warn({ downMs, ...(name !== SINGLE && { node: name }) }, 'the credit store answers again')
-        onTransition?.('up')
-      },
-    })
-    nodes.set(name, node)
-    return node
-  }
 
   function nodeOf(tag: string): NodeWatch | undefined {
     if (!(redis instanceof Cluster)) return nodes.get(SINGLE)
@@ -82,8 +82,8 @@ export function createStoreWatch({ redis, logger, onTransition }: StoreWatchOpti
   function tick(): void {
     ticks += 1
     if (redis instanceof Cluster) {
-      for (const name of masters(redis)) if (!nodes.has(name)) open(name)
-      if (ticks % PRUNE_TICKS === 0) prune(redis, nodes)
+      for (const name of masters(redis)) if (!nodes.has(name)) nodes.set(name, watchNode(options, name))
+      if (ticks % REFRESH_TICKS === 0 && !isUp()) redis.refreshSlotsCache()
     }
     for (const node of nodes.values()) node.ask()
     // What arrived while this process was busy is read before a server is judged as silent.
@@ -92,12 +92,16 @@ export function createStoreWatch({ redis, logger, onTransition }: StoreWatchOpti
     })
   }
 
-  if (!(redis instanceof Cluster)) open(SINGLE)
+  const isUp = (): boolean => [...nodes.values()].every((node) => !node.isDown)
+  const pruned = (): void => prune(redis, nodes)
+
+  if (redis instanceof Cluster) redis.on('refresh', pruned)
+  else nodes.set(SINGLE, watchNode(options, SINGLE))
   const timer = setInterval(tick, TICK_MS).unref()
 
   return {
     isDown: (tag) => nodeOf(tag)?.isDown ?? false,
-    isUp: () => [...nodes.values()].every((node) => !node.isDown),
+    isUp,
     guard: (tag, operation) => {
       const node = nodeOf(tag)
       if (node === undefined) return operation()
@@ -114,7 +118,10 @@ export function createStoreWatch({ redis, logger, onTransition }: StoreWatchOpti
       const reason = storeFault(error)
       if (reason !== null) nodeOf(org)?.refused(reason, org)
     },
-    close: () => clearInterval(timer),
+    close: () => {
+      clearInterval(timer)
+      redis.off('refresh', pruned)
+    },
   }
 }
 
@@ -131,7 +138,12 @@ function pingOf(redis: RedisClient, name: string): Promise<unknown> {
 }
 
 /** Servers that no slot belongs to any more are nobody's trouble. */
-function prune(cluster: Cluster, nodes: Map<string, NodeWatch>): void {
-  const owners = new Set(cluster.slots.map((slot) => slot[0]))
-  for (const name of nodes.keys()) if (!owners.has(name)) nodes.delete(name)
+function prune(redis: RedisClient, nodes: Map<string, NodeWatch>): void {
+  if (!(redis instanceof Cluster)) return
+  const owners = new Set(redis.slots.map((slot) => slot[0]))
+  for (const [name, node] of nodes) {
+    if (owners.has(name)) continue
+    nodes.delete(name)
+    node.leave()
+  }
 }

@@ -1,10 +1,9 @@
 /** Opens the store that the configuration names, and refuses one that could not keep what it is given. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { Cluster, type Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
-import { connect, type Purpose, type RedisClient, type StoreAddress } from './connection.ts'
+import { askAny, connect, type Purpose, type RedisClient, type StoreAddress } from './connection.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
 import { createStoreWatch, type StoreWatch } from './store-watch.ts'
 
@@ -17,7 +16,7 @@ export interface Store {
   readonly watch: StoreWatch
   /** One more connection, which `stop` closes with the others. */
   open(purpose: Purpose): RedisClient
-  /** Whether the store answers within a second. */
+  /** Whether the store answers within a second; of a cluster any master, since no other gateway would reach more of it. */
   answers(): Promise<boolean>
   /** Closes the connections, and the embedded server last. */
   stop(): Promise<void>
@@ -64,21 +63,13 @@ async function waitUntilReady(redis: RedisClient, what: string): Promise<void> {
   throw new StartupError(`redis: ${what} cannot be reached within 30 s: ${reason}`, 2)
 }
 
-/** One server to ask for what every server of the store should have. */
-function anyNode(redis: RedisClient): Redis {
-  if (!(redis instanceof Cluster)) return redis
-  const [node] = redis.nodes('master')
-  if (node === undefined) throw new StartupError('redis: the cluster has no master', 2)
-  return node
-}
-
 async function checkServer(redis: RedisClient, what: string, logger: Logger): Promise<void> {
-  const node = anyNode(redis)
-  const version = /redis_version:(\S+)/.exec(await node.info('server'))?.[1] ?? 'unknown'
+  const version =
+    /redis_version:(\S+)/.exec(await askAny(redis, (server) => server.info('server')))?.[1] ?? 'unknown'
   if (Number.parseInt(version, 10) < OLDEST_MAJOR) {
     throw new StartupError(`redis: ${what} is version ${version}; Tollgate needs 7 or later`, 2)
   }
-  const policy = /maxmemory_policy:(\S+)/.exec(await node.info('memory'))?.[1]
+  const policy = /maxmemory_policy:(\S+)/.exec(await askAny(redis, (server) => server.info('memory')))?.[1]
   if (policy !== undefined && policy !== 'noeviction') {
     logger.warn(
       { maxmemoryPolicy: policy },
@@ -129,9 +120,10 @@ export async function openStore(
     watch,
     open,
     answers: () =>
-      Promise.race([redis.ping().then(() => true), pause(ANSWER_MS, false, { ref: false })]).catch(
-        () => false,
-      ),
+      Promise.race([
+        askAny(redis, (server) => server.ping()).then(() => true),
+        pause(ANSWER_MS, false, { ref: false }),
+      ]).catch(() => false),
     stop: () => {
       watch.close()
       return stop()

@@ -12,7 +12,8 @@ export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 
 export interface GatewayOptions {
-  readonly redisUrl: string
+  /** Absent where `config` says where the store is. */
+  readonly redisUrl?: string
   /** Where the one upstream is; its prefix is /openai. */
   readonly upstreamUrl: string
   /** More of the configuration, merged over the tests' own at the top level. */
@@ -166,6 +167,8 @@ let orgs = 0
 export async function createOrg(
   gateway: TestGateway,
   setup: {
+    /** One of its own by default. */
+    readonly id?: string
     readonly limit?: number | null
     readonly admission?: 'strict' | 'straddle'
     readonly allowance?: number
@@ -173,7 +176,7 @@ export async function createOrg(
   } = {},
 ): Promise<TestOrg> {
   orgs += 1
-  const id = `org-${process.pid}-${orgs}`
+  const id = setup.id ?? `org-${process.pid}-${orgs}`
   await gateway.admin('POST', '/v1/orgs', {
     id,
     name: id,

@@ -1,0 +1,101 @@
+/**
+ * Slots move while calls flow. Whoever asks the wrong node is redirected (MOVED, ASK); a script of several keys has no node while
+ * some of them are here and others there (TRYAGAIN), and waits for about a second before it is a 503. Nothing is lost or doubled.
+ */
+import t from 'tap'
+import { slotOf } from '../../src/ledger/cluster-slot.ts'
+import { exact, openClusterStage, startLoad } from '../support/cluster-load.ts'
+import type { TestOrg } from '../support/gateway.ts'
+import { moveSlot } from '../support/redis-cluster.ts'
+import { until } from '../support/until.ts'
+
+const stage = await openClusterStage(2)
+const { cluster, gateways } = stage
+const masters = await cluster.masters()
+const [one, two, three] = masters
+if (one === undefined || two === undefined || three === undefined) throw new Error('three masters')
+t.setTimeout(90_000)
+t.teardown(() => stage.stop())
+
+/** How often a node has answered a command so. */
+async function errors(code: 'MOVED' | 'ASK' | 'TRYAGAIN' | 'CROSSSLOT' | 'ERR'): Promise<number> {
+  const texts = await Promise.all(masters.map(({ client }) => client.info('errorstats')))
+  const found = texts.map((text) => new RegExp(`errorstat_${code}:count=(\\d+)`).exec(text)?.[1])
+  return found.reduce((sum, count) => sum + Number(count ?? 0), 0)
+}
+
+const downs = (): number =>
+  gateways.flatMap(({ log }) => log).filter((line) => line.includes('credit store does not answer')).length
+
+async function load(orgs: readonly TestOrg[]): Promise<ReturnType<typeof startLoad>> {
+  const running = startLoad(stage, orgs)
+  await until(() => orgs.every((org) => running.count(org, 200) > 30))
+  return running
+}
+
+void t.test('slots move to and fro under load: every call is answered 200, and charged once', async (t) => {
+  const org = await stage.orgOn(one)
+  const bystander = await stage.orgOn(two)
+  const slot = slotOf(org.id)
+  const running = await load([org, bystander])
+  const before = { moved: await errors('MOVED'), down: downs() }
+  const ring = [one, two, three] as const
+  for (let round = 0; round < 9; round += 1) {
+    const [from = one, to = two] = [ring[round % 3], ring[(round + 1) % 3]]
+    const moved = await moveSlot(cluster, slot, { from, to })
+    t.ok(moved > 5, `${moved} keys have moved`)
+    const soFar = running.count(org, 200)
+    await until(() => running.count(org, 200) > soFar + 30)
+  }
+  await running.end()
+  for (const which of [org, bystander]) {
+    t.strictSame([...new Set(running.outcomes.filter((o) => o.org === which).map((o) => o.status))], [200])
+    await exact(t, stage, which)
+  }
+  t.ok((await errors('MOVED')) > before.moved, 'calls were redirected')
+  t.ok((await errors('TRYAGAIN')) > 0, 'calls came while the slot moved')
+  t.equal(await errors('CROSSSLOT'), 0)
+  t.equal(downs(), before.down, 'no server counted as down')
+})
+
+void t.test(
+  'a slot that stays halfway: a bounded 503 for its own organization only, then all goes on',
+  async (t) => {
+    const org = await stage.orgOn(one)
+    // On the same two nodes.
+    const neighbours = [await stage.orgOn(one), await stage.orgOn(two)]
+    const running = await load([org, ...neighbours])
+    const [down, ask] = [downs(), await errors('ASK')]
+    await moveSlot(cluster, slotOf(org.id), {
+      from: one,
+      to: two,
+      halfway: () => until(() => running.count(org, 503) > 10, { timeoutMs: 30_000 }),
+    })
+    const soFar = running.count(org, 200)
+    await until(() => running.count(org, 200) > soFar + 50)
+    await running.end()
+    for (const neighbour of neighbours) {
+      const statuses = running.outcomes.filter((o) => o.org === neighbour).map((o) => o.status)
+      t.strictSame([...new Set(statuses)], [200], 'its neighbours on both nodes notice nothing')
+    }
+    const refused = running.outcomes.filter((o) => o.org === org && o.status !== 200)
+    t.strictSame([...new Set(refused.map(({ code }) => code))], ['credit_store_unavailable'])
+    const longest = Math.max(...refused.map(({ ms }) => ms))
+    t.comment(`a call waited for ${Math.round(longest)} ms at most before its 503`)
+    t.ok((await errors('ASK')) > ask, 'single keys were asked for at the other node')
+    t.equal(downs(), down, 'no server counted as down')
+    for (const which of [org, ...neighbours]) await exact(t, stage, which)
+  },
+)
+
+void t.test('NOSCRIPT on the new node: the scripts are sent again', async (t) => {
+  const org = await stage.orgOn(two)
+  const running = await load([org])
+  await three.client.script('FLUSH')
+  await moveSlot(cluster, slotOf(org.id), { from: two, to: three })
+  const soFar = running.count(org, 200)
+  await until(() => running.count(org, 200) > soFar + 50)
+  await running.end()
+  t.strictSame([...new Set(running.outcomes.map(({ status }) => status))], [200])
+  await exact(t, stage, org)
+})

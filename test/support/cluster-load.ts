@@ -1,0 +1,154 @@
+/** Calls without a pause on organizations of a real cluster, through real gateways, and the books that must agree after. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Test } from 'tap'
+import type { RedisClient } from '../../src/ledger/connection.ts'
+import { createOrg, startGateway, type TestGateway, type TestOrg } from './gateway.ts'
+import { books, openClient } from './ledger.ts'
+import { CHAT_COST, chatAnswer, chatBody, postChat, startOrigin, type Origin } from './origin.ts'
+import { startRedisCluster, type ClusterNode, type RedisCluster } from './redis-cluster.ts'
+import { until } from './until.ts'
+
+const COST = Math.round(CHAT_COST * 1e6)
+
+export interface ClusterStage {
+  readonly cluster: RedisCluster
+  readonly origin: Origin
+  readonly gateways: readonly TestGateway[]
+  readonly store: RedisClient
+  /** One more gateway, which ends with the others. */
+  start(config?: Readonly<Record<string, unknown>>): Promise<TestGateway>
+  /** An organization whose slot this master has. */
+  orgOn(master: ClusterNode, setup?: Parameters<typeof createOrg>[1]): Promise<TestOrg>
+  /** How many calls of an organization the provider answered. */
+  served(org: TestOrg): number
+  /** The user's counters, in calls; waits until nothing is held. */
+  charged(org: TestOrg): Promise<number>
+  stop(): Promise<void>
+}
+
+/** What came of a call. */
+export interface Outcome {
+  readonly org: TestOrg
+  readonly gateway: TestGateway
+  readonly status: number
+  readonly code: string | undefined
+  readonly startedAt: number
+  readonly ms: number
+}
+
+export async function openClusterStage(
+  count: number,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<ClusterStage> {
+  const cluster = await startRedisCluster()
+  const origin = await startOrigin()
+  const gateways: TestGateway[] = []
+  const served = new Map<string, number>()
+  origin.answer = ({ body }, response) => {
+    const { user = '' } = JSON.parse(body) as { user?: string }
+    served.set(user, (served.get(user) ?? 0) + 1)
+    chatAnswer(response)
+  }
+  async function start(more: Readonly<Record<string, unknown>> = {}): Promise<TestGateway> {
+    const gateway = await startGateway({
+      upstreamUrl: origin.url,
+      config: { redis: { cluster: cluster.seeds }, leaseSeconds: 3, ...config, ...more },
+    })
+    gateways.push(gateway)
+    return gateway
+  }
+  await Promise.all(Array.from({ length: count }, () => start()))
+  const [first] = gateways
+  if (first === undefined) throw new Error('a stage has a gateway')
+  const store = await openClient({ cluster: cluster.seeds })
+
+  async function settledBooks(org: TestOrg): ReturnType<typeof books> {
+    await until(
+      async () => {
+        const now = await books(store, org.id, ['ada']).catch(() => null)
+        return now !== null && now.held === 0 && now.openHolds === 0
+      },
+      { timeoutMs: 20_000, what: `nothing is held for ${org.id}` },
+    )
+    return books(store, org.id, ['ada'])
+  }
+
+  let orgs = 0
+  return {
+    cluster,
+    origin,
+    gateways,
+    store,
+    start,
+    orgOn: async (master, setup) =>
+      createOrg(first, { id: await cluster.tagOn(master, `o${(orgs += 1)}`), ...setup }),
+    served: (org) => served.get(org.id) ?? 0,
+    async charged(org) {
+      const { used } = await settledBooks(org)
+      return used / COST
+    },
+    async stop() {
+      for (const node of cluster.nodes) node.thaw()
+      await Promise.all(gateways.map((gateway) => gateway.stop()))
+      store.disconnect()
+      await origin.stop()
+      await cluster.stop()
+    },
+  }
+}
+
+/** One call of ada's; status 0 where the connection broke. */
+export async function callOf(gateway: TestGateway, org: TestOrg, key = org.key): Promise<Outcome> {
+  const startedAt = performance.now()
+  const [status, code] = await postChat(gateway.dataUrl, key, chatBody({ user: org.id })).then(
+    async (response) => {
+      const { error } = (await response.json()) as { error?: { code?: string } }
+      return [response.status, error?.code] as const
+    },
+    (error: unknown) => [0, String(error)] as const,
+  )
+  return { org, gateway, status, code, startedAt, ms: performance.now() - startedAt }
+}
+
+export interface Load {
+  readonly outcomes: readonly Outcome[]
+  /** Calls that were made for an organization, and answered so. */
+  count(org: TestOrg, status: number): number
+  /** Ends it; resolves when its last call is answered. */
+  end(): Promise<void>
+}
+
+/** Calls for every organization through every gateway, `workers` at a time each. */
+export function startLoad(
+  { gateways }: Pick<ClusterStage, 'gateways'>,
+  orgs: readonly TestOrg[],
+  { workers = 2, pauseMs = 2 }: { readonly workers?: number; readonly pauseMs?: number } = {},
+): Load {
+  const outcomes: Outcome[] = []
+  let isOn = true
+  async function work(gateway: TestGateway, org: TestOrg): Promise<void> {
+    while (isOn) {
+      outcomes.push(await callOf(gateway, org))
+      await pause(pauseMs)
+    }
+  }
+  const running = gateways.flatMap((gateway) =>
+    orgs.flatMap((org) => Array.from({ length: workers }, () => work(gateway, org))),
+  )
+  return {
+    outcomes,
+    count: (org, status) => outcomes.filter((one) => one.org === org && one.status === status).length,
+    async end() {
+      isOn = false
+      await Promise.all(running)
+    },
+  }
+}
+
+/** What was charged is what was served, to the call, and the organization's books agree with each other. */
+export async function exact(t: Test, stage: ClusterStage, org: TestOrg): Promise<void> {
+  const charged = await stage.charged(org)
+  t.equal(charged, stage.served(org), `${org.id}: charged is what the provider served`)
+  const { used, ...rest } = await books(stage.store, org.id, ['ada'])
+  t.match(rest, { held: 0, usersUsed: used, usersHeld: 0, days: used, models: used, leases: 0 })
+}

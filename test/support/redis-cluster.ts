@@ -1,0 +1,215 @@
+/** A real Redis Cluster for a test file: three masters, each with a replica, on free ports, in folders that go away with it. */
+import { Redis } from 'ioredis'
+import { slotOf } from '../../src/ledger/cluster-slot.ts'
+import { freePort, startRedis, type RedisServer } from './redis.ts'
+import { until } from './until.ts'
+
+export interface ClusterNode extends RedisServer {
+  /** As the cluster knows it. */
+  readonly id: string
+  /** Speaks to this node alone, and follows no redirection. */
+  readonly client: Redis
+}
+
+export interface RedisCluster {
+  /** What the gateway's configuration takes. */
+  readonly seeds: readonly string[]
+  readonly nodes: readonly ClusterNode[]
+  /** The masters by what the nodes say now that answer. */
+  masters(): Promise<readonly ClusterNode[]>
+  /** Who has the slot of this hash tag. */
+  masterOf(tag: string): Promise<ClusterNode>
+  /** The replica that is linked to a master. */
+  replicaOf(master: ClusterNode): Promise<ClusterNode>
+  /** A hash tag whose slot this master has. */
+  tagOn(master: ClusterNode, prefix: string): Promise<string>
+  /** Every node agrees on who has which slot, and every replica that runs follows its master. */
+  settled(): Promise<void>
+  stop(): Promise<void>
+}
+
+const MASTERS = 3
+const SLOTS = 16_384
+export const NODE_TIMEOUT_MS = 1_000
+
+const CONFIG: readonly (readonly [name: string, value: string])[] = [
+  ['cluster-enabled', 'yes'],
+  ['cluster-config-file', 'nodes.conf'],
+  ['cluster-announce-ip', '127.0.0.1'],
+  ['cluster-node-timeout', String(NODE_TIMEOUT_MS)],
+  // The other masters go on where one is lost with its replica.
+  ['cluster-require-full-coverage', 'no'],
+  ['cluster-replica-validity-factor', '0'],
+  // A master stays with the replica that the test gave it.
+  ['cluster-allow-replica-migration', 'no'],
+  ['repl-diskless-sync-delay', '0'],
+  ['appendonly', 'yes'],
+  ['appendfsync', 'everysec'],
+]
+
+async function startNode(): Promise<Omit<ClusterNode, 'id'> & { readonly busPort: number }> {
+  const busPort = await freePort()
+  const args = CONFIG.flatMap(([name, value]) => [`--${name}`, value])
+  const server = await startRedis({ args: [...args, '--cluster-port', String(busPort)] })
+  const client = new Redis(server.url, {
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    // One that hangs is asked like all others.
+    commandTimeout: 2_000,
+  })
+  client.on('error', () => undefined)
+  return { ...server, client, busPort }
+}
+
+/** One line of CLUSTER NODES. */
+interface Line {
+  readonly id: string
+  readonly flags: readonly string[]
+  readonly masterId: string
+  readonly linked: boolean
+  readonly ranges: readonly (readonly [from: number, to: number])[]
+}
+
+async function linesOf(node: ClusterNode): Promise<Line[]> {
+  const text = (await node.client.cluster('NODES')) as string
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [id = '', , flags = '', masterId = '', , , , link, ...slots] = line.split(' ')
+      const ranges = slots
+        .filter((slot) => !slot.startsWith('['))
+        .map((slot) => slot.split('-').map(Number))
+        .map(([from = 0, to = from]) => [from, to] as const)
+      return { id, flags: flags.split(','), masterId, linked: link === 'connected', ranges }
+    })
+}
+
+async function info(node: Pick<ClusterNode, 'client'>): Promise<string> {
+  return node.client.cluster('INFO')
+}
+
+async function form(nodes: readonly Awaited<ReturnType<typeof startNode>>[]): Promise<ClusterNode[]> {
+  const members: ClusterNode[] = []
+  for (const [index, node] of nodes.entries()) {
+    await until(() => node.client.status === 'ready')
+    await node.client.cluster('SET-CONFIG-EPOCH', index + 1)
+    members.push({ ...node, id: await node.client.cluster('MYID') })
+  }
+  const masters = members.slice(0, MASTERS)
+  for (const [index, { client }] of masters.entries()) {
+    const from = Math.ceil((SLOTS * index) / MASTERS)
+    const to = Math.ceil((SLOTS * (index + 1)) / MASTERS) - 1
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', from, to)
+  }
+  for (const { client } of members)
+    for (const { port, busPort } of nodes) await client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort)
+  for (const node of members)
+    await until(async () => (await info(node)).includes(`cluster_known_nodes:${members.length}`))
+  for (const [index, { client }] of members.slice(MASTERS).entries()) {
+    const { id = '' } = masters[index] ?? {}
+    await until(async () => (await client.cluster('REPLICATE', id).catch(() => null)) === 'OK')
+  }
+  return members
+}
+
+/** Starts it; `stop` it in the test file's teardown. Its servers die with the test's process in any case. */
+export async function startRedisCluster(): Promise<RedisCluster> {
+  const nodes = await form(await Promise.all(Array.from({ length: 2 * MASTERS }, startNode)))
+
+  async function view(): Promise<Line[]> {
+    for (const node of nodes) {
+      const lines = await linesOf(node).catch(() => null)
+      if (lines !== null) return lines
+    }
+    throw new Error('no node of the cluster answers')
+  }
+  function named(id: string | undefined): ClusterNode {
+    const node = nodes.find((known) => known.id === id)
+    if (node === undefined) throw new Error(`no node ${String(id)}`)
+    return node
+  }
+  const owns = (line: Line, slot: number): boolean =>
+    line.ranges.some(([from, to]) => from <= slot && slot <= to)
+
+  async function masterOf(tag: string): Promise<ClusterNode> {
+    const slot = slotOf(tag)
+    return named((await view()).find((line) => owns(line, slot))?.id)
+  }
+
+  async function agree(): Promise<boolean> {
+    const pictures = new Set<string>()
+    for (const node of nodes) {
+      const lines = await linesOf(node).catch(() => null)
+      if (lines === null) continue
+      if (!(await info(node)).includes('cluster_state:ok')) return false
+      const owners = lines
+        .filter(({ ranges }) => ranges.length > 0)
+        .map(({ id, ranges }) => `${id} ${ranges.join()}`)
+      const followers = lines
+        .filter(({ flags }) => flags.includes('slave'))
+        .map(({ id, masterId }) => `${id} follows ${masterId}`)
+      pictures.add([...owners.sort(), ...followers.sort()].join(';'))
+      const isReplica = lines.some(({ flags }) => flags.includes('myself') && flags.includes('slave'))
+      if (isReplica && !(await node.client.info('replication')).includes('master_link_status:up'))
+        return false
+    }
+    return pictures.size === 1
+  }
+
+  const cluster: RedisCluster = {
+    seeds: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    nodes,
+    masters: async () =>
+      (await view())
+        .filter(({ flags, ranges }) => flags.includes('master') && ranges.length > 0)
+        .map(({ id }) => named(id)),
+    masterOf,
+    async replicaOf(master) {
+      const lines = await view()
+      return named(lines.find(({ masterId, flags }) => masterId === master.id && !flags.includes('fail'))?.id)
+    },
+    async tagOn(master, prefix) {
+      const line = (await view()).find(({ id }) => id === master.id)
+      for (let i = 1; line !== undefined; i += 1) {
+        const tag = `${prefix}-${i}`
+        if (owns(line, slotOf(tag))) return tag
+      }
+      throw new Error('this node is no master')
+    },
+    settled: () =>
+      until(agree, { timeoutMs: 20_000, what: 'the cluster is whole, and all of its nodes say so' }),
+    async stop() {
+      for (const { client } of nodes) client.disconnect()
+      for (const node of nodes) node.thaw()
+      await Promise.all(nodes.map((node) => node.stop()))
+    },
+  }
+  await cluster.settled()
+  return cluster
+}
+
+/**
+ * Moves a slot with all of its keys, as `redis-cli --cluster reshard` does. While some keys are here and others there,
+ * `halfway` is waited for.
+ */
+export async function moveSlot(
+  cluster: RedisCluster,
+  slot: number,
+  { from, to, halfway }: { from: ClusterNode; to: ClusterNode; halfway?: () => Promise<void> },
+): Promise<number> {
+  await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id)
+  await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
+  let moved = 0
+  for (;;) {
+    const keys = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 2)) as string[]
+    if (keys.length === 0) break
+    await from.client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
+    if (moved === 0) await halfway?.()
+    moved += keys.length
+  }
+  for (const node of [to, from, ...(await cluster.masters())])
+    await node.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id)
+  return moved
+}
