@@ -88,7 +88,14 @@ void t.test(
     for (const old of gateways) {
       const exit = old.stop()
       await until(() => !balancer.serves(old), { what: 'it is taken out' })
-      t.equal(old.process.exitCode, null, 'it still takes calls when the balancer has noticed')
+      const standing = fetch(`${old.dataUrl}/tollgate/v1/me`, {
+        headers: { authorization: `Bearer ${org.key}` },
+      })
+      t.equal(
+        await standing.then(({ status }) => status, String),
+        200,
+        'it still takes calls when the balancer has noticed',
+      )
       t.equal(await exit, 0, 'it ends by itself')
       balancer.remove(old)
       await more(50)
