@@ -1,5 +1,5 @@
 /** One journal: its file, and what of it the store does not have yet. */
-import { JournalFile } from './journal-file.ts'
+import { JournalFile, NotWritten } from './journal-file.ts'
 import { lineOf, type Entry, type Unchecked } from './journal-lines.ts'
 import type { Charge, Hold } from './ledger.ts'
 
@@ -92,7 +92,8 @@ export class Book {
       return entry.seq
     } catch (error) {
       // It may stand there all the same: what is not known to be written must count for nothing.
-      if (entry.kind !== 'cancel') this.#owed.push({ kind: 'cancel', of: entry.seq })
+      const mayStand = !(error instanceof NotWritten)
+      if (mayStand && entry.kind !== 'cancel') this.#owed.push({ kind: 'cancel', of: entry.seq })
       throw error
     } finally {
       this.#appending -= 1

@@ -14,11 +14,18 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** The disk refused, and nothing of what was to be appended stands in the file. */
+export class NotWritten extends Error {
+  override readonly name = 'NotWritten'
+}
+
 export class JournalFile {
   readonly id: string
   readonly #path: string
   readonly #fd: number
   #size: number
+  /** Bytes that are on the disk; what stands behind them is half a write. */
+  #kept: number
   /** Whether what stands at the end may be half a line. */
   #torn: boolean
   #waiting: Waiting[] = []
@@ -31,6 +38,7 @@ export class JournalFile {
     this.#path = path
     this.#fd = openSync(path, 'a', 0o600)
     this.#size = size
+    this.#kept = size
     this.#torn = size > 0
   }
 
@@ -52,17 +60,32 @@ export class JournalFile {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting
       this.#waiting = []
+      const bytes = Buffer.from((this.#torn ? '\n' : '') + batch.map(({ line }) => line).join(''))
       try {
-        await this.#writeAll(Buffer.from((this.#torn ? '\n' : '') + batch.map(({ line }) => line).join('')))
+        await this.#writeAll(bytes)
         await sync(this.#fd)
         this.#torn = false
+        this.#kept += bytes.length
         for (const { resolve } of batch) resolve()
       } catch (error) {
-        this.#torn = true
-        for (const { reject } of batch) reject(error)
+        const verdict = await this.#undo(batch, error)
+        for (const { reject } of batch) reject(verdict)
       }
     }
     this.#isWriting = false
+  }
+
+  /** Takes back what a write that failed has left; where that fails, too, it may stand there, and the end is torn. */
+  async #undo(batch: readonly Waiting[], error: unknown): Promise<unknown> {
+    try {
+      await truncate(this.#fd, this.#kept)
+      await sync(this.#fd)
+    } catch {
+      this.#torn = true
+      return error
+    }
+    for (const { line } of batch) this.#size -= Buffer.byteLength(line)
+    return new NotWritten(error instanceof Error ? error.message : String(error), { cause: error })
   }
 
   async #writeAll(bytes: Buffer): Promise<void> {
@@ -83,7 +106,11 @@ export class JournalFile {
     // What is appended meanwhile waits for the end of this.
     this.#isWriting = true
     this.#size = 0
-    await truncate(this.#fd, 0).finally(() => this.#write())
+    await truncate(this.#fd, 0)
+      .then(() => {
+        this.#kept = 0
+      })
+      .finally(() => this.#write())
   }
 
   /** Shows others that its owner is there. */

@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly args?: readonly string[]
   /** How far its clock is ahead of this machine's. */
   readonly clockAheadMs?: number
+  /** More of its environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface TestGateway {
@@ -84,7 +86,10 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const child = spawn(
     process.execPath,
     ['--enable-source-maps', MAIN, 'serve', '--config', file, ...(options.args ?? [])],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...clockEnv(options.clockAheadMs ?? 0) } },
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...clockEnv(options.clockAheadMs ?? 0), ...options.env },
+    },
   )
   const killAtExit = (): void => void child.kill('SIGKILL')
   process.once('exit', killAtExit)
