@@ -3,7 +3,7 @@
  * had not yet: holds and charges of that moment. A charge is never doubled, and limits are enforced by what is there.
  */
 import t from 'tap'
-import { callOf, exact, openClusterStage, startLoad } from '../support/cluster-load.ts'
+import { allServed, callOf, exact, openClusterStage, startLoad, silences } from '../support/cluster-load.ts'
 import { until } from '../support/until.ts'
 
 const stage = await openClusterStage(2)
@@ -16,6 +16,7 @@ const replica = await cluster.replicaOf(master)
 
 void t.test('CLUSTER FAILOVER, as planned: no call fails, and nothing is lost', async (t) => {
   const org = await stage.orgOn(master)
+  const silent = silences(stage)
   const load = startLoad(stage, [org])
   await until(() => load.count(org, 200) > 100)
   await replica.client.cluster('FAILOVER')
@@ -23,7 +24,7 @@ void t.test('CLUSTER FAILOVER, as planned: no call fails, and nothing is lost', 
   const soFar = load.count(org, 200)
   await until(() => load.count(org, 200) > soFar + 200)
   await load.end()
-  t.strictSame([...new Set(load.outcomes.map(({ status }) => status))], [200])
+  allServed(t, load.outcomes, { silent: silences(stage) > silent, what: 'all are answered' })
   await exact(t, stage, org)
 })
 
@@ -35,6 +36,7 @@ void t.test(
     const [other] = (await cluster.masters()).filter((node) => node !== replica)
     if (other === undefined) throw new Error('another master')
     const bystander = await stage.orgOn(other)
+    const silent = silences(stage, replica.port)
     const load = startLoad(stage, [org, bystander])
     await until(() => load.count(org, 200) > 100 && load.count(bystander, 200) > 100)
     await replica.kill()
@@ -50,10 +52,13 @@ void t.test(
 
     const statuses = new Set(load.outcomes.filter((one) => one.org === org).map(({ status }) => status))
     t.strictSame([...statuses].sort(), [200, 503])
-    t.strictSame(
-      [...new Set(load.outcomes.filter((one) => one.org === bystander).map(({ status }) => status))],
-      [200],
-      'the organizations of the other masters are served all the time',
+    allServed(
+      t,
+      load.outcomes.filter((one) => one.org === bystander),
+      {
+        silent: silences(stage, replica.port) > silent,
+        what: 'the organizations of the other masters are served all the time',
+      },
     )
     await exact(t, stage, bystander)
     // A charge is lost where its settle, or the hold of a gateway that had settled, was not replicated: of these calls, at most.

@@ -145,6 +145,36 @@ export function startLoad(
   }
 }
 
+const isDown = (line: string): boolean => line.includes('credit store does not answer')
+const isSilence = (line: string): boolean => isDown(line) && line.includes('"reason":"no answer"')
+
+/** How often a gateway took a server for down that had answered it, but with a refusal. */
+export function refusals({ gateways }: Pick<ClusterStage, 'gateways'>): number {
+  return gateways.flatMap(({ log }) => log).filter((line) => isDown(line) && !isSilence(line)).length
+}
+
+/** How often a gateway found a server silent, but for the one of this port. */
+export function silences({ gateways }: Pick<ClusterStage, 'gateways'>, but?: number): number {
+  return gateways.flatMap(({ log }) => log).filter((line) => isSilence(line) && !line.includes(`:${but}"`))
+    .length
+}
+
+/**
+ * Every call was answered 200. Where a healthy server seemed silent meanwhile, because the machine let it wait for as long as
+ * a call may be kept waiting, calls may be answered 503 as well, and the log says so.
+ */
+export function allServed(
+  t: Test,
+  calls: readonly Outcome[],
+  { silent, what }: { readonly silent: boolean; readonly what: string },
+): void {
+  if (silent) t.comment('the machine was too busy for the store: 503 is allowed')
+  const others = new Set(calls.map(({ status }) => status))
+  t.ok(others.delete(200), what)
+  if (silent) others.delete(503)
+  t.strictSame([...others], [], what)
+}
+
 /** What was charged is what was served, to the call, and the organization's books agree with each other. */
 export async function exact(t: Test, stage: ClusterStage, org: TestOrg): Promise<void> {
   const charged = await stage.charged(org)
