@@ -1,5 +1,6 @@
 /** A ledger on a real store, and organizations of a test's own, written as the admin plane writes them. */
 import { once } from 'node:events'
+import { Cluster } from 'ioredis'
 import { pino } from 'pino'
 import { periodAt } from '../../src/core/period.ts'
 import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
@@ -13,6 +14,7 @@ import { PERIOD_LIFE_MS } from '../../src/ledger/org-views.ts'
 import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { runScript } from '../../src/ledger/scripts.ts'
 import { CHANGE } from './changes.ts'
+import { until } from './until.ts'
 
 export interface OrgSetup {
   readonly members?: readonly string[]
@@ -29,6 +31,10 @@ export async function openClient(address: StoreAddress): Promise<RedisClient> {
   const redis = connect(address, 'decide')
   redis.on('error', () => undefined)
   if (redis.status !== 'ready') await once(redis, 'ready')
+  // A cluster is ready before the connections to its servers are, and refuses commands until then, as a gateway's store waits for.
+  if (redis instanceof Cluster) {
+    await until(() => redis.nodes('master').every(({ status }) => status === 'ready'))
+  }
   return redis
 }
 
