@@ -11,7 +11,16 @@ import { createStoreClock } from '../../src/ledger/store-clock.ts'
 import { NOTICES_QUEUE, openQueues, QUEUE_PREFIX } from '../../src/notices/queue.ts'
 import { Relay } from '../../src/notices/relay.ts'
 import { startSweep } from '../../src/notices/sweep.ts'
-import { charge, createOrg, holdOf, openClient, openLedger, reservation, silent } from '../support/ledger.ts'
+import {
+  charge,
+  createOrg,
+  holdOf,
+  openClient,
+  openLedger,
+  reservation,
+  silent,
+  connected,
+} from '../support/ledger.ts'
 import { watchQueue } from '../support/queues.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -40,10 +49,6 @@ function relayOn(address: StoreAddress): { relay: Relay; redis: RedisClient; clo
       redis.disconnect()
     },
   }
-}
-
-async function ready(redis: RedisClient): Promise<void> {
-  await until(() => redis.status === 'ready')
 }
 
 /** Every member spends 6 credits: past the alert of 5 for each of them. */
@@ -80,7 +85,7 @@ for (const mode of ['server', 'cluster'] as const) {
       t.equal(await redis.xlen(keys.outbox('acme')), 250)
       const gateway = relayOn(address)
       const { relay, redis: own } = gateway
-      await ready(own)
+      await connected(own)
       relay.wake('acme')
       await relay.idle()
       t.equal(await redis.xlen(keys.outbox('acme')), 0)
@@ -110,7 +115,7 @@ for (const mode of ['server', 'cluster'] as const) {
     await t.test('N2: several gateways relay the same entries at once: one job per id', async (t) => {
       await createOrg(redis, 'busy', { members: users(120), fields: ALERT })
       const gateways = Array.from({ length: 4 }, () => relayOn(address))
-      for (const { redis: own } of gateways) await ready(own)
+      for (const { redis: own } of gateways) await connected(own)
       const before = (await watched.added()).length
       await crossings(redis, 'busy', users(120))
       for (const { relay } of gateways) for (let i = 0; i < 10; i += 1) relay.wake('busy')
@@ -128,7 +133,7 @@ for (const mode of ['server', 'cluster'] as const) {
       const [entry] = await redis.xrange(keys.outbox('again'), '-', '+')
       const gateway = relayOn(address)
       const { relay, redis: own } = gateway
-      await ready(own)
+      await connected(own)
       relay.wake('again')
       await relay.idle()
       const [job] = await jobsOf('again')
@@ -151,7 +156,7 @@ for (const mode of ['server', 'cluster'] as const) {
         await redis.del(keys.OUTBOX_SWEEP)
         const gateway = relayOn(address)
         const { relay, redis: own } = gateway
-        await ready(own)
+        await connected(own)
         const sweep = startSweep({
           redis: own,
           relay,
@@ -174,7 +179,7 @@ for (const mode of ['server', 'cluster'] as const) {
       await crossings(redis, 'odd', ['ada'])
       const gateway = relayOn(address)
       const { relay, redis: own } = gateway
-      await ready(own)
+      await connected(own)
       relay.wake('odd')
       await relay.idle()
       t.equal((await jobsOf('odd')).length, 1)
@@ -188,7 +193,7 @@ for (const mode of ['server', 'cluster'] as const) {
       await redis.hset(keys.org('going'), 'deleting', '{}')
       const gateway = relayOn(address)
       const { relay, redis: own } = gateway
-      await ready(own)
+      await connected(own)
       relay.wake('going')
       await relay.idle()
       t.strictSame(await jobsOf('going'), [])
@@ -203,7 +208,7 @@ for (const mode of ['server', 'cluster'] as const) {
     await t.test('an organization made anew under an id has other ids for the same crossings', async (t) => {
       const gateway = relayOn(address)
       const { relay, redis: own } = gateway
-      await ready(own)
+      await connected(own)
       const ids: (string | undefined)[] = []
       for (let i = 0; i < 2; i += 1) {
         await createOrg(redis, 'anew', { fields: ALERT })
@@ -235,13 +240,13 @@ void t.test(
     redis.disconnect()
     const gateway = relayOn({ url: server.url })
     const { relay, redis: own } = gateway
-    await ready(own)
+    await connected(own)
     await server.kill()
     relay.wake('acme')
     await relay.idle()
     t.strictSame([...relay.stuck.keys()], ['acme'])
     await server.restart()
-    await ready(own)
+    await connected(own)
     t.equal(await own.xlen(keys.outbox('acme')), 5)
     const sweep = startSweep({ redis: own, relay, everyMs: 1_000, clock: createStoreClock(), logger: silent })
     await until(async () => (await own.xlen(keys.outbox('acme'))) === 0)

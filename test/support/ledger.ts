@@ -1,5 +1,4 @@
 /** A ledger on a real store, and organizations of a test's own, written as the admin plane writes them. */
-import { once } from 'node:events'
 import { Cluster } from 'ioredis'
 import { pino } from 'pino'
 import { periodAt } from '../../src/core/period.ts'
@@ -27,14 +26,22 @@ export interface OrgSetup {
 
 export const silent = pino({ level: 'silent' })
 
+/**
+ * Resolves when commands are taken. A cluster is ready before the connections to its servers are, and refuses commands
+ * until then, for which a gateway's store waits as well.
+ */
+export async function connected(redis: RedisClient): Promise<void> {
+  if (!(redis instanceof Cluster)) await until(() => redis.status === 'ready')
+  else
+    await until(
+      () => redis.status === 'ready' && redis.nodes('master').every(({ status }) => status === 'ready'),
+    )
+}
+
 export async function openClient(address: StoreAddress): Promise<RedisClient> {
   const redis = connect(address, 'decide')
   redis.on('error', () => undefined)
-  if (redis.status !== 'ready') await once(redis, 'ready')
-  // A cluster is ready before the connections to its servers are, and refuses commands until then, as a gateway's store waits for.
-  if (redis instanceof Cluster) {
-    await until(() => redis.nodes('master').every(({ status }) => status === 'ready'))
-  }
+  await connected(redis)
   return redis
 }
 
