@@ -7,7 +7,7 @@ import type { CreditKind } from './ledger/ledger-metrics.ts'
 import { DELIVERY_STATES, type DeliveryChannel } from './ledger/notice-log.ts'
 import { Tally } from './metrics-tally.ts'
 
-const CREDIT_KINDS: readonly CreditKind[] = ['held', 'charged', 'freed', 'expired']
+const CREDIT_KINDS: readonly CreditKind[] = ['held', 'charged', 'freed', 'expired', 'returned']
 const CHANNELS: readonly DeliveryChannel[] = ['email', 'webhook', 'slack']
 
 /** Refusals for credits; what is refused for another reason is counted under `tollgate_refusals_total` only. */

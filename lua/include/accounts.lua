@@ -3,7 +3,7 @@
 --         the users' days, the resolved hashes
 -- ARGV    1 period number, 2 end of the user hashes' life (ms), 3 life of days (ms), 4 life of users' days (ms),
 --         5-8 counts of users, days, users' days, resolved hashes, then the user ids, then the calls
-local USAGE = '^(%-?%d+) (%d+) (%d+) (%d+)$'
+local USAGE = '^(%-?%d+) (%-?%d+) (%d+) (%d+)$'
 local MOST = 9000000000000000 -- No counter may pass 2^53; a cost that would carry the total past this is cut there.
 local now = server_time()
 local o = redis.call('HMGET', KEYS[1], 'limit_on', 'limit_default', 'exclude_workflow', 'exclude_agent_deployment',

@@ -3,12 +3,12 @@ import { JournalFile, NotWritten } from './journal-file.ts'
 import { lineOf, type Entry, type Unchecked } from './journal-lines.ts'
 import type { Charge, Hold } from './ledger.ts'
 
-/** What is to be charged, in the order of `seq`. */
-export type Payable = Extract<Entry, { kind: 'charge' | 'settle' }>
+/** What the store has to be told, in the order of `seq`. */
+export type Payable = Extract<Entry, { kind: 'charge' | 'settle' | 'free' }>
 
 type WithoutSeq<T> = T extends unknown ? Omit<T, 'seq'> : never
 
-export const orgOf = (entry: Payable): string => (entry.kind === 'settle' ? entry.hold.org : entry.call.org)
+export const orgOf = (entry: Payable): string => ('hold' in entry ? entry.hold.org : entry.call.org)
 
 export class Book {
   readonly file: JournalFile
@@ -53,6 +53,10 @@ export class Book {
 
   async settle(hold: Hold, charge: Charge, mayHaveCome: boolean): Promise<void> {
     await this.#append({ kind: 'settle', hold, charge, mayHaveCome })
+  }
+
+  async free(hold: Hold): Promise<void> {
+    await this.#append({ kind: 'free', hold })
   }
 
   /** How a call ended; null where it cost nothing. */
@@ -106,6 +110,7 @@ export class Book {
         this.#admitted.set(entry.seq, entry.call)
         return
       case 'settle':
+      case 'free':
         this.#payable.push(entry)
         return
       case 'charge':

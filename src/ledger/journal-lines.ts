@@ -42,6 +42,8 @@ export type Entry =
       /** Whether it may have come to the store all the same. */
       readonly mayHaveCome: boolean
     }
+  /** Of a call that was not served: what expiring its hold may have charged meanwhile is given back. */
+  | { readonly kind: 'free'; readonly seq: number; readonly hold: Hold }
 
 export function lineOf(entry: Entry): string {
   const json = JSON.stringify(entry)

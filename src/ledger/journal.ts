@@ -1,6 +1,6 @@
 /**
- * What the store could not be told stands here until it can (D2): settles of holds, and what calls cost that were let
- * through while it was down (D1, `onStoreDown: open`). One file a process, bounded, synced before anybody relies on it;
+ * What the store could not be told stands here until it can (D2): settles and frees of holds, and what calls cost that were
+ * let through while it was down (D1, `onStoreDown: open`). One file a process, bounded, synced before anybody relies on it;
  * a file whose process is gone is taken over by any gateway that uses the same folder.
  */
 import { randomBytes } from 'node:crypto'
@@ -57,10 +57,20 @@ export class Journal {
 
   /** Rejects with StoreUnavailable where it is not on the disk. */
   async settle(hold: Hold, charge: Charge, mayHaveCome: boolean): Promise<void> {
+    await this.#resolved((book) => book.settle(hold, charge, mayHaveCome))
+  }
+
+  /** Rejects with StoreUnavailable where it is not on the disk. */
+  async free(hold: Hold): Promise<void> {
+    await this.#resolved((book) => book.free(hold))
+  }
+
+  /** How a hold was resolved may take any room but that for the ends of calls that were let through. */
+  async #resolved(write: (book: Book) => Promise<void>): Promise<void> {
     await this.#written((book) => {
       if (book.file.size + (book.open + 1) * ROOM_BYTES > this.#options.maxBytes)
         throw new StoreUnavailable('the journal is full')
-      return book.settle(hold, charge, mayHaveCome)
+      return write(book)
     })
   }
 

@@ -2,7 +2,8 @@
 import type { CrossingType } from './replies.ts'
 import type { ScriptName } from './scripts.ts'
 
-export type CreditKind = 'held' | 'charged' | 'freed' | 'expired'
+/** `returned`: charged when a lease ran out, and given back since its call was not served. */
+export type CreditKind = 'held' | 'charged' | 'freed' | 'expired' | 'returned'
 
 export interface LedgerMetrics {
   script(name: ScriptName, seconds: number, batchSize: number): void

@@ -12,6 +12,7 @@ import * as keys from './keys.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgView, type OrgViews } from './org-views.ts'
 import { CROSSING_TYPES, entries, readCrossings } from './replies.ts'
+import { countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 import type { StoreWatch } from './store-watch.ts'
@@ -114,7 +115,7 @@ export class Replaying {
 
   /** A call belongs to the period that was open when it was let through (P3). */
   async #dated(view: OrgView, entry: Payable): Promise<Dated> {
-    if (entry.kind === 'settle') return { entry, periodNo: entry.hold.periodNo, day: entry.hold.day }
+    if ('hold' in entry) return { entry, periodNo: entry.hold.periodNo, day: entry.hold.day }
     const { at } = entry.call
     let { period } = view
     while (at < period.start && period.no > 1) {
@@ -149,10 +150,10 @@ export class Replaying {
 
   #notice(book: Book, entry: Payable, status: string): void {
     const { metrics, logger } = this.#options
-    const { charge } = entry
-    if (status === 'charged' || status === 'late') metrics.credits('charged', charge.cost)
-    else if (status.startsWith('corrected ')) metrics.credits('charged', Number(status.split(' ')[1]))
-    else if (status === 'too_old')
+    if (entry.kind === 'free') countFreed(metrics, entry.hold, status)
+    else if (entry.kind === 'settle') countSettled(metrics, entry.hold, entry.charge, status)
+    else if (status === 'charged') metrics.credits('charged', entry.charge.cost)
+    if (status === 'too_old')
       logger.error(
         { journal: book.file.id, entry },
         'nobody knows whether this was charged: it is not, again',
@@ -171,41 +172,22 @@ function byOrg(payable: readonly Payable[]): Map<string, Payable[]> {
 }
 
 function argumentsOf(account: AccountKeys, { entry, day }: Dated): (string | number)[] {
-  const { cost, model, inputTokens, outputTokens } = entry.charge
-  if (entry.kind === 'charge') {
-    const { user, source, orgCreatedAt } = entry.call
-    const places = [...account.account(user, day), 0]
-    return [
-      entry.seq,
-      'call',
-      '',
-      ...places,
-      0,
-      source,
-      model,
-      cost,
-      inputTokens,
-      outputTokens,
-      orgCreatedAt,
-      '',
-    ]
-  }
-  const { id, user, source, orgCreatedAt } = entry.hold
-  const places = account.places(user, entry.hold.day, id)
-  const sent = entry.mayHaveCome ? '1' : ''
-  const number = bucketOf(id)
+  const { user, source, model, orgCreatedAt } = 'hold' in entry ? entry.hold : entry.call
+  const id = 'hold' in entry ? entry.hold.id : ''
+  const places = id === '' ? [...account.account(user, day), 0] : account.places(user, day, id)
+  const charge = entry.kind === 'free' ? { cost: 0, model, inputTokens: 0, outputTokens: 0 } : entry.charge
   return [
     entry.seq,
-    'hold',
+    entry.kind,
     id,
     ...places,
-    number,
+    id === '' ? 0 : bucketOf(id),
     source,
-    model,
-    cost,
-    inputTokens,
-    outputTokens,
+    charge.model,
+    charge.cost,
+    charge.inputTokens,
+    charge.outputTokens,
     orgCreatedAt,
-    sent,
+    entry.kind === 'settle' && entry.mayHaveCome ? '1' : '',
   ]
 }

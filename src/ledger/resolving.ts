@@ -5,15 +5,14 @@
  */
 import type { Logger } from 'pino'
 import { AccountKeys } from './account-keys.ts'
-import { KeyGroup } from './batch.ts'
 import type { RedisClient } from './connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { bucketOf } from './hold-ids.ts'
-import * as keys from './keys.ts'
 import type { Charge, Hold } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
 import { CROSSING_TYPES, entries, readCrossings, readLease, readTime, type Lease } from './replies.ts'
+import { countExpired, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 import type { Journal } from './journal.ts'
@@ -45,7 +44,7 @@ export interface ResolvingOptions {
   readonly clock: StoreClock
   readonly metrics: LedgerMetrics
   readonly logger: Logger
-  /** Where a settle goes that the store does not take; absent: it stays in memory until the store does. */
+  /** Where goes what the store does not take; absent: it stays in memory until the store does. */
   readonly journal: Journal | null
   readonly userDayLifeMs: number
   readonly onResolved: (hold: Hold) => void
@@ -172,25 +171,20 @@ export class Resolving {
   }
 
   async #freeBatch(org: string, periodNo: number, items: readonly Item[]): Promise<void> {
-    const users = new KeyGroup()
-    const buckets = new KeyGroup()
-    const holds = items.flatMap(({ hold: { id, user } }) => {
-      const bucket = bucketOf(id)
-      return [
-        id,
-        user,
-        users.place(user, () => keys.user(org, periodNo, user)),
-        buckets.place(bucket, () => keys.resolved(org, bucket)),
-      ]
-    })
-    const keyList = [keys.total(org, periodNo), keys.leases(org), ...users.keys, ...buckets.keys]
-    const reply = await this.#timed('free', org, items.length, keyList, [
-      periodNo,
-      users.keys.length,
+    const account = new AccountKeys(org, periodNo, this.#options.userDayLifeMs)
+    const holds = items.flatMap(({ hold: { id, user, day, source, model } }) => [
+      id,
+      ...account.places(user, day, id),
+      source,
+      model,
+    ])
+    const expireAt = await this.#endOfLife(org)
+    const reply = await this.#timed('free', org, items.length, account.keyList(), [
+      ...account.args(expireAt),
       ...holds,
     ])
     items.forEach((item, index) => {
-      if (reply.items[index] === 'freed') this.#options.metrics.credits('freed', item.hold.amount)
+      countFreed(this.#options.metrics, item.hold, String(reply.items[index]))
       this.#done(item)
     })
   }
@@ -208,17 +202,7 @@ export class Resolving {
       ...holds,
     ])
     this.#noticeCrossings(org, reply.head)
-    let expired = 0
-    for (const item of reply.items) {
-      const [status, cost, freed] = String(item).split(' ')
-      // A lease whose hold is gone counts too: it was taken away.
-      if (status === 'already') expired += 1
-      if (status !== 'expired') continue
-      expired += 1
-      this.#options.metrics.credits('expired', Number(cost))
-      this.#options.metrics.credits('freed', Number(freed))
-    }
-    return expired
+    return reply.items.filter((item) => countExpired(this.#options.metrics, String(item))).length
   }
 
   async #timed(
@@ -257,15 +241,8 @@ export class Resolving {
   #noticeSettled({ hold, charge }: Item, status: string): void {
     if (charge === null) return
     const { metrics, logger } = this.#options
-    if (status === 'charged' || status === 'late') {
-      metrics.credits('charged', charge.cost)
-      metrics.credits('freed', Math.max(0, hold.amount - charge.cost))
-      if (charge.cost > hold.amount) metrics.holdExceeded()
-    } else if (status.startsWith('corrected ')) {
-      metrics.credits('charged', Number(status.slice('corrected '.length)))
-    } else if (status === 'too_old') {
-      logger.error({ hold, charge }, 'a settle came after its horizon: not charged')
-    }
+    countSettled(metrics, hold, charge, status)
+    if (status === 'too_old') logger.error({ hold, charge }, 'a settle came after its horizon: not charged')
   }
 
   #done(item: Item): void {
@@ -280,12 +257,15 @@ export class Resolving {
     const { hold, charge } = item
     if (mayHaveRun(error)) item.mayHaveCome = true
     const isUrgent = item.attempts >= ATTEMPTS_BEFORE_JOURNAL || watch.isDown(hold.org)
-    if (journal === null || charge === null || !isUrgent) this.#tryAgain(queue, item)
-    else
-      journal.settle(hold, charge, item.mayHaveCome).then(
-        () => this.#done(item),
-        () => this.#tryAgain(queue, item),
-      )
+    if (journal === null || !isUrgent) {
+      this.#tryAgain(queue, item)
+      return
+    }
+    const journaled = charge === null ? journal.free(hold) : journal.settle(hold, charge, item.mayHaveCome)
+    journaled.then(
+      () => this.#done(item),
+      () => this.#tryAgain(queue, item),
+    )
   }
 
   #tryAgain(queue: GroupCommit<Item>, item: Item): void {

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { mintKey } from '../../src/core/virtual-key.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
-import { chatAnswer, chatBody, CHAT_COST, postChat, startOrigin } from '../support/origin.ts'
+import { chatAnswer, chatBody, CHAT_COST, postChat, startOrigin, type Origin } from '../support/origin.ts'
+import { startHaltingProxy } from '../support/halting-proxy.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -28,9 +29,9 @@ function gateways(t: Test, config: Readonly<Record<string, unknown>> = {}) {
   })
   return {
     dir,
-    start: async (): Promise<TestGateway> => {
+    start: async (redisUrl = server.url): Promise<TestGateway> => {
       const gateway = await startGateway({
-        redisUrl: server.url,
+        redisUrl,
         upstreamUrl: origin.url,
         config: { leaseSeconds: 60, journal: { dir, ...(config['journal'] as object) }, ...without(config) },
       })
@@ -46,14 +47,20 @@ function without(config: Readonly<Record<string, unknown>>): Record<string, unkn
 
 const entries = (gateway: TestGateway): Promise<number> => gateway.metric('tollgate_journal_entries')
 
+const refuses: Origin['answer'] = (_request, response) => void response.writeHead(429).end()
+
 /** A call that waits at the provider until it is told to go on. */
-async function callInFlight(gateway: TestGateway, org: TestOrg) {
+async function callInFlight(
+  gateway: TestGateway,
+  org: TestOrg,
+  end: Origin['answer'] = (_request, response) => chatAnswer(response),
+) {
   let finish: () => void = () => undefined
   let isThere = false
-  origin.answer = async (_request, response) => {
+  origin.answer = async (request, response, raw) => {
     isThere = true
     await new Promise<void>((resolve) => (finish = resolve))
-    chatAnswer(response)
+    await end(request, response, raw)
   }
   const answer = postChat(gateway.dataUrl, org.key)
   await until(() => isThere)
@@ -118,6 +125,56 @@ function reading(gateway: TestGateway, org: TestOrg) {
   }
 }
 
+const PROMPT = Math.round(Math.ceil(Buffer.byteLength(chatBody()) / 3) * 1_000) / 1e6
+const LEASE = { leaseSeconds: 1 }
+
+void t.test(
+  'C5: a refused call costs nothing, though the store is down for longer than its lease',
+  async (t) => {
+    const { start } = gateways(t, LEASE)
+    const gateway = await start()
+    const org = await createOrg(gateway)
+    const call = await callInFlight(gateway, org, refuses)
+    server.freeze()
+    await storeIsDown(gateway)
+    call.finish()
+    t.equal((await call.answer).status, 429)
+    await until(async () => (await entries(gateway)) === 1, { what: 'the free is on the disk' })
+    const since = Date.now()
+    await until(() => Date.now() - since > 1_500, { what: 'a lease and a half have passed' })
+    server.thaw()
+    await until(async () => (await entries(gateway)) === 0)
+    t.equal(await org.usedWhenIdle(), 0)
+  },
+)
+
+for (const end of ['kill', 'stop'] as const) {
+  void t.test(
+    `C5: a refused call costs nothing, though its lease ran out and its gateway is gone (${end}) before the store has heard of it`,
+    async (t) => {
+      const { start, dir } = gateways(t, LEASE)
+      const proxy = await startHaltingProxy(server.port)
+      t.teardown(() => proxy.stop())
+      const cutOff = await start(`redis://127.0.0.1:${proxy.port}`)
+      const survivor = await start()
+      const org = await createOrg(survivor)
+      const call = await callInFlight(cutOff, org, refuses)
+      proxy.halt()
+      call.finish()
+      t.equal((await call.answer).status, 429)
+      await until(async () => (await entries(cutOff)) === 1)
+      await until(async () => (await org.user()).used === PROMPT, { what: 'the lease ran out' })
+      await cutOff[end]()
+      if (end === 'stop') t.equal(cutOff.process.exitCode, 0)
+      await until(async () => (await org.user()).used === 0, { what: 'the journal was taken over' })
+      await until(() => readdirSync(dir).length === 0)
+      t.equal(await survivor.metric('tollgate_credits_total{kind="returned"}'), PROMPT)
+      const usage = (await survivor.admin('GET', `/v1/orgs/${org.id}/usage`)) as { total: { calls: number } }
+      t.equal(usage.total.calls, 0, 'and is no call')
+    },
+  )
+}
+
 const OPEN = { onStoreDown: 'open' }
 
 void t.test('D1: open: calls pass while the store is down, and are charged when it is back', async (t) => {
@@ -163,8 +220,7 @@ void t.test(
     server.thaw()
     const next = await start()
     const seen = reading(next, org)
-    const prompt = Math.ceil(Buffer.byteLength(chatBody()) / 3) * 0.001
-    const expected = Math.round((2 * CHAT_COST + prompt) * 1e6) / 1e6
+    const expected = Math.round((2 * CHAT_COST + PROMPT) * 1e6) / 1e6
     await until(async () => (await seen.used()) === expected)
     await until(() => readdirSync(dir).length === 0)
     t.equal(await seen.used(), expected)

@@ -64,7 +64,7 @@ const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
     'store_down',
   ],
   script: ['reserve', 'settle', 'free', 'renew', 'expire', 'roll'],
-  kind: ['held', 'charged', 'freed', 'expired'],
+  kind: ['held', 'charged', 'freed', 'expired', 'returned'],
   code: Object.keys(ERRORS),
   type: ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'],
   channel: ['email', 'webhook', 'slack'],

@@ -40,7 +40,9 @@ async function costsAdopted(dir: string): Promise<number[]> {
   const journal = open(dir)
   journal.adopt()
   await until(() => journal.books.every(({ open: left }) => left === 0))
-  const costs = journal.books.flatMap((book) => book.payable.map((entry) => entry.charge.cost / 1e6))
+  const costs = journal.books.flatMap((book) =>
+    book.payable.map((entry) => ('charge' in entry ? entry.charge.cost / 1e6 : 0)),
+  )
   await journal.close()
   return costs
 }

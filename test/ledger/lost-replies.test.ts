@@ -82,6 +82,24 @@ void t.test(
 )
 
 void t.test(
+  'C5: the reply to the free of an expired hold is lost after it ran: asked again, it gives back once',
+  async (t) => {
+    await ready()
+    await createOrg(direct, 'return')
+    ledger.settle(holdOf(await ledger.reserve(reservation('return', 5))), charge(3))
+    const hold = holdOf(await ledger.reserve(reservation('return', 10)))
+    await direct.zadd(keys.leases('return'), 1, keys.lease(1, hold.day, hold.id, 'ada'))
+    await ledger.sweep()
+    t.match(await books(direct, 'return', ['ada']), { used: 4e6 })
+    const lost = proxy.loseReplyTo(sha1('free'))
+    ledger.free(hold)
+    await lost
+    t.ok(await ledger.drained(5_000))
+    t.match(await books(direct, 'return', ['ada']), { used: 3e6, usersUsed: 3e6, days: 3e6, models: 3e6 })
+  },
+)
+
+void t.test(
   'C3: a reserve whose outcome stays unknown is refused, and whatever it held is released',
   async (t) => {
     await ready()

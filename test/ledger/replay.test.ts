@@ -83,6 +83,58 @@ void t.test('D2: a hold that expired meanwhile: what is missing is charged, once
   t.match(await books(redis, 'expired', ['ada']), { used: 2e6, usersUsed: 2e6, days: 2e6, held: 0 })
 })
 
+/** Ends the lease of a hold, and expires it: the price of its prompt, a tenth of it, is charged. */
+async function expire({ org, periodNo, day, id, user }: Hold): Promise<void> {
+  await redis.zadd(keys.leases(org), 1, keys.lease(periodNo, day, id, user))
+  await ledger.sweep()
+}
+
+void t.test('C5: frees of a hold that is open, of one that expired, of one that is done with', async (t) => {
+  await createOrg(redis, 'freed')
+  const [open, gone, done] = [
+    await reserved('freed', 5),
+    await reserved('freed', 6),
+    await reserved('freed', 7),
+  ]
+  ledger.settle(done, charge(3))
+  t.ok(await ledger.drained(5_000))
+  await expire(gone)
+  t.match(await books(redis, 'freed', ['ada']), { used: 3.6e6, held: 5e6 })
+  await replayTwice(t, async (journal) => {
+    for (const hold of [open, gone, done]) await journal.free(hold)
+  })
+  t.match(await books(redis, 'freed', ['ada']), {
+    ...{ used: 3e6, usersUsed: 3e6, days: 3e6, models: 3e6, held: 0, usersHeld: 0, leases: 0 },
+  })
+})
+
+void t.test(
+  'C5: a free that came to the store all the same, and is journaled, gives back once',
+  async (t) => {
+    await createOrg(redis, 'freed-twice')
+    const [kept, gone] = [await reserved('freed-twice', 50), await reserved('freed-twice', 6)]
+    await expire(kept)
+    await expire(gone)
+    ledger.free(gone)
+    t.ok(await ledger.drained(5_000))
+    t.match(await books(redis, 'freed-twice', ['ada']), { used: 5e6 })
+    await replayTwice(t, async (journal) => {
+      await journal.free(gone)
+      await journal.free(gone)
+    })
+    t.match(await books(redis, 'freed-twice', ['ada']), { used: 5e6, usersUsed: 5e6, days: 5e6 })
+  },
+)
+
+void t.test('C5: a free whose hold nobody remembers any more gives nothing back', async (t) => {
+  await createOrg(redis, 'freed-forgotten')
+  ledger.settle(await reserved('freed-forgotten', 5), charge(3))
+  const hold = longAgo(await reserved('freed-forgotten', 6))
+  t.ok(await ledger.drained(5_000))
+  await replayTwice(t, (journal) => journal.free(hold))
+  t.match(await books(redis, 'freed-forgotten', ['ada']), { used: 3e6, usersUsed: 3e6, held: 6e6 })
+})
+
 void t.test('D2: a settle that came to the store all the same is not charged again', async (t) => {
   await createOrg(redis, 'came')
   const hold = await reserved('came', 5)

@@ -132,6 +132,19 @@ const free = fc.tuple(gateway, fc.nat({ max: 30 })).map(([gateway, at]) =>
   ),
 )
 
+/** C5: a call was not served, and its lease ran out before its gateway could say so. */
+const freeLate = fc.tuple(gateway, fc.nat({ max: 30 })).map(([gateway, at]) =>
+  step(
+    `free late #${at} at ${gateway}`,
+    async (model, system) => {
+      const id = pick(holdsIn(model, 'expired'), at)
+      model.free(id)
+      await system.free(gateway, id)
+    },
+    (model) => holdsIn(model, 'expired').length > 0,
+  ),
+)
+
 /** C6: a lease runs out; a call of the same user meets it, or a sweep does. */
 const expire = fc.tuple(gateway, fc.nat({ max: 30 }), fc.option(call)).map(([gateway, at, meets]) =>
   step(
@@ -171,5 +184,5 @@ const rollover = fc.constant(
 export const CALLS: fc.Arbitrary<Step>[] = [
   ...[reserve, reserve, reserve, reserve, reserve, reserveMany, reserveMany],
   ...[settle, settle, settle, settle, settle, settleMany, settleMany],
-  ...[settleLate, settleAgain, free, free, expire, expire, ask, rollover],
+  ...[settleLate, settleAgain, free, free, freeLate, expire, expire, ask, rollover],
 ]

@@ -186,10 +186,18 @@ export class Model {
     this.#charge(hold, state === 'expired' ? Math.max(0, cost - hold.promptPrice) : cost, model)
   }
 
-  /** C5: what was not served costs nothing. What had expired before stays charged. */
+  /**
+   * C5: what was not served costs nothing, so what its expiry charged is given back; but for what an admin has refunded
+   * since, for nobody's usage falls below zero (C8). Nobody reaches anything by it.
+   */
   free(id: string): void {
     const hold = this.#hold(id)
-    if (hold.state === 'open' || hold.state === 'overdue') this.#release(hold, 'resolved')
+    const { state, period, user, source } = hold
+    if (state === 'resolved') return
+    this.#release(hold, 'resolved')
+    if (state !== 'expired') return
+    const { used } = this.#book(period, user)
+    this.#add(period, user, source, hold.model, -Math.min(hold.promptPrice, used[source]))
   }
 
   /** C6: the gateway that owned the hold does not renew it any more. */

@@ -30,6 +30,8 @@ export type Action =
       readonly cost: number
     }
   | { readonly kind: 'settle again'; readonly which: number }
+  /** Its lease ends, a gateway expires it, and then it turns out that it was not served. */
+  | { readonly kind: 'freed late'; readonly which: number; readonly gateway: number }
   | { readonly kind: 'faults'; readonly gateway: number; readonly faults: readonly Fault[] }
   | { readonly kind: 'replay'; readonly gateway: number; readonly which: number }
   | { readonly kind: 'crash'; readonly gateway: number }
@@ -106,6 +108,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle again' as const), which }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('freed late' as const), which, gateway }) },
   { weight: 8, arbitrary: faults },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('replay' as const), gateway, which }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), gateway }) },

@@ -1,7 +1,7 @@
 /** Runs seeds of the simulation, many worlds at a time: most of a world is waiting for a bad network. */
 import type { RedisServer } from '../support/redis.ts'
 import { draw, type Action, type Setting } from './actions.ts'
-import { openWorld } from './world.ts'
+import { openWorld, type Counts } from './world.ts'
 
 export interface SimulationOptions {
   readonly server: RedisServer
@@ -13,12 +13,6 @@ export interface SimulationOptions {
   readonly length: number
   /** Told of a failure before its history is cut down, which takes a while. */
   readonly onFailure?: (seed: number, reason: string) => void
-}
-
-interface Counts {
-  readonly calls: number
-  readonly faults: number
-  readonly crashes: number
 }
 
 export interface Failure {
@@ -95,7 +89,7 @@ export async function shortest(
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
   const { server, firstSeed, worlds, length } = options
   const end = performance.now() + options.seconds * 1_000
-  const totals = { seeds: 0, calls: 0, faults: 0, crashes: 0 }
+  const totals = { seeds: 0, calls: 0, faults: 0, crashes: 0, returns: 0 }
   const failures: Failure[] = []
   let next = firstSeed
 
@@ -106,7 +100,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       const { setting, actions } = draw(seed, length)
       const { counts, failed } = await play(server, database, setting, actions)
       totals.seeds += 1
-      for (const name of ['calls', 'faults', 'crashes'] as const) totals[name] += counts[name]
+      for (const name of ['calls', 'faults', 'crashes', 'returns'] as const) totals[name] += counts[name]
       if (failed === null) continue
       options.onFailure?.(seed, failed.reason)
       const kind = kindOf(failed.reason)

@@ -13,7 +13,7 @@ import { SCRIPT_NAMES, scriptSource } from '../../src/ledger/scripts.ts'
 import { countingMetrics, createOrg, openClient, silent } from '../support/ledger.ts'
 import { until } from '../support/until.ts'
 import { GATEWAYS, USERS, type Action, type Setting, type SimulatedCall } from './actions.ts'
-import { check, readBooks, type Books } from './books.ts'
+import { check, Peaks, readBooks, type Books } from './books.ts'
 import { startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
 
 const ORG = 'sim'
@@ -49,14 +49,21 @@ interface Admitted {
   leaseEnded: boolean
 }
 
+export interface Counts {
+  readonly calls: number
+  readonly faults: number
+  readonly crashes: number
+  /** Holds that had expired, and were given back. */
+  readonly returns: number
+}
+
 export interface World {
   perform(action: Action): Promise<void>
   /** Reads the store and checks the invariants. */
   check(): Promise<void>
   /** Ends all calls, lets every lease run out, and checks what became of every hold. */
   conclude(): Promise<void>
-  /** How many calls were admitted, and faults happened. */
-  readonly counts: () => { calls: number; faults: number; crashes: number }
+  readonly counts: () => Counts
   close(): Promise<void>
 }
 
@@ -132,7 +139,9 @@ class Simulated implements World {
   readonly #setting: Setting
   readonly #admitted: Admitted[] = []
   readonly #excess = new Map<string, number>()
+  readonly #peaks = new Peaks()
   #crashes = 0
+  #returns = 0
 
   constructor(redis: RedisClient, gateways: Gateway[], database: number, setting: Setting) {
     this.#redis = redis
@@ -141,9 +150,10 @@ class Simulated implements World {
     this.#setting = setting
   }
 
-  counts = (): { calls: number; faults: number; crashes: number } => ({
+  counts = (): Counts => ({
     calls: this.#admitted.length,
     crashes: this.#crashes,
+    returns: this.#returns,
     faults: this.#gateways
       .flatMap(({ proxy }) => Object.values(proxy.happened))
       .reduce((total, count) => total + count, 0),
@@ -157,6 +167,8 @@ class Simulated implements World {
         return this.#finish(action.which, action.how === 'free' ? null : action.cost, true)
       case 'settle again':
         return this.#settleAgain(action.which)
+      case 'freed late':
+        return this.#freedLate(action.which, action.gateway)
       case 'faults':
         for (const fault of action.faults) this.#gateway(action.gateway).proxy.arm(fault)
         return
@@ -177,11 +189,7 @@ class Simulated implements World {
         return
       }
       case 'sweep':
-        // A sweep that the network breaks off is made again by the next one.
-        await this.#gateway(action.gateway)
-          .ledger.sweep()
-          .catch(() => undefined)
-        return
+        return this.#sweep(action.gateway)
       case 'clock jumps':
         this.#gateway(action.gateway).skewMs += action.ms
         return
@@ -191,7 +199,9 @@ class Simulated implements World {
   }
 
   async check(): Promise<void> {
-    check(await readBooks(this.#redis, ORG), this.#setting, this.#excess)
+    const books = await readBooks(this.#redis, ORG)
+    check(books, this.#setting, this.#excess, this.#peaks)
+    this.#returns = [...books.resolved.values()].filter(({ status }) => status === 'returned').length
   }
 
   async conclude(): Promise<void> {
@@ -308,6 +318,22 @@ class Simulated implements World {
     if (isAwaited) await ledger.drained(AWAIT_MS)
   }
 
+  /** A sweep that the network breaks off is made again by the next one. */
+  async #sweep(gateway: number): Promise<void> {
+    await this.#gateway(gateway)
+      .ledger.sweep()
+      .catch(() => undefined)
+  }
+
+  async #freedLate(which: number, gateway: number): Promise<void> {
+    const open = this.#open()
+    const call = open[which % open.length]
+    if (call === undefined) return
+    await this.#endLease(call)
+    await this.#sweep(gateway)
+    await this.#end(call, null, true)
+  }
+
   async #settleAgain(which: number): Promise<void> {
     const ended = this.#admitted.filter((call) => call.end !== null && this.#isAlive(call))
     const call = ended[which % ended.length]
@@ -360,7 +386,7 @@ class Simulated implements World {
     }
     // Whoever was never told of a hold pays its prompt at the most, and only where its gateway died.
     for (const [id, { status }] of after.resolved) {
-      if (known.has(id) || status === 'freed') continue
+      if (known.has(id) || status === 'freed' || status === 'returned') continue
       assert.equal(status, 'expired', `${id}, which nobody was told of, was charged`)
       assert.ok(
         this.#crashes > 0 || this.#wasTwice(id),
@@ -379,7 +405,8 @@ class Simulated implements World {
     const expires = leaseEnded || died
     if (end === null) return new Set([prompt])
     const { cost } = end
-    if (cost === null) return new Set(expires ? [0, prompt] : [0])
+    // Its gateway tries until the store has it, and then nothing is left of what expiring charged.
+    if (cost === null) return new Set(died ? [0, prompt] : [0])
     return new Set([cost, ...(expires ? [Math.max(cost, prompt)] : []), ...(died ? [prompt] : [])])
   }
 

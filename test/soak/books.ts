@@ -7,7 +7,7 @@ import { plus } from './lines.ts'
 export interface Books {
   /** `user source|model` → the sum of all periods. */
   readonly lines: ReadonlyMap<string, Charge>
-  /** Microcredits by hold, of holds that were charged or expired and are still remembered. */
+  /** Microcredits by hold, of holds that were charged, expired, or given back after that, and are still remembered. */
   readonly resolved: ReadonlyMap<string, number>
   /** Those of them whose lease ran out. */
   readonly expired: readonly string[]
@@ -88,7 +88,7 @@ class Reading {
 
   #takeResolved(id: string, text: string): void {
     const [status, amount = '0'] = text.split(' ')
-    if (status !== 'freed') this.resolved.set(id, Number(amount))
+    if (status !== 'freed') this.resolved.set(id, status === 'returned' ? 0 : Number(amount))
     if (status === 'expired') this.expired.push(id)
   }
 

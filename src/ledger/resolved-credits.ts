@@ -1,0 +1,27 @@
+/** What came of holds, by the statuses that the scripts answer, for the metrics. */
+import type { Charge, Hold } from './ledger.ts'
+import type { LedgerMetrics } from './ledger-metrics.ts'
+
+const rest = (status: string, word: string): number => Number(status.slice(word.length + 1))
+
+export function countSettled(metrics: LedgerMetrics, hold: Hold, charge: Charge, status: string): void {
+  if (status === 'charged' || status === 'late') {
+    metrics.credits('charged', charge.cost)
+    metrics.credits('freed', Math.max(0, hold.amount - charge.cost))
+    if (charge.cost > hold.amount) metrics.holdExceeded()
+  } else if (status.startsWith('corrected ')) metrics.credits('charged', rest(status, 'corrected'))
+}
+
+export function countFreed(metrics: LedgerMetrics, hold: Hold, status: string): void {
+  if (status === 'freed') metrics.credits('freed', hold.amount)
+  else if (status.startsWith('returned ')) metrics.credits('returned', rest(status, 'returned'))
+}
+
+/** Answers whether the lease was over; one whose hold is gone was, too: it was taken away. */
+export function countExpired(metrics: LedgerMetrics, reply: string): boolean {
+  const [status, cost, freed] = reply.split(' ')
+  if (status !== 'expired') return status === 'already'
+  metrics.credits('expired', Number(cost))
+  metrics.credits('freed', Number(freed))
+  return true
+}
