@@ -4,12 +4,12 @@ import type { Config } from './config.ts'
 import type { RedisClient } from './ledger/connection.ts'
 import { createStoreClock } from './ledger/store-clock.ts'
 import type { Store } from './ledger/store.ts'
-import { openSenders, type Senders } from './notices/channels/senders.ts'
+import { openSenders, type OpenSenders } from './notices/channels/senders.ts'
 import type { NoticeMetrics } from './notices/notice-metrics.ts'
 import { startNotices, type Notices } from './notices/notices.ts'
 
 export interface LiveNotices {
-  readonly senders: Senders
+  readonly senders: OpenSenders
   readonly notices: Notices
   /** Ends deliveries, the relay and the connections of both, in that order. */
   close(): Promise<void>

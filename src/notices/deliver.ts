@@ -5,24 +5,18 @@ import type { ChannelDirectory } from '../ledger/directory/channels.ts'
 import { membersOf } from '../ledger/directory/members.ts'
 import type { Delivery, DeliveryState, NoticeLog } from '../ledger/notice-log.ts'
 import { readStoreTime } from '../ledger/store-clock.ts'
-import type { EmailSender, Notice, TargetSender } from './channels/channel.ts'
-import type { Destinations, Turn } from './destinations.ts'
+import type { Notice, Senders } from './channels/channel.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
+import type { Places, Turn } from './places.ts'
 import { shortestBackoff, type DeliveryJob, type Retries } from './queue.ts'
 import { isRecipient, readAudience, type Audience } from './recipients.ts'
-
-export interface Senders {
-  readonly email: EmailSender
-  /** Webhook or Slack, by the target's kind. */
-  readonly target: TargetSender
-}
 
 export interface DeliverOptions {
   readonly redis: RedisClient
   readonly log: NoticeLog
   readonly channels: Pick<ChannelDirectory, 'getChannel'>
   readonly senders: Senders
-  readonly destinations: Destinations
+  readonly places: Places
   readonly retries: Retries
   readonly metrics: NoticeMetrics
   /** Where the page is, without a slash at its end. */
@@ -117,7 +111,7 @@ async function send(
 }
 
 async function sendMail(
-  { senders, destinations }: DeliverOptions,
+  { senders, places }: DeliverOptions,
   notice: Notice,
   audience: Audience,
   member: Parameters<typeof isRecipient>[1] | undefined,
@@ -127,13 +121,13 @@ async function sendMail(
   const { user, name, email, role } = member
   if (email === null) return nobody('no e-mail address')
   const hideAmounts = audience.hidesAmounts && role !== 'admin'
-  return destinations.deliver({ receiver: 'mail', org: null }, isLast, () =>
+  return places.deliver({ receiver: 'mail', org: null }, isLast, () =>
     senders.email.send({ ...notice, hideAmounts }, { user, name, email }),
   )
 }
 
 async function sendToTarget(
-  { channels, senders, destinations }: DeliverOptions,
+  { channels, senders, places }: DeliverOptions,
   notice: Notice,
   org: string,
   id: string,
@@ -143,7 +137,7 @@ async function sendToTarget(
   if (channel === null) return nobody('the channel was deleted')
   if (!channel.enabled) return nobody('the channel is switched off')
   const { origin } = new URL(channel.url)
-  return destinations.deliver({ receiver: origin, org }, isLast, () => senders.target.send(notice, channel))
+  return places.deliver({ receiver: origin, org }, isLast, () => senders.target.send(notice, channel))
 }
 
 function nobody(reason: string): Outcome {

@@ -24,7 +24,7 @@ const CHUNK = 500
  */
 export async function fanOut(options: FanOutOptions, crossing: Crossing): Promise<void> {
   const { log, metrics } = options
-  const all = await destinations(options, crossing)
+  const all = await everybody(options, crossing)
   for (let from = 0; from < all.length; from += CHUNK) {
     const chunk = all.slice(from, from + CHUNK)
     const deliveries = await log.plan(crossing, chunk, from + CHUNK >= all.length)
@@ -56,10 +56,8 @@ async function queue(
   )
 }
 
-async function destinations(
-  { redis, channels }: FanOutOptions,
-  crossing: Crossing,
-): Promise<PlannedDelivery[]> {
+/** Who is to be told, on which channel, as things stand now. */
+async function everybody({ redis, channels }: FanOutOptions, crossing: Crossing): Promise<PlannedDelivery[]> {
   const audience = await readAudience(redis, crossing)
   if (audience === null) return []
   const recipients = await recipientsOf(redis, crossing.org, audience)

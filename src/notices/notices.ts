@@ -7,9 +7,9 @@ import type { Change } from '../ledger/directory/changes.ts'
 import { createNoticeLog, type Redelivery } from '../ledger/notice-log.ts'
 import type { StoreClock } from '../ledger/store-clock.ts'
 import type { Store } from '../ledger/store.ts'
-import type { Senders } from './deliver.ts'
-import { createDestinations } from './destinations.ts'
+import type { Senders } from './channels/channel.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
+import { createPlaces } from './places.ts'
 import { openQueues, type Queues, type Retries } from './queue.ts'
 import { Relay } from './relay.ts'
 import { startSweep } from './sweep.ts'
@@ -87,7 +87,7 @@ function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues):
     channels: createChannelDirectory(redis),
     queues,
     senders,
-    destinations: createDestinations({
+    places: createPlaces({
       most: settings.perDestination,
       pauseMs: retries.backoffMs,
       longestMs: retries.maxBackoffMs,

@@ -108,12 +108,10 @@ function deliveryId({ notice, channel, target, round }: DeliveryJob): string {
  */
 export function backoff(retries: Retries, attemptsMade: number, askedMs: number | null): number {
   const ours = shortestBackoff(retries, attemptsMade) * (1 + Math.random())
-  return Math.round(Math.max(ours, Math.min(askedMs ?? 0, LONGEST_ASKED_MS)))
+  return Math.round(Math.max(ours, askedMs ?? 0))
 }
 
 /** Below which `backoff` never is. */
 export function shortestBackoff({ backoffMs, maxBackoffMs }: Retries, attemptsMade: number): number {
   return Math.floor(Math.min(backoffMs * 2 ** Math.min(attemptsMade - 1, 30), maxBackoffMs) / 2)
 }
-
-const LONGEST_ASKED_MS = DAY_SECONDS * 1_000

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { UnixMs } from '../../src/core/units.ts'
 import type { ChannelTarget, Crossing, Notice, Recipient } from '../../src/notices/channels/channel.ts'
-import { openSenders, type SenderOptions, type Senders } from '../../src/notices/channels/senders.ts'
+import { openSenders, type OpenSenders, type SenderOptions } from '../../src/notices/channels/senders.ts'
 
 const BASE: Pick<Crossing, 'org' | 'version' | 'period' | 'occurredAt'> = {
   org: 'acme',
@@ -127,7 +127,7 @@ const silent = { info: () => undefined, warn: () => undefined }
 export function sendersOf(
   t: Test,
   options: Partial<Omit<SenderOptions, 'notifications'>> & { readonly allowTargets?: readonly string[] } = {},
-): Senders {
+): OpenSenders {
   const { allowTargets = ['127.0.0.1/32'], ...rest } = options
   const notifications = { mailDir: join(tmpdir(), 'nowhere'), allowTargets }
   const senders = openSenders({ notifications, logger: silent, ...rest })

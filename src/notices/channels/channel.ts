@@ -34,7 +34,7 @@ export type SendResult =
       readonly error: string
       /** To try again would not help. */
       readonly permanent: boolean
-      /** What the other side asked for; null where it asked for nothing. */
+      /** What the other side asked for, at most a day; null where it asked for nothing. */
       readonly retryAfterMs: number | null
       /** There was no answer, or one that every message would get: it says nothing about this one. */
       readonly isAway: boolean
@@ -52,6 +52,13 @@ export type ChannelTarget = Channel
 /** Webhook, Slack. Never rejects: what went wrong is in the result. */
 export interface TargetSender {
   send(notice: Notice, target: ChannelTarget): Promise<SendResult>
+}
+
+/** Every way out. */
+export interface Senders {
+  readonly email: EmailSender
+  /** Webhook or Slack, by the target's kind. */
+  readonly target: TargetSender
 }
 
 /** A failure in one line of bounded length; a text from the other side may hold anything. */

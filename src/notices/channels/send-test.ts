@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Channel } from '../../ledger/directory/channels.ts'
 import { sampleNotice, type SampleOrg } from '../messages/sample.ts'
-import type { SendResult } from './channel.ts'
-import type { Senders } from './senders.ts'
+import type { Senders, SendResult } from './channel.ts'
 
 /** Sends one message that says that it is a test; each has an id of its own. */
 export function createTestSender(

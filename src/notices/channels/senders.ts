@@ -1,7 +1,7 @@
 /** Every way out, made from the configuration: what delivers notices is handed this. */
 import type { Config } from '../../config.ts'
 import type { ChannelKind } from '../../ledger/directory/channels.ts'
-import type { ChannelTarget, EmailSender, Notice, SendResult, TargetSender } from './channel.ts'
+import type { ChannelTarget, EmailSender, Notice, Senders, SendResult, TargetSender } from './channel.ts'
 import { createSmtpSender } from './email.ts'
 import { createGuardedAgent, type LookUpAll } from './guarded-agent.ts'
 import { createMailFiles, type MailFileOptions } from './mail-files.ts'
@@ -11,10 +11,7 @@ import { urlProblem } from './target-url.ts'
 import { allowedTargets } from './targets.ts'
 import { createWebhookSender } from './webhook.ts'
 
-export interface Senders {
-  readonly email: EmailSender
-  /** Webhook or Slack, by the target's kind. */
-  readonly target: TargetSender
+export interface OpenSenders extends Senders {
   /** What is wrong with a channel's URL, as the rest of the sentence "url …"; null where it may be saved. */
   urlProblem: (kind: ChannelKind, url: string) => string | null
   close(): Promise<void>
@@ -39,7 +36,7 @@ const NOBODY: Sender = {
   domain: 'tollgate.localhost',
 }
 
-export function openSenders({ notifications, logger, ...options }: SenderOptions): Senders {
+export function openSenders({ notifications, logger, ...options }: SenderOptions): OpenSenders {
   const { now = Date.now, timeoutMs = HTTP_MS, lookUp, ca } = options
   const allowed = allowedTargets(notifications.allowTargets)
   const dispatcher = createGuardedAgent({

@@ -1,7 +1,8 @@
 /** A notice as a mail: subject, text, HTML. */
 import type { Notice } from '../channels/channel.ts'
-import { factsOf, type Bar, type Facts } from './facts.ts'
+import { factsOf, type Facts } from './facts.ts'
 import { htmlOf } from './html.ts'
+import { textBar } from './words.ts'
 
 export interface MailText {
   readonly subject: string
@@ -9,18 +10,13 @@ export interface MailText {
   readonly html: string
 }
 
+/** Of the bar, as people without pictures see it. */
 const BAR_CELLS = 20
 
 /** `reader` is the id of the user who gets it. */
 export function mailText(notice: Notice, reader: string): MailText {
   const facts = factsOf(notice, reader)
   return { subject: facts.subject, text: plainText(facts), html: htmlOf(facts) }
-}
-
-/** `▰▰▰▰▱`; also for Slack, which has no bars either. */
-export function textBar({ filled }: Bar, cells = BAR_CELLS): string {
-  const full = Math.floor((filled / 100) * cells)
-  return '▰'.repeat(full) + '▱'.repeat(cells - full)
 }
 
 function plainText(facts: Facts): string {
@@ -31,7 +27,7 @@ function plainText(facts: Facts): string {
     ...(facts.isTest ? ['TEST NOTICE: nothing was crossed'] : []),
     facts.headline,
     facts.summary,
-    ...(facts.bar === null ? [] : [`${textBar(facts.bar)}  ${facts.bar.caption}`]),
+    ...(facts.bar === null ? [] : [`${textBar(facts.bar.filled, BAR_CELLS)}  ${facts.bar.caption}`]),
     rows.join('\n'),
     facts.nextStep,
     ...(links.length === 0 ? [] : [links.join('\n')]),

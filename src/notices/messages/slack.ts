@@ -1,8 +1,7 @@
 /** A notice as a Slack message: blocks, and the text that notifications show. */
 import type { Notice } from '../channels/channel.ts'
-import { textBar } from './email.ts'
 import { factsOf, type Facts } from './facts.ts'
-import { typed } from './words.ts'
+import { textBar, typed } from './words.ts'
 
 const BAR_CELLS = 16
 /** Slack's own bound of a header; everything else is bounded by what it is made of. */
@@ -49,7 +48,9 @@ function headlineOf({ isTest, headline }: Facts): string {
 
 function barOf({ bar }: Facts): object[] {
   if (bar === null) return []
-  return [{ type: 'section', text: mrkdwn(`${textBar(bar, BAR_CELLS)}  ${escapeMrkdwn(bar.caption)}`) }]
+  return [
+    { type: 'section', text: mrkdwn(`${textBar(bar.filled, BAR_CELLS)}  ${escapeMrkdwn(bar.caption)}`) },
+  ]
 }
 
 function field({ label, value }: Facts['rows'][number]): Text {

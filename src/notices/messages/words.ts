@@ -49,3 +49,9 @@ export function days(period: { readonly start: string; readonly end: string }, t
 export function percentOf(part: number, whole: number): number {
   return whole <= 0 ? 100 : Math.floor((part / whole) * 1_000) / 10
 }
+
+/** A share of 100 where there is nothing to draw with: `▰▰▰▰▱`. */
+export function textBar(percent: number, cells: number): string {
+  const full = Math.floor((percent / 100) * cells)
+  return '▰'.repeat(full) + '▱'.repeat(cells - full)
+}

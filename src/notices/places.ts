@@ -1,12 +1,13 @@
 /**
- * What one receiver may take of a worker's places, which all organizations share. A receiver that is slow gets a part of
- * them, and so does an organization, which may have many of these. One that has not answered at all several times in a row is away: for a while deliveries to it fail at once, as
- * they would after a time-out, and then one at a time is tried, until something answers.
+ * A worker's places, which all organizations share, and what one receiver may take of them. A receiver that is slow gets a
+ * part, and so does an organization, which may have many of these. One that has not answered at all several times in a row
+ * is away: for a while deliveries to it fail at once, as they would after a time-out, and then one at a time is tried,
+ * until something answers.
  */
 import { createLru } from '../ledger/lru.ts'
 import { failed, type SendResult } from './channels/channel.ts'
 
-export interface DestinationOptions {
+export interface PlacesOptions {
   /** Deliveries to one receiver, and to all channels of one organization, at the same time. */
   readonly most: number
   /** How long one that is away is left alone at first; twice as long each time … */
@@ -20,16 +21,17 @@ export interface DestinationOptions {
 /** `full`: others are being delivered there; it costs no attempt. */
 export type Turn = SendResult | { readonly status: 'full'; readonly waitMs: number }
 
-export interface Destination {
+/** Where a delivery goes, as far as it competes with others for places. */
+export interface Claim {
   /** What is slow or away as a whole. */
   readonly receiver: string
   /** Who chose it; null where the operator did. */
   readonly org: string | null
 }
 
-export interface Destinations {
+export interface Places {
   /** `isLast`: is made however long the receiver was away, so that nothing is given up without having been tried. */
-  deliver(to: Destination, isLast: boolean, send: () => Promise<SendResult>): Promise<Turn>
+  deliver(claim: Claim, isLast: boolean, send: () => Promise<SendResult>): Promise<Turn>
 }
 
 interface Lane {
@@ -59,12 +61,12 @@ const UNKNOWN: Readonly<Lane> = {
   lastTurn: 0,
 }
 
-export function createDestinations({
+export function createPlaces({
   most,
   pauseMs,
   longestMs,
   now = () => performance.now(),
-}: DestinationOptions): Destinations {
+}: PlacesOptions): Places {
   const lanes = createLru<Lane>(MOST_REMEMBERED)
 
   function laneOf(name: string): Lane {

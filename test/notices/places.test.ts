@@ -1,6 +1,6 @@
 import t from 'tap'
 import { failed, type SendResult } from '../../src/notices/channels/channel.ts'
-import { createDestinations, type Turn } from '../../src/notices/destinations.ts'
+import { createPlaces, type Turn } from '../../src/notices/places.ts'
 
 const SENT: SendResult = { status: 'sent' }
 const MUTE = failed('no answer', { isAway: true })
@@ -10,13 +10,13 @@ const TO = { receiver: 'a', org: 'acme' }
 
 function setUp(most = 2) {
   const clock = { ms: 0 }
-  const destinations = createDestinations({ most, pauseMs: 100, longestMs: 400, now: () => clock.ms })
+  const places = createPlaces({ most, pauseMs: 100, longestMs: 400, now: () => clock.ms })
   let sends = 0
   return {
     clock,
     sends: () => sends,
     deliver: (result: SendResult | Promise<SendResult>, isLast = false, to = TO): Promise<Turn> =>
-      destinations.deliver(to, isLast, () => {
+      places.deliver(to, isLast, () => {
         sends += 1
         return Promise.resolve(result)
       }),
