@@ -64,9 +64,16 @@ export function factsOf(notice: Notice, reader: string | null): Facts {
     links: linksOf(notice, isMeant),
     footer: isTest
       ? 'This is a test that an admin sent to see whether notices arrive. Nothing was crossed, and its figures are made up.'
-      : `Recorded ${instant(crossing.occurredAt, timezone)}. Notice ${crossing.id}.`,
+      : `${whyTold(orgName, reader, isMeant)} Recorded ${instant(crossing.occurredAt, timezone)}. Notice ${crossing.id}.`,
     isTest,
   }
+}
+
+function whyTold(orgName: string, reader: string | null, isMeant: boolean): string {
+  if (reader === null) return 'Sent by Tollgate.'
+  return isMeant
+    ? 'Sent by Tollgate to you, because it is about your own usage.'
+    : `Sent by Tollgate to you as an admin of ${orgName}.`
 }
 
 function storyOf(notice: Notice, isMeant: boolean): Story {
