@@ -234,6 +234,52 @@ void t.test(
   },
 )
 
+void t.test(
+  'O7, U3: recipients are looked up at each attempt: who is none any more gets nothing, a new address is used',
+  async (t) => {
+    const org = await createOrg(gateway, { limit: null })
+    await addMembers(org, {
+      ada: member('ada'),
+      grace: admin('grace'),
+      heidi: admin('heidi'),
+      ivan: admin('ivan'),
+    })
+    await setUserAlert(org, 1, { notifyUser: true })
+    const moved = { role: 'admin', email: 'heidi@elsewhere.example' } as const
+    const meanwhile: Readonly<Record<string, () => Promise<unknown>>> = {
+      'ada@example.com': () => setUserAlert(org, 1, { notifyUser: false }),
+      'grace@example.com': () => addMembers(org, { grace: member('grace') }),
+      'heidi@example.com': () => addMembers(org, { heidi: moved }),
+      'ivan@example.com': () => gateway.admin('DELETE', `/v1/orgs/${org.id}/members/ivan`),
+    }
+    const tried: string[] = []
+    smtp.answer = async ({ to, parsed }) => {
+      tried.push(`${to.join()} ${parsed.messageId ?? ''}`)
+      const change = meanwhile[to.join()]
+      if (change === undefined) return
+      await change()
+      throw smtpError(450, 'try later')
+    }
+    t.teardown(() => (smtp.answer = () => undefined))
+    t.equal(await call(await appKey(org), 'ada'), 200)
+    await until(async () => (await shown(org, '?state=sent')).length === 1)
+    await until(async () => (await shown(org, '?state=failed')).length === 0)
+    t.match(await shown(org), [
+      {
+        deliveries: [
+          { recipient: 'ada', state: 'no_recipients', error: 'no longer a recipient' },
+          { recipient: 'grace', state: 'no_recipients', error: 'no longer a recipient' },
+          { recipient: 'heidi', state: 'sent', attempts: 2 },
+          { recipient: 'ivan', state: 'no_recipients', error: 'no longer a recipient' },
+        ],
+      },
+    ])
+    t.strictSame(await told(org), ['user.alert.crossed ada > heidi@elsewhere.example'])
+    t.equal(tried.length, 5, 'nobody was written to again but heidi')
+    t.equal(new Set(tried.filter((one) => one.startsWith('heidi')).map((one) => one.split(' ')[1])).size, 1)
+  },
+)
+
 void t.test('O7: nobody is an admin any more: logged as no_recipients', async (t) => {
   const org = await createOrg(gateway, { limit: null })
   await setUserAlert(org, 1)

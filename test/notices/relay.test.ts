@@ -6,11 +6,12 @@ import type { Crossing } from '../../src/core/crossing.ts'
 import { wholeCredits } from '../../src/core/units.ts'
 import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
 import * as keys from '../../src/ledger/keys.ts'
-import { createNoticeLog } from '../../src/ledger/notice-log.ts'
+import { createNoticeLog, readMember } from '../../src/ledger/notice-log.ts'
 import { createStoreClock } from '../../src/ledger/store-clock.ts'
 import { NOTICES_QUEUE, openQueues, QUEUE_PREFIX } from '../../src/notices/queue.ts'
 import { Relay } from '../../src/notices/relay.ts'
 import { startSweep } from '../../src/notices/sweep.ts'
+import { CHANGE } from '../support/changes.ts'
 import {
   charge,
   createOrg,
@@ -228,6 +229,45 @@ for (const mode of ['server', 'cluster'] as const) {
     })
   })
 }
+
+void t.test('N2: nothing leaves the outbox before a queue has it', async (t) => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const redis = await openClient({ url: server.url })
+  await createOrg(redis, 'acme', { members: users(5), fields: ALERT })
+  await crossings(redis, 'acme', users(5))
+  // The outbox and the log can be written, and no queue.
+  await redis.call('ACL', 'SETUSER', 'relay', 'on', 'nopass', '+@all', '&*', '~tg:*')
+  const url = new URL(server.url)
+  url.username = 'relay'
+  url.password = 'any'
+  const gateway = relayOn({ url: url.href })
+  const { relay, redis: own } = gateway
+  await connected(own)
+  const waiting = async (): Promise<number> => {
+    relay.wake('acme')
+    await relay.idle()
+    return redis.xlen(keys.outbox('acme'))
+  }
+  t.equal(await waiting(), 5, 'crossings wait')
+  t.strictSame([...relay.stuck.keys()], ['acme'])
+  const log = createNoticeLog(redis)
+  const [member = ''] = await redis.zrange(keys.notices('acme', 'all'), 0, 0)
+  const notice = await log.get('acme', readMember(member, null).id)
+  if (notice === null) return t.fail('no notice')
+  t.equal(await log.redeliver(notice.crossing, CHANGE), 1)
+  t.equal(await waiting(), 6, 'and so does the wish to send one again')
+
+  await redis.call('ACL', 'SETUSER', 'relay', 'allkeys')
+  t.equal(await waiting(), 0)
+  const queued = watchQueue({ url: server.url })
+  t.equal((await queued.jobsOf('acme')).length, 5)
+  const again = watchQueue({ url: server.url }, 'tollgate-deliveries')
+  t.equal(await again.queue.count(), 1)
+  for (const watched of [queued, again]) await watched.close()
+  redis.disconnect()
+  await gateway.close()
+})
 
 void t.test(
   'N2: with the queue out of reach the outbox keeps everything, and says for how long',
