@@ -5,6 +5,7 @@ import * as keys from './keys.ts'
 import type { Hold } from './ledger.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
+import { logRetry } from './store-faults.ts'
 
 const RENEW_BATCH = 500
 const SWEEP_BATCH = 256
@@ -38,7 +39,7 @@ export function createLeases(options: LeasesOptions): Leases {
     try {
       await work()
     } catch (error) {
-      logger.warn({ err: error, org }, `${what} failed, and is tried again`)
+      logRetry(logger, error, { org }, `${what} failed, and is tried again`)
     }
   }
 
@@ -80,7 +81,7 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 
   const failed = (what: string) => (error: unknown) =>
-    logger.warn({ err: error }, `${what} failed, and is tried again`)
+    logRetry(logger, error, {}, `${what} failed, and is tried again`)
   const timers = [
     every(leaseMs / 3, renew, failed('renewing leases')),
     every(leaseMs / 2, sweep, failed('sweeping leases')),

@@ -15,6 +15,7 @@ import { CROSSING_TYPES, entries, readCrossings } from './replies.ts'
 import { countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
+import { logRetry } from './store-faults.ts'
 import type { StoreWatch } from './store-watch.ts'
 
 export interface ReplayingOptions {
@@ -66,7 +67,7 @@ export class Replaying {
       for (const book of journal.books) await this.#replay(book)
       await journal.tidy()
     } catch (error) {
-      logger.warn({ err: error }, 'replaying a journal failed, and is tried again')
+      logRetry(logger, error, {}, 'replaying a journal failed, and is tried again')
     }
     this.#isBusy = false
   }
@@ -78,10 +79,8 @@ export class Replaying {
       try {
         await this.#replayOrg(book, org, due)
       } catch (error) {
-        logger.warn(
-          { err: error, org, journal: book.file.id },
-          'replaying a journal failed, and is tried again',
-        )
+        const fields = { org, journal: book.file.id }
+        logRetry(logger, error, fields, 'replaying a journal failed, and is tried again')
       }
     }
   }

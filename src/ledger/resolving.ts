@@ -16,7 +16,7 @@ import { countExpired, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 import type { Journal } from './journal.ts'
-import { mayHaveRun } from './store-faults.ts'
+import { logRetry, mayHaveRun } from './store-faults.ts'
 import type { StoreWatch } from './store-watch.ts'
 import { UnderWay } from './under-way.ts'
 
@@ -127,10 +127,8 @@ export class Resolving {
             else await this.#freeBatch(org, periodNo, group)
           } catch (error) {
             if (group[0]?.attempts === 0) {
-              this.#options.logger.warn(
-                { err: error, org, verb, holds: group.length },
-                'resolving is tried again',
-              )
+              const fields = { org, verb, holds: group.length }
+              logRetry(this.#options.logger, error, fields, 'resolving is tried again')
             }
             for (const item of group) this.#failed(queue, item, error)
           }

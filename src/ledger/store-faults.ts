@@ -1,4 +1,5 @@
 /** What an error says about the store, as against the command that met it. */
+import type { Logger } from 'pino'
 import { StoreUnavailable } from './ledger.ts'
 
 /**
@@ -10,7 +11,7 @@ const NOT_SERVING =
   /^(?:READONLY|LOADING|BUSY|OOM|MISCONF|NOAUTH|WRONGPASS|NOPERM|MASTERDOWN|CLUSTERDOWN|NOREPLICAS)\b/
 /** What ioredis says where no reply came; what the system says has a `syscall`. */
 const NO_REPLY =
-  /^(?:Connection is closed|Command timed out|Stream isn't writeable|Socket timeout|Cluster isn't ready|Failed to refresh slots cache|None of startup nodes|All sentinels)/
+  /^(?:Connection is closed|Command timed out|Stream isn't writeable|Socket timeout|Reached the max retries|Cluster isn't ready|Failed to refresh slots cache|None of startup nodes|All sentinels)/
 /** Nothing was sent, or all that came back were redirections: a slot that moves is the trouble of whose keys are in it, not of its server. */
 const NEVER_RAN =
   /^(?:Stream isn't writeable|Cluster isn't ready|None of startup nodes|Too many Cluster redirections)/
@@ -27,6 +28,26 @@ export function mayHaveRun(error: unknown): boolean {
   if (!(error instanceof Error)) return true
   if (error instanceof NeverSent) return false
   return !NOT_SERVING.test(error.message) && !NEVER_RAN.test(error.message)
+}
+
+/**
+ * Logs that something failed which is tried again by itself. Of a store that is in trouble the log has one line, from its
+ * watch, and not one more for everybody who met it.
+ */
+export function logRetry(
+  logger: Pick<Logger, 'warn' | 'debug'>,
+  error: unknown,
+  fields: Readonly<Record<string, unknown>>,
+  message: string,
+): void {
+  const reason = error instanceof StoreUnavailable ? error.message : storeFault(error)
+  if (reason === null) logger.warn({ err: error, ...fields }, message)
+  else logger.debug({ reason, ...fields }, message)
+}
+
+/** Whether it says only that there is no connection, and not why. */
+export function isNoConnection(reason: string): boolean {
+  return /^(?:Stream isn't writeable|Reached the max retries|Connection is closed)/.test(reason)
 }
 
 /** The store was known not to answer, so nothing was sent. */

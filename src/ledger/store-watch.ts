@@ -13,7 +13,7 @@ import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
 import { StoreUnavailable } from './ledger.ts'
 import { NodeWatch } from './node-watch.ts'
-import { NeverSent, storeFault } from './store-faults.ts'
+import { isNoConnection, NeverSent, storeFault } from './store-faults.ts'
 
 export interface StoreWatch {
   /** Whether the server is down that has the keys of this hash tag: an organization's id, or a whole key without a tag. */
@@ -52,12 +52,17 @@ export const UNWATCHED: StoreWatch = {
   close: () => undefined,
 }
 
-function watchNode({ redis, logger, onTransition }: StoreWatchOptions, name: string): NodeWatch {
+function watchNode(
+  { redis, logger, onTransition }: StoreWatchOptions,
+  name: string,
+  whyNot: () => string,
+): NodeWatch {
   return new NodeWatch({
     silenceMs: SILENCE_MS,
     ping: () => pingOf(redis, name),
     probe: (org) => redis.set(keys.probe(org), '1', 'PX', PROBE_LIFE_MS),
-    onDown: (reason) => {
+    onDown: (found) => {
+      const reason = isNoConnection(found) ? whyNot() : found
       logger.error({ reason, ...(name !== SINGLE && { node: name }) }, 'the credit store does not answer')
       onTransition?.('down')
     },
@@ -71,6 +76,7 @@ function watchNode({ redis, logger, onTransition }: StoreWatchOptions, name: str
 export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
   const { redis } = options
   const nodes = new Map<string, NodeWatch>()
+  const whyNot = connectionTrouble(redis)
   let ticks = 0
 
   function nodeOf(tag: string): NodeWatch | undefined {
@@ -82,7 +88,8 @@ export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
   function tick(): void {
     ticks += 1
     if (redis instanceof Cluster) {
-      for (const name of masters(redis)) if (!nodes.has(name)) nodes.set(name, watchNode(options, name))
+      for (const name of masters(redis))
+        if (!nodes.has(name)) nodes.set(name, watchNode(options, name, whyNot))
       if (ticks % REFRESH_TICKS === 0 && !isUp()) redis.refreshSlotsCache()
     }
     for (const node of nodes.values()) node.ask()
@@ -96,7 +103,7 @@ export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
   const pruned = (): void => prune(redis, nodes)
 
   if (redis instanceof Cluster) redis.on('refresh', pruned)
-  else nodes.set(SINGLE, watchNode(options, SINGLE))
+  else nodes.set(SINGLE, watchNode(options, SINGLE, whyNot))
   const timer = setInterval(tick, TICK_MS).unref()
 
   return {
@@ -123,6 +130,14 @@ export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
       redis.off('refresh', pruned)
     },
   }
+}
+
+/** Why there is no connection (nobody listens, another password): commands are told only that there is none. */
+function connectionTrouble(redis: RedisClient): () => string {
+  const unknown = 'no connection'
+  let trouble = unknown
+  redis.on('error', (error: Error) => (trouble = error.message)).on('ready', () => (trouble = unknown))
+  return () => trouble
 }
 
 function masters(cluster: Cluster): string[] {

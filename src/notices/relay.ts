@@ -18,6 +18,7 @@ import {
   type OutboxEntry,
   type OutboxPage,
 } from '../ledger/outbox.ts'
+import { logRetry } from '../ledger/store-faults.ts'
 import { crossingOf, UnreadableEntry } from './crossing.ts'
 import type { Queues } from './queue.ts'
 import { redeliveryOf } from './redelivery.ts'
@@ -106,7 +107,7 @@ export class Relay {
       this.#stuck.delete(org)
     } catch (error) {
       // The entries are still there: the next sweep, or the next crossing, tries again.
-      this.#options.logger.warn({ err: error, org }, 'crossings wait in the outbox')
+      logRetry(this.#options.logger, error, { org }, 'crossings wait in the outbox')
       this.#stuck.set(org, this.#stuck.get(org) ?? reached ?? this.#options.clock.now())
     }
   }

@@ -7,6 +7,7 @@ import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import { lastSweep, oldestInOutbox, registeredOrgs, reportSweep, takeSweep } from '../ledger/outbox.ts'
 import { readStoreTime, type StoreClock } from '../ledger/store-clock.ts'
+import { logRetry } from '../ledger/store-faults.ts'
 import type { Relay } from './relay.ts'
 
 export interface SweepOptions {
@@ -63,7 +64,7 @@ export function startSweep({ redis, relay, everyMs, clock, logger }: SweepOption
 
   function tick(): void {
     running ??= sweep()
-      .catch((error: unknown) => logger.warn({ err: error }, 'the sweep through the outboxes broke off'))
+      .catch((error: unknown) => logRetry(logger, error, {}, 'the sweep through the outboxes broke off'))
       .finally(() => {
         running = null
         schedule()

@@ -1,7 +1,5 @@
-/** What callers see of a store that is down, in every way in which a real Redis can be (D1). */
+/** What callers see of a store that is down (D1); store-troubles.test.ts has every way in which a real Redis can be. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { mintKey } from '../../src/core/virtual-key.ts'
@@ -10,21 +8,11 @@ import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
-const FILLING = 8_192
-const server = await startRedis({
-  persist: true,
-  // Loading takes a tenth of a millisecond a key, and the server answers in between.
-  args: [...['--key-load-delay', '100'], ...['--enable-protected-configs', 'yes']],
-})
+const server = await startRedis({ persist: true })
 const origin = await startOrigin()
 const gateway = await startGateway({ redisUrl: server.url, upstreamUrl: origin.url })
 const org = await createOrg(gateway)
-const operator = new Redis(server.url, {
-  retryStrategy: () => 50,
-  maxRetriesPerRequest: 0,
-  // It asks also while the server loads.
-  enableReadyCheck: false,
-})
+const operator = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: 0 })
 operator.on('error', () => undefined)
 t.teardown(async () => {
   operator.disconnect()
@@ -98,103 +86,6 @@ void t.test('D1: a store that is killed, and starts again', async (t) => {
   await isBack()
 })
 
-void t.test('D1: a store that loads its data (LOADING)', async (t) => {
-  await operator.eval(
-    "for i = 1, ARGV[1] do redis.call('SET', 'filling:' .. i, 'x', 'EX', 600) end",
-    0,
-    FILLING,
-  )
-  await server.kill()
-  const loaded = server.restart()
-  await until(async () => {
-    const answer = await operator.get('x').catch((error: unknown) => String(error))
-    return String(answer).includes('LOADING')
-  })
-  t.same(await call(), REFUSED)
-  await loaded
-  await isBack()
-})
-
-interface Trouble {
-  readonly what: string
-  readonly begin: () => Promise<unknown>
-  readonly end: () => Promise<unknown>
-  /** What the line in the log says. */
-  readonly reason: string
-}
-
-const troubles: readonly Trouble[] = [
-  {
-    what: 'a store that is a replica now, after a failover (READONLY)',
-    begin: () => operator.replicaof('127.0.0.1', '1'),
-    end: () => operator.replicaof('NO', 'ONE'),
-    reason: 'READONLY',
-  },
-  {
-    what: 'a store that runs somebody’s endless script (BUSY)',
-    begin: async () => {
-      await operator.config('SET', 'busy-reply-threshold', '20')
-      const somebody = new Redis(server.url)
-      void somebody
-        .eval('while true do end', 0)
-        .catch(() => undefined)
-        .then(() => somebody.disconnect())
-      await until(async () => (await operator.ping().catch(String)).includes('BUSY'))
-    },
-    end: () => operator.script('KILL'),
-    // It is silent at first.
-    reason: 'reason',
-  },
-  {
-    what: 'a store at maxmemory (OOM)',
-    begin: () => operator.config('SET', 'maxmemory', '1'),
-    end: () => operator.config('SET', 'maxmemory', '0'),
-    reason: 'OOM',
-  },
-  {
-    what: 'a store whose password was changed (NOAUTH)',
-    begin: async () => {
-      await operator.config('SET', 'requirepass', 'another')
-      await operator.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-    },
-    end: () => operator.config('SET', 'requirepass', ''),
-    reason: 'reason',
-  },
-  {
-    what: 'a store that cannot save to its disk (MISCONF)',
-    begin: async () => {
-      // A folder in the place of the file: the save fails as it does on a full disk.
-      const [, dir = ''] = (await operator.config('GET', 'dir')) as string[]
-      mkdirSync(join(dir, 'blocked.rdb'), { recursive: true })
-      await operator.config('SET', 'dbfilename', 'blocked.rdb')
-      await operator.config('SET', 'save', '3600 1')
-      await operator.bgsave()
-      await until(async () => (await operator.info('persistence')).includes('rdb_last_bgsave_status:err'))
-    },
-    end: () => operator.config('SET', 'save', ''),
-    reason: 'MISCONF',
-  },
-]
-
-for (const { what, begin, end, reason } of troubles) {
-  void t.test(`D1: ${what}: 503, and back by itself`, async (t) => {
-    await isBack()
-    const lines = says(DOWN)
-    await begin()
-    await until(async () => (await call()).status === 503)
-    t.same(await call(), REFUSED)
-    await until(() => says(DOWN) > lines)
-    // A reply of the store says why, or, where that came first, the connection that its refusal closed.
-    const said = gateway.log.filter((line) => line.includes(DOWN)).slice(lines)
-    t.ok(
-      said.some((line) => line.includes(reason) || line.includes("isn't writeable")),
-      `${reason}: ${said.join()}`,
-    )
-    await end()
-    await isBack()
-  })
-}
-
 void t.test('D1: what is served is settled also at maxmemory, where nothing new is admitted', async (t) => {
   await isBack()
   const own = await createOrg(gateway)
@@ -215,11 +106,4 @@ void t.test('D1: what is served is settled also at maxmemory, where nothing new 
   origin.answer = (_request, response) => chatAnswer(response)
   await operator.config('SET', 'maxmemory', '0')
   await isBack()
-})
-
-void t.test('D1: SCRIPT FLUSH is no outage: the scripts are sent again', async (t) => {
-  const lines = says(DOWN)
-  await operator.script('FLUSH')
-  t.same(await call(), SERVED)
-  t.equal(says(DOWN), lines)
 })

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { toCredits, type Microcredits } from '../../core/units.ts'
 import type { RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
+import { logRetry } from '../store-faults.ts'
 import { DriftCheck, type DriftStore } from './check.ts'
 
 const HOUR_MS = 3_600_000
@@ -56,7 +57,7 @@ export function watchDrift(store: DriftStore, logger: Logger, everyMs = HOUR_MS)
     if (isStopped) return
     timer = setTimeout(() => {
       running = look()
-        .catch((error: unknown) => logger.warn({ err: error }, 'a check for drift broke off'))
+        .catch((error: unknown) => logRetry(logger, error, {}, 'a check for drift broke off'))
         .finally(() => schedule(everyMs * (1 + Math.random() * JITTER)))
     }, ms)
     timer.unref()
