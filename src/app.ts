@@ -249,11 +249,15 @@ async function reload(
     const settings = pipelineSettings(next, lookUp, logger)
     const successor = await openDataPlane(parts, pipeline, next, lookUp, prepared)
     await successor.ready()
-    const out = changedKeys(live.config, next).includes('notifications')
-      ? openNotices(next, { store, metrics, logger })
+    const credentials = await store.prepare(next.redis)
+    // Their connections have credentials of their own, and a worker's cannot be reached.
+    const changed = changedKeys(live.config, next).some((key) => key === 'notifications' || key === 'redis')
+    const out = changed
+      ? openNotices(next, { store: { ...store, open: credentials.open }, metrics, logger })
       : live.out
 
     const before = live.out
+    credentials.use()
     declareUpstreams(metrics, prepared)
     upstreams.use(next, prepared)
     pipeline.reconfigure(settings)

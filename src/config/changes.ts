@@ -23,12 +23,21 @@ export function changedKeys(before: Config, after: Config): string[] {
 
 /** Throws a StartupError that names the first key whose change needs a restart. */
 export function refuseRestart(before: Config, after: Config): void {
+  const [was, is] = [withoutCredentials(before), withoutCredentials(after)]
   for (const key of NEEDS_RESTART) {
-    const path = difference(before[key], after[key], [key])
+    const path = difference(was[key], is[key], [key])
     if (path !== null) {
       throw new StartupError(`${dotted(path)}: a change of this needs a restart; nothing was taken over`, 1)
     }
   }
+}
+
+/** With whose name and password the store is used may change, since both are rotated; which store it is may not. */
+function withoutCredentials(config: Config): Config {
+  if (config.redis.url === undefined) return config
+  const url = new URL(config.redis.url)
+  url.username = url.password = ''
+  return { ...config, redis: { url: url.href } }
 }
 
 /** The path of the first place where two values differ; null where there is none. */

@@ -93,6 +93,11 @@ function addressProblems({ listen, admin, redis }: Config): Problem[] {
   })
   if (redis.url !== undefined && !URL.canParse(redis.url)) {
     problems.push({ key: 'redis.url', message: 'must be a redis://, rediss:// or unix:// URL' })
+  } else if (redis.url !== undefined && !canDecode(credentials(redis.url))) {
+    problems.push({
+      key: 'redis.url',
+      message: 'has a % that is not part of an escape (% itself is %25)',
+    })
   }
   redis.cluster?.forEach((node, index) => {
     const port = Number(node.slice(node.lastIndexOf(':') + 1))
@@ -121,6 +126,11 @@ function notificationProblems({ notifications: { smtp, allowTargets } }: Config)
     if (!isTarget(entry)) report(`allowTargets[${index}]`, 'must be an address, a CIDR range or a host name')
   })
   return problems
+}
+
+function credentials(url: string): string {
+  const { username, password } = new URL(url)
+  return username + password
 }
 
 function canDecode(text: string): boolean {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import { askAny, connect, type Purpose, type RedisClient, type StoreAddress } from './connection.ts'
+import { credentialsOf, tryCredentials, useCredentials } from './credentials.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
 import { createStoreWatch, type StoreWatch } from './store-watch.ts'
 
@@ -16,10 +17,22 @@ export interface Store {
   readonly watch: StoreWatch
   /** One more connection, which `stop` closes with the others. */
   open(purpose: Purpose): RedisClient
+  /**
+   * Asks the store whether it takes the credentials of another configuration for it. Rejects with a StartupError where it
+   * refuses them; nothing has changed until `use`.
+   */
+  prepare(config: Config['redis']): Promise<NextCredentials>
   /** Whether the store answers within a second; of a cluster any master, since no other gateway would reach more of it. */
   answers(): Promise<boolean>
   /** Closes the connections, and the embedded server last. */
   stop(): Promise<void>
+}
+
+export interface NextCredentials {
+  /** A connection with them. */
+  readonly open: Store['open']
+  /** Gives them to the connections that are open, and to those that will be. */
+  use(): void
 }
 
 const WAIT_MS = 30_000
@@ -78,6 +91,36 @@ async function checkServer(redis: RedisClient, what: string, logger: Logger): Pr
   }
 }
 
+function createConnections(first: StoreAddress, logger: Logger) {
+  let address = first
+  const all = new Set<RedisClient>()
+  function openAt(at: StoreAddress, purpose: Purpose): RedisClient {
+    const connection = connect(at, purpose)
+    connection.on('error', (error: Error) => logger.debug({ reason: error.message }, 'store connection'))
+    connection.once('end', () => all.delete(connection))
+    all.add(connection)
+    return connection
+  }
+  return {
+    open: (purpose: Purpose) => openAt(address, purpose),
+    prepare: async ({ url }: Config['redis']): Promise<NextCredentials> => {
+      const next = url === undefined || ('url' in address && address.url === url) ? address : { url }
+      if (next !== address && 'url' in next) await tryCredentials(next.url)
+      return {
+        open: (purpose) => openAt(next, purpose),
+        use() {
+          if (next === address || !('url' in next)) return
+          address = next
+          for (const connection of all) useCredentials(connection, credentialsOf(next.url))
+        },
+      }
+    },
+    close() {
+      for (const connection of all) connection.disconnect()
+    },
+  }
+}
+
 /**
  * Rejects with a StartupError (exit code 2) when the store cannot be had within 30 s, or is too old. `runningSocket`
  * is that of the embedded server where another process runs it already.
@@ -93,17 +136,11 @@ export async function openStore(
 ): Promise<Store> {
   const what = describe(config)
   const { address, embedded } = await addressOf(config, logger, options.runningSocket)
-  const connections: RedisClient[] = []
-  function open(purpose: Purpose): RedisClient {
-    const connection = connect(address, purpose)
-    connection.on('error', (error: Error) => logger.debug({ reason: error.message }, 'store connection'))
-    connections.push(connection)
-    return connection
-  }
-  const redis = open('decide')
-  const listener = open('listen')
+  const connections = createConnections(address, logger)
+  const redis = connections.open('decide')
+  const listener = connections.open('listen')
   async function stop(): Promise<void> {
-    for (const connection of connections) connection.disconnect()
+    connections.close()
     await embedded?.stop()
   }
   try {
@@ -118,7 +155,8 @@ export async function openStore(
     redis,
     listener,
     watch,
-    open,
+    open: connections.open,
+    prepare: connections.prepare,
     answers: () =>
       Promise.race([
         askAny(redis, (server) => server.ping()).then(() => true),

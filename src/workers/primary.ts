@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import { tryCredentials } from '../ledger/credentials.ts'
 import { startEmbeddedRedis } from '../ledger/embedded-redis.ts'
 import { Fleet } from './fleet.ts'
 import type { Addresses } from './messages.ts'
@@ -67,10 +68,11 @@ export async function startWorkers(
   try {
     return {
       ...(await fleet.start(count)),
-      reload(next) {
+      async reload(next) {
+        const { url } = next.redis
+        if (url !== undefined && url !== config.redis.url) await tryCredentials(url)
         config = next
         fleet.tell({ kind: 'reload', config })
-        return Promise.resolve()
       },
       reloadFailed() {
         const [one] = fleet.serving

@@ -60,6 +60,10 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     `redis: { url: "redis://a:port" }\n${UPSTREAM}`,
     'redis.url: must be a redis://, rediss:// or unix:// URL',
   ],
+  [
+    `redis: { url: "redis://:100%@a" }\n${UPSTREAM}`,
+    'redis.url: has a % that is not part of an escape (% itself is %25)',
+  ],
   [`redis: { cluster: [] }\n${UPSTREAM}`, 'redis.cluster: must have from 1 to 100 entries'],
   [`redis: { cluster: [a] }\n${UPSTREAM}`, 'redis.cluster[0]: must be host:port'],
   [`redis: { cluster: ["a:1", "a:70000"] }\n${UPSTREAM}`, 'redis.cluster[1]: has no valid port'],
