@@ -37,6 +37,7 @@ export interface FaultyProxy {
 
 export interface FaultyProxyOptions {
   readonly target: number
+  readonly password: string
   /** The database that whoever connects selects: a script delivered twice must run there, too. */
   readonly database: number
   /** Milliseconds of a delay that nobody times out over, and of one that everybody does. */
@@ -65,12 +66,16 @@ function areWholeCommands(chunk: Buffer): boolean {
 }
 
 /** Runs commands on a connection of their own; resolves when the server has answered something. */
-async function deliver({ target, database }: FaultyProxyOptions, commands: Buffer): Promise<void> {
+async function deliver({ target, password, database }: FaultyProxyOptions, commands: Buffer): Promise<void> {
   const socket = connect(target, '127.0.0.1')
   socket.on('error', () => undefined)
-  const select = String(database)
-  socket.write(`*2\r\n$6\r\nSELECT\r\n$${select.length}\r\n${select}\r\n`)
-  await once(socket, 'data')
+  for (const words of [
+    ['AUTH', password],
+    ['SELECT', String(database)],
+  ]) {
+    socket.write(`*2\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`)
+    await once(socket, 'data')
+  }
   socket.write(commands)
   await once(socket, 'data')
   socket.destroy()

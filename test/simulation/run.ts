@@ -1,4 +1,5 @@
 /** Runs seeds of the simulation, many worlds at a time: most of a world is waiting for a bad network. */
+import { randomBytes } from 'node:crypto'
 import type { RedisServer } from '../support/redis.ts'
 import { draw, type Action, type Setting } from './actions.ts'
 import { openWorld, type Counts } from './world.ts'
@@ -36,15 +37,20 @@ interface Outcome {
 
 /** Each world has a database of its own, which the server must be told to have. */
 export const MOST_WORLDS = 64
-export const SERVER_ARGS = ['--databases', String(MOST_WORLDS)]
+/**
+ * Worlds come and go, and with them their ports. Elsewhere on this machine a gateway may be waiting for its store at one of them, and
+ * the first thing that it does with a store is to take what waits in the outboxes.
+ */
+const PASSWORD = randomBytes(9).toString('hex')
+export const SERVER_ARGS = ['--databases', String(MOST_WORLDS), '--requirepass', PASSWORD]
 
 async function play(
-  { url, port }: RedisServer,
+  { port }: RedisServer,
   database: number,
   setting: Setting,
   history: readonly Action[],
 ): Promise<Outcome> {
-  const world = await openWorld({ url, port, database, setting })
+  const world = await openWorld({ port, password: PASSWORD, database, setting })
   let after = 0
   try {
     await world.check()

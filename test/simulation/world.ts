@@ -10,14 +10,14 @@ import * as keys from '../../src/ledger/keys.ts'
 import type { Hold } from '../../src/ledger/ledger.ts'
 import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { SCRIPT_NAMES, scriptSource } from '../../src/ledger/scripts.ts'
-import { countingMetrics, createOrg, openClient, silent } from '../support/ledger.ts'
+import { countingMetrics, openClient, silent } from '../support/ledger.ts'
 import { until } from '../support/until.ts'
-import { GATEWAYS, USERS, type Action, type Setting, type SimulatedCall } from './actions.ts'
+import { GATEWAYS, type Action, type Setting, type SimulatedCall } from './actions.ts'
 import { check, Peaks, readBooks, type Books } from './books.ts'
 import { startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
+import { createOrganization } from './organization.ts'
 
 const ORG = 'sim'
-const CREDIT = 1_000_000
 /** Longer than any run: leases end when an action says so. */
 const LEASE_MS = 86_400_000
 /** How long a gateway here waits for an answer: less than in production, so that a second of faults is a few of them. */
@@ -29,6 +29,8 @@ const AWAIT_MS = 400
 
 interface Gateway {
   readonly proxy: FaultyProxy
+  /** Starts another process in its place. */
+  readonly open: () => Promise<Pick<Gateway, 'client' | 'ledger'>>
   client: Redis
   ledger: RedisLedger
   /** How far this machine's clock is off. */
@@ -68,9 +70,8 @@ export interface World {
 }
 
 export interface WorldOptions {
-  /** `redis://host:port`. */
-  readonly url: string
   readonly port: number
+  readonly password: string
   readonly database: number
   readonly setting: Setting
 }
@@ -82,8 +83,8 @@ async function openPatient(url: string): Promise<Redis> {
   return client
 }
 
-async function openGateway(proxy: FaultyProxy, database: number, skew: () => number) {
-  const client = await openPatient(`redis://127.0.0.1:${proxy.port}/${database}`)
+async function openGateway(url: string, skew: () => number): ReturnType<Gateway['open']> {
+  const client = await openPatient(url)
   const ledger = await createRedisLedger({
     redis: client,
     leaseMs: LEASE_MS,
@@ -100,42 +101,27 @@ async function openGateway(proxy: FaultyProxy, database: number, skew: () => num
 async function fill(redis: RedisClient, setting: Setting): Promise<void> {
   await redis.flushdb()
   for (const name of SCRIPT_NAMES) await redis.script('LOAD', scriptSource(name))
-  await createOrg(redis, ORG, {
-    members: USERS,
-    admission: setting.admission,
-    limit: setting.limit,
-    fields: {
-      exclude_workflow: setting.excludesWorkflows ? '1' : '0',
-      alert_on: '1',
-      alert_mark: String(setting.userAlert * CREDIT),
-      alert_version: '1',
-    },
-  })
-  for (const [index, threshold] of setting.alerts.entries()) {
-    const alert = { type: 'absolute', threshold, recipients: 'all', version: 1 }
-    await redis.hset(keys.alerts(ORG), `a${index}`, JSON.stringify(alert))
-    await redis.zadd(keys.armed(ORG, 1), threshold * CREDIT, `a${index} 1 absolute ${threshold}`)
-  }
-  await redis.hset(keys.total(ORG, 1), 'next_mark', String(Math.min(...setting.alerts) * CREDIT))
+  await createOrganization(redis, ORG, setting)
 }
 
-export async function openWorld({ url, port, database, setting }: WorldOptions): Promise<World> {
-  const redis = await openPatient(`${url}/${database}`)
+export async function openWorld({ port, password, database, setting }: WorldOptions): Promise<World> {
+  const urlAt = (at: number): string => `redis://:${password}@127.0.0.1:${at}/${database}`
+  const redis = await openPatient(urlAt(port))
   await fill(redis, setting)
   const gateways: Gateway[] = []
   for (let index = 0; index < GATEWAYS; index += 1) {
     const timeOutMs = COMMAND_TIMEOUT_MS + 100
-    const proxy = await startFaultyProxy({ target: port, database, delayMs: DELAY_MS, timeOutMs })
+    const proxy = await startFaultyProxy({ target: port, password, database, delayMs: DELAY_MS, timeOutMs })
     const skew = (): number => gateways[index]?.skewMs ?? 0
-    gateways.push({ proxy, ...(await openGateway(proxy, database, skew)), skewMs: 0, life: 0 })
+    const open = (): ReturnType<Gateway['open']> => openGateway(urlAt(proxy.port), skew)
+    gateways.push({ proxy, open, ...(await open()), skewMs: 0, life: 0 })
   }
-  return new Simulated(redis, gateways, database, setting)
+  return new Simulated(redis, gateways, setting)
 }
 
 class Simulated implements World {
   readonly #redis: RedisClient
   readonly #gateways: Gateway[]
-  readonly #database: number
   readonly #setting: Setting
   readonly #admitted: Admitted[] = []
   readonly #excess = new Map<string, number>()
@@ -143,10 +129,9 @@ class Simulated implements World {
   #crashes = 0
   #returns = 0
 
-  constructor(redis: RedisClient, gateways: Gateway[], database: number, setting: Setting) {
+  constructor(redis: RedisClient, gateways: Gateway[], setting: Setting) {
     this.#redis = redis
     this.#gateways = gateways
-    this.#database = database
     this.#setting = setting
   }
 
@@ -351,7 +336,7 @@ class Simulated implements World {
     gateway.life += 1
     this.#crashes += 1
     gateway.proxy.heal()
-    Object.assign(gateway, await openGateway(gateway.proxy, this.#database, () => gateway.skewMs))
+    Object.assign(gateway, await gateway.open())
   }
 
   async #endLease(call: Admitted): Promise<void> {
