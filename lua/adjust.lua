@@ -29,8 +29,12 @@ if answered then
   local asked, was_id, was_used = answered:match('^(%S+) (%S+) (%S+)$')
   return asked == fingerprint and { 'repeated', was_id, was_used } or { 'reused' }
 end
-local period_end = tonumber(redis.call('HGET', KEYS[1], 'period_end'))
-if o[9] ~= ARGV[1] or now >= period_end or now < tonumber(day_start) or now >= tonumber(day_end) then return { 'stale' } end
+local bounds = redis.call('HMGET', KEYS[1], 'period_start', 'period_end')
+-- Where the clock has stepped back to before the period, it is the period's first day.
+local time_of_day = math.max(now, tonumber(bounds[1]))
+if o[9] ~= ARGV[1] or now >= tonumber(bounds[2]) or time_of_day < tonumber(day_start) or time_of_day >= tonumber(day_end) then
+  return { 'stale' }
+end
 
 local u = users[1]
 local call = { source = source, model = 'adjustment', day = days[1], user_day = user_days[1] }

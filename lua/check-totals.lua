@@ -2,7 +2,7 @@
 -- check-totals: recomputes what an organization has used in its open period from its usage by day, and what is held from its users' open holds;
 -- puts right what differs, on request, with a line in the audit log (decision 0037).
 --
--- KEYS    1 org, 2 total of the open period, 3 leases, 4 audit, then the days since the period began (none where days do not tell), then the
+-- KEYS    1 org, 2 total of the open period, 3 leases, 4 audit, then the days of the period (none where they do not tell), then the
 --         user hashes of everybody who may hold something
 -- ARGV    1 period number, 2 end of the last day (ms), 3 '1' to repair, 4 count of days, 5 '1' to look at what is held, 6-10 the change, whose
 --         before and after are written here, then the user ids

@@ -2,7 +2,7 @@
 -- check-user: recomputes what a user has used from the usage by day, and what is held from the open holds; puts right what differs, on
 -- request, with a line in the audit log (decision 0037). Whatever calls are in flight: no other script runs in between.
 --
--- KEYS    1 org, 2 user hash of the open period, 3 index by use, 4 audit, then the user's days since the period began; none of them where
+-- KEYS    1 org, 2 user hash of the open period, 3 index by use, 4 audit, then the user's days of the period; none of them where
 --         days do not tell: then the usage by model of the period is what is believed
 -- ARGV    1 period number, 2 end of the last day (ms), 3 end of the user hash's life (ms), 4 '1' to repair, 5 user id, 6-10 the change, whose
 --         before and after are written here

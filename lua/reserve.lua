@@ -20,7 +20,9 @@ local o = redis.call('HMGET', KEYS[1], 'period_no', 'period_start', 'period_end'
   'limit_default', 'exclude_workflow', 'exclude_agent_deployment', 'auto_enroll', 'max_members')
 if not o[1] then return { 'no_org' } end
 local period = { no = o[1], start = o[2], finish = o[3] }
-if period.no ~= ARGV[1] or now >= tonumber(o[3]) or now < tonumber(ARGV[2]) or now >= tonumber(ARGV[3]) then
+-- Where the clock has stepped back to before the period, it is the period's first day.
+local time_of_day = math.max(now, tonumber(o[2]))
+if period.no ~= ARGV[1] or now >= tonumber(o[3]) or time_of_day < tonumber(ARGV[2]) or time_of_day >= tonumber(ARGV[3]) then
   return { 'stale ' .. digits(now) }
 end
 local MOST = 9000000000000000

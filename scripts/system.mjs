@@ -132,6 +132,22 @@ export function ensurePrometheus() {
   if (!aptInstall('prometheus')) giveUp(hint, 2)
 }
 
+/** Sees to the C compiler that builds what stands between a program and its system in some tests (test/support/shim.ts). */
+export function ensureCompiler() {
+  if (process.platform !== 'linux' || hasCompiler()) return
+  const hint =
+    'The tests of failing disks and clocks need a C compiler. Install it with: apt-get install gcc libc6-dev'
+  if (!canUseApt()) giveUp(hint, 2)
+  say('No C compiler here: installing gcc with apt …')
+  if (!aptInstall('gcc', 'libc6-dev') || !hasCompiler()) giveUp(hint, 2)
+}
+
+/** One that finds the C library's headers, which are a package of their own. */
+function hasCompiler() {
+  const input = '#include <stdlib.h>\n#include <linux/types.h>\n'
+  return spawnSync('cc', ['-x', 'c', '-E', '-'], { input, timeout: 10_000 }).status === 0
+}
+
 function onPath(name) {
   return (process.env.PATH ?? '')
     .split(delimiter)
@@ -153,7 +169,7 @@ const canUseApt = () => process.getuid?.() === 0 && onPath('apt-get').length > 0
  * Installs a Debian package without starting the service that may come with it: a Redis on port 6379 is not what was
  * asked for. Debian asks /usr/sbin/policy-rc.d before it starts anything; 101 means no.
  */
-function aptInstall(name) {
+function aptInstall(...names) {
   const policy = '/usr/sbin/policy-rc.d'
   const isOurs = !existsSync(policy)
   if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
@@ -161,7 +177,7 @@ function aptInstall(name) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
     return (
       runQuietly('apt-get', ['update'], env) &&
-      runQuietly('apt-get', ['install', '-y', '--no-install-recommends', name], env)
+      runQuietly('apt-get', ['install', '-y', '--no-install-recommends', ...names], env)
     )
   } finally {
     if (isOurs) rmSync(policy, { force: true })

@@ -3,6 +3,7 @@ import {
   build,
   checkNode,
   ensureChromium,
+  ensureCompiler,
   ensurePackages,
   ensurePrometheus,
   ensureRedis,
@@ -18,6 +19,7 @@ checkNode()
 ensureRedis()
 ensureChromium()
 ensurePrometheus()
+ensureCompiler()
 ensurePackages()
 ensureTap()
 

@@ -7,9 +7,10 @@ local USAGE = '^(%-?%d+) (%-?%d+) (%d+) (%d+)$'
 local MOST = 9000000000000000 -- No counter may pass 2^53; a cost that would carry the total past this is cut there.
 local now = server_time()
 local o = redis.call('HMGET', KEYS[1], 'limit_on', 'limit_default', 'exclude_workflow', 'exclude_agent_deployment',
-  'alert_on', 'alert_mark', 'alert_version', 'allowance', 'period_no', 'created_at')
+  'alert_on', 'alert_mark', 'alert_version', 'allowance', 'period_no', 'created_at', 'memory')
 -- An organization that was deleted gets no counters any more, which one that is made anew would inherit.
 local org_exists = o[9] and true or false
+local memory = o[11] or '0 '
 local policy = new_policy(o[1], o[2], o[3], o[4])
 local alert = { on = o[5] == '1', mark = tonumber(o[6] or '0'), version = o[7] or '0' }
 local t = redis.call('HMGET', KEYS[3], 'used', 'held', 'next_mark', 'start', 'end')
@@ -32,6 +33,7 @@ local users = {}
 days, last_key = group(9 + user_count, day_count)
 user_days, last_key = group(last_key, user_day_count)
 buckets, last_key = group(last_key, bucket_count)
+for i = 1, bucket_count do buckets[i].no = buckets[i].key:match('%d+$') end
 
 local custom = user_count > 0 and redis.call('HMGET', KEYS[2], unpack(ARGV, 9, 8 + user_count)) or {}
 for i = 1, user_count do
@@ -174,7 +176,11 @@ local function write_all()
   end
   for i = 1, day_count do if write_hash(days[i]) then redis.call('PEXPIRE', days[i].key, ARGV[3], 'NX') end end
   for i = 1, user_day_count do if write_hash(user_days[i]) then redis.call('PEXPIRE', user_days[i].key, ARGV[4], 'NX') end end
-  for i = 1, bucket_count do if write_hash(buckets[i]) then keep(buckets[i].key, buckets[i].life or RESOLVED_LIFE_MS) end end
+  for i = 1, bucket_count do
+    local b = buckets[i]
+    if write_hash(b) then memory = noted(memory, b, keep(b.key, b.life or RESOLVED_LIFE_MS), now) end
+  end
+  if memory ~= o[11] and memory ~= '0 ' then redis.call('HSET', KEYS[1], 'memory', memory) end
   if #scores > 0 and redis.call('ZADD', KEYS[6], unpack(scores)) > 0 then redis.call('PEXPIREAT', KEYS[6], ARGV[2]) end
   if #released > 0 then redis.call('ZREM', KEYS[7], unpack(released)) end
   redis.call('HSET', KEYS[3], 'used', digits(total.used), 'held', digits(total.held))

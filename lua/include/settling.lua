@@ -1,5 +1,6 @@
 -- Charges what a call cost and takes its hold off the books, once by its id. `forgotten` is what becomes of an id that is not open, is not
--- remembered, and is too old for that to tell whether it was charged: 'too_old' (it is not), or 'late' (it is, since nobody can have).
+-- remembered, where that does not tell whether it was charged, since it is too old or its bucket has forgotten: 'too_old' (it is not),
+-- or 'late' (it is, since nobody can have).
 local function settle(call, forgotten)
   if call.org_created_at ~= '' and call.org_created_at ~= o[10] then return 'other_org' end
   local u = call.user
@@ -10,7 +11,8 @@ local function settle(call, forgotten)
     return 'charged'
   end
   if not done then
-    if now >= call.number * BUCKET_MS + HORIZON_MS and forgotten ~= 'late' then return forgotten end
+    local may_be_forgotten = now >= call.number * BUCKET_MS + HORIZON_MS or has_forgotten(memory, call.bucket)
+    if may_be_forgotten and forgotten ~= 'late' then return forgotten end
     mark(call.bucket, call.id, 'charged ' .. digits(charge(u, call, call.cost, 1, call.input, call.output)))
     return 'late'
   end

@@ -14,16 +14,20 @@ export function createWindowCount(
   redis: RedisClient,
   windowMs: number,
 ): (key: string) => Promise<WindowCount> {
+  const durationMs = Math.ceil(windowMs / 1_000) * 1_000
   const limiter = new RateLimiterRedis({
     storeClient: redis,
     // The whole name of a key is built with all others; and what is too many is decided by whoever counts.
     keyPrefix: '',
     points: Number.MAX_SAFE_INTEGER,
-    duration: Math.ceil(windowMs / 1_000),
+    duration: durationMs / 1_000,
     rejectIfRedisNotReady: true,
   })
   return async (key) => {
     const { consumedPoints, msBeforeNext } = await limiter.penalty(key)
-    return { count: consumedPoints, resetMs: msBeforeNext }
+    if (msBeforeNext <= durationMs) return { count: consumedPoints, resetMs: msBeforeNext }
+    // The store's clock has stepped back since the window began: it would lock somebody out for as long as that.
+    await redis.pexpire(key, durationMs)
+    return { count: consumedPoints, resetMs: durationMs }
   }
 }

@@ -127,6 +127,14 @@ function dayName(number: number): Day {
   return new Date(number * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '') as Day
 }
 
+/**
+ * The day to which usage of the open period goes at `now`: never one before its first. Where a clock has stepped back over the
+ * border, usage would else stand in a period and on a day of the one before.
+ */
+export function dayWithin(period: { readonly start: UnixMs }, timezone: string, now: UnixMs): DaySpan {
+  return dayAt(timezone, Math.max(now, period.start) as UnixMs)
+}
+
 /** The calendar day that contains `at` in an IANA zone. Throws a RangeError for a name that `isTimezone` refuses. */
 export function dayAt(timezone: string, at: UnixMs): DaySpan {
   const { day, start, end } = localDay(zoneOf(timezone), at)

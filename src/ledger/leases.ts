@@ -4,7 +4,7 @@ import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
 import type { Hold } from './ledger.ts'
 import { runScript } from './scripts.ts'
-import type { StoreClock } from './store-clock.ts'
+import { readStoreTime, type StoreClock } from './store-clock.ts'
 import { logRetry } from './store-faults.ts'
 
 const RENEW_BATCH = 500
@@ -72,6 +72,8 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 
   async function sweep(): Promise<void> {
+    // A gateway without calls hears of nothing, and the store's clock may have stepped.
+    clock.learn(await readStoreTime(redis))
     let cursor = '0'
     do {
       const [next, orgs] = await redis.sscan(keys.ORGS, cursor, 'COUNT', SWEEP_ORGS)

@@ -26,6 +26,7 @@ export const ORG_FIELDS = [
   'exclude_agent_deployment',
   'explanation', //          JSON of an Explanation
   'created_at',
+  'memory', //               which buckets of resolved holds were begun, and have forgotten since (lua/include/resolved.lua)
   'deleting', //             all that is left of one that is being deleted, besides created_at: what its log will say
 ] as const
 

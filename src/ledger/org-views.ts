@@ -2,7 +2,7 @@
  * What this gateway believes of an organization: its open period, its day, the words of its refusals. A belief is only
  * ever used to build keys and texts; the scripts compare it with the organization's hash and answer `stale`.
  */
-import { dayAt, periodAfter, periodAt } from '../core/period.ts'
+import { dayWithin, periodAfter, periodAt } from '../core/period.ts'
 import type { BillingPeriod, BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
 import type { Day, UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
@@ -44,16 +44,17 @@ function parseView(org: string, fields: Record<string, string>, now: UnixMs): Or
   const billing = JSON.parse(fields['billing'] ?? '') as BillingSchedule
   const explanation = fields['explanation']
   const recipients = fields['limit_recipients'] ?? ''
+  const period = {
+    no: Number(fields['period_no']),
+    start: Number(fields['period_start']) as UnixMs,
+    end: Number(fields['period_end']) as UnixMs,
+  }
   return {
     org,
     name: fields['name'] ?? org,
     revision: Number(fields['revision']),
     createdAt: Number(fields['created_at']) as UnixMs,
-    period: {
-      no: Number(fields['period_no']),
-      start: Number(fields['period_start']) as UnixMs,
-      end: Number(fields['period_end']) as UnixMs,
-    },
+    period,
     billing,
     billingNext: fields['billing_next'] ?? '',
     explanation:
@@ -61,7 +62,7 @@ function parseView(org: string, fields: Record<string, string>, now: UnixMs): Or
         ? NO_EXPLANATION
         : (JSON.parse(explanation) as Explanation),
     recipients: recipients === '' ? 'all' : (JSON.parse(recipients) as Recipients),
-    day: dayAt(billing.timezone, now),
+    day: dayWithin(period, billing.timezone, now),
   }
 }
 
@@ -105,9 +106,10 @@ export function createOrgViews(redis: RedisClient): OrgViews {
       const known = views.get(org)
       if (known !== undefined) {
         const view = await known
-        if (view !== null && now < view.period.end && now >= view.day.start) {
-          if (now < view.day.end) return view
-          const moved = { ...view, day: dayAt(view.billing.timezone, now) }
+        const at = view === null ? now : Math.max(now, view.period.start)
+        if (view !== null && at < view.period.end && at >= view.day.start) {
+          if (at < view.day.end) return view
+          const moved = { ...view, day: dayWithin(view.period, view.billing.timezone, now) }
           views.set(org, Promise.resolve(moved))
           return moved
         }

@@ -3,6 +3,7 @@ import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
 import type { OrgField } from './org-fields.ts'
+import { takeTurn } from './turn.ts'
 
 export interface OutboxEntry {
   /** Of the stream; it begins with the time at which it was recorded. */
@@ -83,8 +84,8 @@ export async function* registeredOrgs(redis: RedisClient): AsyncGenerator<readon
  * Lets one gateway at a time look through all outboxes: true for the one whose turn it is for `ms`. What it finds in the
  * end, the time of the oldest entry that it had to leave, is left here for the others.
  */
-export async function takeSweep(redis: RedisClient, ms: number): Promise<boolean> {
-  return (await redis.set(keys.OUTBOX_SWEEP, '', 'PX', ms, 'NX')) === 'OK'
+export function takeSweep(redis: RedisClient, ms: number): Promise<boolean> {
+  return takeTurn(redis, keys.OUTBOX_SWEEP, ms)
 }
 
 export async function reportSweep(redis: RedisClient, oldest: UnixMs | null): Promise<void> {

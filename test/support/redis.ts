@@ -32,6 +32,8 @@ export interface RedisServerOptions {
   readonly persist?: boolean
   /** More arguments for redis-server, such as `['--maxmemory', '4mb']`. */
   readonly args?: readonly string[]
+  /** More of its environment, such as a shim's. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const ATTEMPTS = 5
@@ -92,6 +94,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     }
     child = spawn('redis-server', [...args, ...(options.args ?? [])], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...options.env },
     })
     await ready(child)
     if (options.cluster === true) await own16384Slots(socketPath)

@@ -1,6 +1,6 @@
 /** Adjustments: a refund or a charge that an admin makes to a user's usage in the open period (C8). */
 import { createHash } from 'node:crypto'
-import { dayAt } from '../../core/period.ts'
+import { dayWithin } from '../../core/period.ts'
 import type { Source } from '../../core/policy.ts'
 import type { Microcredits } from '../../core/units.ts'
 import { AccountKeys } from '../account-keys.ts'
@@ -72,7 +72,7 @@ async function adjust(
   const reply = await inOpenPeriod(store, org, async ({ no, end }) => {
     const [record, now] = await Promise.all([readOrg(redis, org), readStoreTime(redis)])
     if (record === null) return ['no_org']
-    const { day, start: dayStart, end: dayEnd } = dayAt(record.billing.timezone, now)
+    const { day, start: dayStart, end: dayEnd } = dayWithin(record.period, record.billing.timezone, now)
     const account = new AccountKeys(org, no, userDayLifeMs)
     account.account(user, day)
     const answer = keys.adjusted(org, sha256(key ?? ''))

@@ -1,13 +1,12 @@
 /** What a member asks about the own use: the standing in the current period (E4), and what it is made of, day by day. */
 import { dayAt } from '../../core/period.ts'
-import type { Day, UnixMs } from '../../core/units.ts'
+import type { Day } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { UserStanding } from '../ledger.ts'
 import { readStanding } from '../standing.ts'
 import { addText, newSum, type UsageSum } from '../usage/sums.ts'
 import { readOrg, type OrgRecord } from './org-record.ts'
-import { readStoreTime } from '../store-clock.ts'
 
 export interface DayUse extends UsageSum {
   readonly day: Day
@@ -45,7 +44,7 @@ export function createOwnUseDirectory(redis: RedisClient): OwnUseDirectory {
 }
 
 async function readDays(redis: RedisClient, org: OrgRecord, user: string): Promise<DayUse[]> {
-  const all = daysOf(org, await readStoreTime(redis))
+  const all = daysOf(org)
   const found: DayUse[] = []
   for (let at = 0; at < all.length; at += BATCH) {
     const batch = all.slice(at, at + BATCH)
@@ -58,10 +57,10 @@ async function readDays(redis: RedisClient, org: OrgRecord, user: string): Promi
   return found
 }
 
-/** From the period's first day to today, which may be its last. */
-function daysOf({ period, billing }: OrgRecord, now: UnixMs): Day[] {
+/** To the period's last day, since a clock that has stepped back leaves usage on days that are yet to come. */
+function daysOf({ period, billing }: OrgRecord): Day[] {
   const days: Day[] = []
-  for (let at = period.start; at <= now && at < period.end;) {
+  for (let at = period.start; at < period.end;) {
     const { day, end } = dayAt(billing.timezone, at)
     days.push(day)
     at = end

@@ -7,6 +7,7 @@ import { toCredits, type Microcredits } from '../../core/units.ts'
 import type { RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import { logRetry } from '../store-faults.ts'
+import { takeTurn } from '../turn.ts'
 import { DriftCheck, type DriftStore } from './check.ts'
 
 const HOUR_MS = 3_600_000
@@ -21,8 +22,8 @@ export interface DriftWatch {
 }
 
 /** Whose turn it is: true for one gateway in so many milliseconds. */
-export async function takeDriftTurn(redis: RedisClient, ms: number): Promise<boolean> {
-  return (await redis.set(keys.DRIFT_CHECK, '', 'PX', ms, 'NX')) === 'OK'
+export function takeDriftTurn(redis: RedisClient, ms: number): Promise<boolean> {
+  return takeTurn(redis, keys.DRIFT_CHECK, ms)
 }
 
 /** Checks users that were drawn from organizations that were drawn. */

@@ -1,0 +1,99 @@
+/**
+ * Libraries that stand between a program and its system (LD_PRELOAD): what no program can be asked for, such as a clock that steps
+ * back or a disk that fails, they make up. Compiled from test/support/shims/ when a test asks for them.
+ */
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Why there can be no shims here, for a test's `skip`; false where there can. */
+export const noShims = process.platform === 'linux' ? false : 'LD_PRELOAD is Linux only'
+
+function compile(name: string, dir: string): string {
+  const source = fileURLToPath(new URL(`shims/${name}.c`, import.meta.url))
+  const library = join(dir, `${name}.so`)
+  const args = ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', library, source]
+  const { status, stderr, error } = spawnSync('cc', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`cc ${name}.c: ${error?.message ?? stderr}`)
+  return library
+}
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'tg-shim-'))
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+export interface SteppedClock {
+  /** What the process is to be started with. */
+  readonly env: Readonly<Record<string, string>>
+  /** The process's clock is off by so much from now on. */
+  stepTo(ms: number): void
+}
+
+/** A time of day that can be moved while the process runs. */
+export function createSteppedClock(): SteppedClock {
+  const dir = folder()
+  const path = join(dir, 'step')
+  writeFileSync(path, numbers([0]))
+  return {
+    env: { LD_PRELOAD: compile('stepped-clock', dir), STEPPED_CLOCK: path },
+    stepTo: (ms) => overwrite(path, numbers([ms * 1_000])),
+  }
+}
+
+const FAULTS = ['room', 'syncFails', 'cannotCut', 'isReadOnly'] as const
+type Faults = Readonly<Record<(typeof FAULTS)[number], number>>
+const HEALTHY: Faults = { room: -1, syncFails: 0, cannotCut: 0, isReadOnly: 0 }
+const SYNCED_AT = 8 * FAULTS.length
+
+export interface FailingDisk {
+  readonly env: Readonly<Record<string, string>>
+  /** What fails from now on, and nothing else (see failing-disk.c); all is well without it. */
+  fail(faults?: Partial<Faults>): void
+  /** How often something was to be synced so far. */
+  readonly synced: () => number
+}
+
+/** A disk that can be made to fail for the journals of a process while that runs. */
+export function createFailingDisk(): FailingDisk {
+  const dir = folder()
+  const path = join(dir, 'faults')
+  writeFileSync(path, Buffer.alloc(SYNCED_AT + 8))
+  const disk = failingDiskAt(path, { LD_PRELOAD: compile('failing-disk', dir) })
+  disk.fail()
+  return disk
+}
+
+function failingDiskAt(path: string, env: Readonly<Record<string, string>>): FailingDisk {
+  return {
+    env: { ...env, FAILING_DISK: path, UV_USE_IO_URING: '0' },
+    fail: (faults = {}) => overwrite(path, numbers(FAULTS.map((name) => ({ ...HEALTHY, ...faults })[name]))),
+    synced: () => Number(readFileSync(path).readBigInt64LE(SYNCED_AT)),
+  }
+}
+
+/** The disk of this very process: a test file that asks for it is run once more, on such a disk, in the place of itself. */
+export function failingDiskOfThisProcess(): FailingDisk {
+  const path = process.env['FAILING_DISK']
+  if (path !== undefined) return failingDiskAt(path, {})
+  const env = { ...process.env, ...createFailingDisk().env }
+  const args = [...process.execArgv, ...process.argv.slice(1)]
+  process.exit(spawnSync(process.execPath, args, { env, stdio: 'inherit' }).status ?? 1)
+}
+
+/** As C has them. */
+function numbers(values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(8 * values.length)
+  values.forEach((value, index) => bytes.writeBigInt64LE(BigInt(value), 8 * index))
+  return bytes
+}
+
+/** In place: a process has the file in its memory. */
+function overwrite(path: string, bytes: Buffer): void {
+  const fd = openSync(path, 'r+')
+  writeSync(fd, bytes, 0, bytes.length, 0)
+  closeSync(fd)
+}
