@@ -23,9 +23,12 @@ export class JournalFile {
   readonly id: string
   readonly #path: string
   readonly #fd: number
-  #size: number
-  /** Bytes that are on the disk; what stands behind them is half a write. */
+  /** Where the next byte goes. */
+  #end: number
+  /** Bytes that are on the disk; what stands behind them was refused. */
   #kept: number
+  /** Of lines that are to be written. */
+  #coming = 0
   /** Whether what stands at the end may be half a line. */
   #torn: boolean
   #waiting: Waiting[] = []
@@ -37,18 +40,18 @@ export class JournalFile {
     this.id = id
     this.#path = path
     this.#fd = openSync(path, 'a', 0o600)
-    this.#size = size
+    this.#end = size
     this.#kept = size
     this.#torn = size > 0
   }
 
   /** Bytes, with what is about to be written. */
   get size(): number {
-    return this.#size
+    return this.#end + this.#coming
   }
 
   append(line: string): Promise<void> {
-    this.#size += Buffer.byteLength(line)
+    this.#coming += Buffer.byteLength(line)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ line, resolve, reject })
       if (!this.#isWriting) this.#written = this.#write()
@@ -60,31 +63,32 @@ export class JournalFile {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting
       this.#waiting = []
-      const bytes = Buffer.from((this.#torn ? '\n' : '') + batch.map(({ line }) => line).join(''))
+      const lines = batch.map(({ line }) => line).join('')
       try {
-        await this.#writeAll(bytes)
+        await this.#writeAll(Buffer.from((this.#torn ? '\n' : '') + lines))
         await sync(this.#fd)
         this.#torn = false
-        this.#kept += bytes.length
+        this.#kept = this.#end
         for (const { resolve } of batch) resolve()
       } catch (error) {
-        const verdict = await this.#undo(batch, error)
+        const verdict = await this.#undo(error)
         for (const { reject } of batch) reject(verdict)
       }
+      this.#coming -= Buffer.byteLength(lines)
     }
     this.#isWriting = false
   }
 
   /** Takes back what a write that failed has left; where that fails, too, it may stand there, and the end is torn. */
-  async #undo(batch: readonly Waiting[], error: unknown): Promise<unknown> {
+  async #undo(error: unknown): Promise<unknown> {
     try {
       await truncate(this.#fd, this.#kept)
+      this.#end = this.#kept
       await sync(this.#fd)
     } catch {
       this.#torn = true
       return error
     }
-    for (const { line } of batch) this.#size -= Buffer.byteLength(line)
     return new NotWritten(error instanceof Error ? error.message : String(error), { cause: error })
   }
 
@@ -92,6 +96,7 @@ export class JournalFile {
     for (let at = 0; at < bytes.length;) {
       const { bytesWritten } = await writeBytes(this.#fd, bytes, at, bytes.length - at, null)
       at += bytesWritten
+      this.#end += bytesWritten
     }
   }
 
@@ -100,17 +105,19 @@ export class JournalFile {
     await this.#written
   }
 
-  /** Forgets everything in it, unless something is being appended. */
+  /** Forgets everything in it, unless something is being appended. Where the disk fails, it stays: it is done with. */
   async clear(): Promise<void> {
-    if (this.#isWriting || this.#size === 0) return
+    if (this.#isWriting || this.#end === 0) return
     // What is appended meanwhile waits for the end of this.
     this.#isWriting = true
-    this.#size = 0
-    await truncate(this.#fd, 0)
-      .then(() => {
-        this.#kept = 0
-      })
-      .finally(() => this.#write())
+    try {
+      await truncate(this.#fd, 0)
+      this.#end = 0
+      this.#kept = 0
+    } catch {
+      // The next time.
+    }
+    this.#written = this.#write()
   }
 
   /** Shows others that its owner is there. */

@@ -144,6 +144,8 @@ export class Journal {
       book.file.touch()
       return true
     } catch (error) {
+      // A disk that lets nothing be changed any more has not taken it away: what it holds can still be charged.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return true
       this.#options.logger.error({ err: error, journal: book.file.id }, 'a journal was taken away')
       if (book === this.#own) this.#own = null
       else this.#adopted.splice(this.#adopted.indexOf(book), 1)
