@@ -12,10 +12,10 @@ COST[0x5b] = 4
 COST[0x7b] = 4
 COST[0x3a] = 4
 
-/** Smaller texts are parsed in milliseconds, whatever they are made of. */
-const LIGHT_BYTES = 65_536
 /** A million numbers, or a hundred thousand small objects: well under half a second. */
 const MAX_WEIGHT = 1_000_000
+/** No text of fewer bytes weighs more, whatever it is made of. */
+const LIGHT_BYTES = MAX_WEIGHT / Math.max(...COST)
 
 /** Whether a text is made of more values than any API has a use for. Stops as soon as it knows. */
 export function isHeavyJson(bytes: Buffer): boolean {
@@ -34,14 +34,15 @@ export function isHeavyJson(bytes: Buffer): boolean {
   return false
 }
 
-/** Past the closing quote of the string that opens at `open`. Byte by byte only where there are escaped quotes. */
+/** Past the closing quote of the string that opens at `open`: the first quote behind it that no backslash escapes. */
 export function endOfString(bytes: Buffer, open: number): number {
-  const quote = bytes.indexOf(QUOTE, open + 1)
-  if (quote === -1) return bytes.length
-  if (bytes[quote - 1] !== BACKSLASH) return quote + 1
-  for (let at = open + 1; at < bytes.length; at += 1) {
-    if (bytes[at] === BACKSLASH) at += 1
-    else if (bytes[at] === QUOTE) return at + 1
+  for (let from = open + 1; ;) {
+    const quote = bytes.indexOf(QUOTE, from)
+    if (quote === -1) return bytes.length
+    let before = quote - 1
+    while (bytes[before] === BACKSLASH) before -= 1
+    // Of an even number, each second one is itself escaped.
+    if ((quote - before) % 2 === 1) return quote + 1
+    from = quote + 1
   }
-  return bytes.length
 }

@@ -37,7 +37,8 @@ export function readRequestBody(
   let json: unknown
   try {
     const text = bytes.toString('utf8', startsWithMark(bytes) ? BYTE_ORDER_MARK.length : 0)
-    json = mayPoison(bytes) ? secureJson.parse(text, NO_POISON) : JSON.parse(text)
+    json = JSON.parse(text)
+    if (isObject(json) && mayPoison(json)) secureJson.scan(json, NO_POISON)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     return refuse('invalid_request', `The request body is not acceptable JSON: ${reason}`)
@@ -74,11 +75,25 @@ function startsWithMark(bytes: Buffer): boolean {
 }
 
 const NO_POISON = { protoAction: 'error', constructorAction: 'error' } as const
-const POISON = ['__proto__', 'constructor', '\\u'].map((text) => Buffer.from(text))
 
-/** Whether a key that poisons prototypes can be in it, also written with escapes. Most have none, and are told so in a tenth of the time. */
-function mayPoison(bytes: Buffer): boolean {
-  return POISON.some((mark) => bytes.includes(mark))
+/**
+ * Whether any object has a key by which prototypes are poisoned: few have, and a walk over what was parsed tells so in a
+ * fraction of the time that looking for the words in the text takes, or the careful scan.
+ */
+function mayPoison(json: JsonObject): boolean {
+  const left: object[] = [json]
+  for (let value = left.pop(); value !== undefined; value = left.pop()) {
+    if (Array.isArray(value)) {
+      for (const item of value as unknown[]) if (typeof item === 'object' && item !== null) left.push(item)
+    } else {
+      if (Object.hasOwn(value, '__proto__') || Object.hasOwn(value, 'constructor')) return true
+      for (const key in value) {
+        const item = (value as JsonObject)[key]
+        if (typeof item === 'object' && item !== null) left.push(item)
+      }
+    }
+  }
+  return false
 }
 
 const FOLDED = /^[a-z0-9_]*$/
