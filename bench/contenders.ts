@@ -12,8 +12,8 @@ import { childrenOf, freePort, MEASURED_CORE, startPinned, type PinnedProcess } 
 export interface Contender {
   readonly name: string
   readonly port: number
-  /** The process whose time counts. */
-  readonly pid: number
+  /** The processes whose time counts; none: nothing does. */
+  readonly pids: readonly number[]
   /** Path of a chat completion. */
   readonly path: string
   /** Headers that it needs, a list for each connection in turn. */
@@ -59,7 +59,7 @@ export const direct: Start = ({ originPort }) =>
   Promise.resolve({
     name: 'direct',
     port: originPort,
-    pid: 0,
+    pids: [],
     path: PATH,
     headers: KEYS,
     metrics: null,
@@ -69,13 +69,21 @@ export const direct: Start = ({ originPort }) =>
 export const bareProxy: Start = async ({ originPort }) => {
   const port = await freePort()
   const { pid, stop } = await startNode('gateways/bare.ts', [originPort, port], 'bare ready')
-  return { name: 'bare node:http + undici proxy', port, pid, path: PATH, headers: KEYS, metrics: null, stop }
+  return {
+    name: 'bare node:http + undici proxy',
+    port,
+    pids: [pid],
+    path: PATH,
+    headers: KEYS,
+    metrics: null,
+    stop,
+  }
 }
 
 export const httpProxy: Start = async ({ originPort }) => {
   const port = await freePort()
   const { pid, stop } = await startNode('gateways/http-proxy.ts', [originPort, port], 'http-proxy ready')
-  return { name: '@fastify/http-proxy', port, pid, path: PATH, headers: KEYS, metrics: null, stop }
+  return { name: '@fastify/http-proxy', port, pids: [pid], path: PATH, headers: KEYS, metrics: null, stop }
 }
 
 export const httpProxyWithScript: Start = async ({ originPort, redisPort }) => {
@@ -88,7 +96,7 @@ export const httpProxyWithScript: Start = async ({ originPort, redisPort }) => {
   return {
     name: '@fastify/http-proxy + one EVALSHA a call',
     port,
-    pid,
+    pids: [pid],
     path: PATH,
     headers: KEYS,
     metrics: null,
@@ -120,7 +128,7 @@ export const nginxWithLua: Start = async ({ originPort, redisPort }) => {
   return {
     name: 'nginx + Lua + Redis',
     port,
-    pid: worker,
+    pids: [worker],
     path: PATH,
     headers: KEYS,
     metrics: null,
@@ -145,7 +153,7 @@ export const portkey: Start = async ({ originPort }) => {
   // It passes on only the headers that it is told to.
   const passed = ['x-portkey-forward-headers: x-bench-answer']
   const headers = KEYS.map((key) => [...key, ...own, ...passed])
-  return { name: '@portkey-ai/gateway', port, pid, path: PATH, headers, metrics: null, stop }
+  return { name: '@portkey-ai/gateway', port, pids: [pid], path: PATH, headers, metrics: null, stop }
 }
 
 /** `limit` in credits; 0 refuses every call. `prepare` is given the URLs of the admin plane and of the data plane. */
@@ -154,9 +162,12 @@ export const tollgate =
     limit: number,
     {
       notifications = {},
+      workers = 1,
       prepare = () => Promise.resolve(),
     }: {
       readonly notifications?: object
+      /** Gateway processes behind one port, with the ledger and the store in common. */
+      readonly workers?: number
       readonly prepare?: (adminUrl: string, dataUrl: string) => Promise<void>
     } = {},
   ): Start =>
@@ -183,11 +194,12 @@ export const tollgate =
         shutdownGraceSeconds: 0,
       }),
     )
+    const fleet = workers === 1 ? [] : ['--workers', String(workers)]
     const profiling = profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
     const { pid, stop } = await startPinned({
       core: MEASURED_CORE,
       command: process.execPath,
-      args: [...profiling, file('../dist/main.js'), 'serve', '--config', config],
+      args: [...profiling, file('../dist/main.js'), 'serve', '--config', config, ...fleet],
       readyText: null,
     })
     await accepts(port)
@@ -196,9 +208,9 @@ export const tollgate =
     const keys = await createOrg(admin, org, limit)
     await prepare(admin, `http://127.0.0.1:${port}`)
     return {
-      name: limit === 0 ? 'Tollgate, refusing (402)' : 'Tollgate, everything on',
+      name: nameOf(limit, workers),
       port,
-      pid,
+      pids: [pid, ...childrenOf(pid)],
       path: `/openai${PATH}`,
       headers: keys.map((key) => [`authorization: Bearer ${key}`]),
       metrics: async () => (await fetch(`${admin}/metrics`)).text(),
@@ -206,6 +218,11 @@ export const tollgate =
       stop: () => stop(profiles === null ? 'SIGKILL' : 'SIGTERM'),
     }
   }
+
+function nameOf(limit: number, workers: number): string {
+  if (limit === 0) return 'Tollgate, refusing (402)'
+  return workers === 1 ? 'Tollgate, everything on' : `Tollgate, everything on, ${workers} gateways`
+}
 
 async function createOrg(admin: string, org: string, limit: number): Promise<string[]> {
   const call = async (method: string, path: string, body: object): Promise<{ key?: string }> => {

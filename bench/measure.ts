@@ -18,7 +18,7 @@ export interface Work {
 
 export interface Sample {
   readonly callsPerSecond: number
-  /** CPU time of the contender's process per call, in microseconds. */
+  /** CPU time of the contender's processes per call, in microseconds. */
   readonly cpuMicros: number
   /** CPU time of Redis per call, in microseconds. */
   readonly redisCpuMicros: number
@@ -87,11 +87,10 @@ export async function measure(
   work: Work,
   options: { readonly seconds: number; readonly rate: number | null; readonly redisPid: number },
 ): Promise<Sample> {
-  const hasProcess = contender.pid > 0
-  const before = hasProcess ? cpuMicros(contender.pid) : 0
+  const before = cpuMicros(...contender.pids)
   const redisBefore = cpuMicros(options.redisPid)
   const result = await runLoad(load, contender, work, options)
-  const used = (hasProcess ? cpuMicros(contender.pid) : 0) - before
+  const used = cpuMicros(...contender.pids) - before
   return {
     callsPerSecond: result.calls / result.seconds,
     cpuMicros: used / result.calls,
@@ -99,7 +98,7 @@ export async function measure(
     p50Ms: quantile(result.latencies, 0.5),
     p99Ms: quantile(result.latencies, 0.99),
     firstByteP50Ms: quantile(result.firstBytes, 0.5),
-    residentMb: hasProcess ? residentBytes(contender.pid) / 1_048_576 : 0,
+    residentMb: residentBytes(...contender.pids) / 1_048_576,
   }
 }
 

@@ -64,8 +64,12 @@ export async function startPinned(options: PinnedOptions): Promise<PinnedProcess
   }
 }
 
-/** Microseconds of CPU that the process and its children have used, all threads: proc(5), /proc/[pid]/schedstat counts in ns. */
-export function cpuMicros(pid: number): number {
+/** Microseconds of CPU that the processes have used, all threads of them: proc(5), /proc/[pid]/schedstat counts in ns. */
+export function cpuMicros(...pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + microsOf(pid), 0)
+}
+
+function microsOf(pid: number): number {
   let nanos = 0
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
@@ -77,8 +81,12 @@ export function cpuMicros(pid: number): number {
   return nanos / 1_000
 }
 
-/** Resident memory in bytes. */
-export function residentBytes(pid: number): number {
+/** Resident memory in bytes, of all of them: what they share is counted for each. */
+export function residentBytes(...pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + residentOf(pid), 0)
+}
+
+function residentOf(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Number(kilobytes ?? 0) * 1_024
 }

@@ -64,7 +64,19 @@ const works = {
 
 const ENOUGH = 1_000_000_000
 const PLAN: readonly (readonly [Work, readonly Start[]])[] = [
-  [works.json, [direct, bareProxy, httpProxy, httpProxyWithScript, nginxWithLua, portkey, tollgate(ENOUGH)]],
+  [
+    works.json,
+    [
+      direct,
+      bareProxy,
+      httpProxy,
+      httpProxyWithScript,
+      nginxWithLua,
+      portkey,
+      tollgate(ENOUGH),
+      tollgate(ENOUGH, { workers: 2 }),
+    ],
+  ],
   [works.sse50, [bareProxy, httpProxy, tollgate(ENOUGH)]],
   [works.sse500, [bareProxy, tollgate(ENOUGH)]],
   [works.large, [bareProxy, httpProxyWithScript, tollgate(ENOUGH)]],
@@ -150,13 +162,18 @@ async function inTurns(work: Work, contenders: readonly Contender[]): Promise<Ro
   }
   const after = new Map<Contender, string | null>()
   for (const contender of contenders) after.set(contender, (await contender.metrics?.()) ?? null)
-  // One rate for all: half of what the slowest reaches.
-  const slowest = Math.min(
-    ...[...closed.values()].map((samples) => spread(samples.map((sample) => sample.callsPerSecond)).median),
+  const reached = new Map(
+    Array.from(closed, ([contender, samples]) => [
+      contender,
+      spread(samples.map((sample) => sample.callsPerSecond)).median,
+    ]),
   )
+  const rateOf = ratesOf(reached)
   for (let round = 0; round < Math.min(rounds, 3); round += 1) {
     for (const [contender, samples] of open) {
-      samples.push(await measure(load, contender, work, { seconds, rate: slowest / 2, redisPid: redis.pid }))
+      samples.push(
+        await measure(load, contender, work, { seconds, rate: rateOf(contender), redisPid: redis.pid }),
+      )
     }
   }
   return contenders.map((contender) =>
@@ -165,6 +182,16 @@ async function inTurns(work: Work, contenders: readonly Contender[]): Promise<Ro
       after.get(contender) ?? null,
     ]),
   )
+}
+
+/** What is this much slower than the fastest would slow everybody down. */
+const FAR_BEHIND = 10
+
+/** One rate for all, half of what the slowest reaches; what is far behind has its own. */
+function ratesOf(reached: ReadonlyMap<Contender, number>): (contender: Contender) => number {
+  const fastest = Math.max(...reached.values())
+  const slowest = Math.min(...[...reached.values()].filter((rate) => rate * FAR_BEHIND > fastest))
+  return (contender) => Math.min(slowest, reached.get(contender) ?? 0) / 2
 }
 
 function rowOf(

@@ -95,13 +95,13 @@ async function measured(start: Start): Promise<Row> {
 
 /** Streams begin one after the other within RAMP_SECONDS; memory is looked at when all of them are open. */
 async function oneStreamEach(contender: Contender): Promise<Row> {
-  const { pid } = contender
-  const [before, cpuBefore] = [residentBytes(pid), cpuMicros(pid)]
+  const { pids } = contender
+  const [before, cpuBefore] = [residentBytes(...pids), cpuMicros(...pids)]
   const seconds = RAMP_SECONDS + (chunks * pauseMs) / 1_000 + 5
   const rate = streams / RAMP_SECONDS
   const running = runLoad(load, contender, work(streams), { seconds, rate, most: streams })
   await pause(RAMP_SECONDS * 1_000 + 5_000)
-  const during = residentBytes(pid)
+  const during = residentBytes(...pids)
   const result = await running
   if (result.calls < streams)
     throw new Error(`${contender.name}: ${result.calls} of ${streams} streams came to their end`)
@@ -113,7 +113,7 @@ async function oneStreamEach(contender: Contender): Promise<Row> {
     firstByteP99Ms: quantile(result.firstBytes, 0.99),
     lateP50Ms: quantile(late, 0.5),
     lateP99Ms: quantile(late, 0.99),
-    cpuMicrosOfChunk: (cpuMicros(pid) - cpuBefore) / result.calls / chunks,
+    cpuMicrosOfChunk: (cpuMicros(...pids) - cpuBefore) / result.calls / chunks,
   }
 }
 
