@@ -150,10 +150,16 @@ void t.test('N2: the queue waits as long as Slack asks, and an admin need not', 
   const [job] = (await deliveries.jobsOf(org.id)).filter(({ id }) => id?.includes('.slack.'))
   t.equal(job?.delay, 3_600_000)
   t.equal(await job?.getState(), 'delayed')
+  await redeliver(org)
+  await delivery(org, 'slack', ({ state, attempts }) => state === 'failed' && attempts === 1)
+  await until(() => slack.posts.length === 2)
+  await job?.promote()
+  await until(async () => (await job?.getState()) === 'completed')
+  t.equal(slack.posts.length, 2, 'the attempt that was replaced is not made')
   slack.answer = (response) => void response.end('ok')
   await redeliver(org)
   await delivery(org, 'slack', ({ state }) => state === 'sent')
-  t.equal(slack.posts.length, 2)
+  t.equal(slack.posts.length, 3)
 })
 
 void t.test(

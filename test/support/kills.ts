@@ -1,7 +1,8 @@
 /**
- * For kill tests: gateways, workers and the store are killed at random moments between a charge and somebody's inbox. After each, every
- * crossing was in the queue once per id, and every mail arrived at least once, repeats under the same Message-ID (N1, N2).
- * `TOLLGATE_KILLS=50` does more of each; `TOLLGATE_SEED` repeats a run.
+ * For kill tests: gateways, workers and the store are killed at random moments between a charge and somebody's inbox. After
+ * each, every crossing was in the queue once per id, and every mail arrived at least once, repeats under the same
+ * Message-ID (N1, N2). `TOLLGATE_KILLS=50` does more of each; `TOLLGATE_SEED` repeats a run. That each single step is
+ * among them is for crash-steps.test.ts.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -27,7 +28,7 @@ t.comment(`TOLLGATE_SEED=${seed} TOLLGATE_KILLS=${rounds}`)
 export const redis = await startRedis({ persist: true })
 const origin = await startOrigin()
 export const smtp = await startSmtp()
-const USERS = Array.from({ length: 12 }, (_, i) => `user-${i}`)
+export const USERS = Array.from({ length: 12 }, (_, i) => `user-${i}`)
 // 1.2 credits a call, past the alert of 1 at once.
 const usage = { prompt_tokens: 200, completion_tokens: 100, total_tokens: 300 }
 origin.answer = (_request, response) => chatAnswer(response, usage)
@@ -91,8 +92,12 @@ export async function prepare(): Promise<Prepared> {
   return { org, key: await org.createKey({ name: 'app', app: true, user: null }) }
 }
 
-/** One call of each user; those that a kill breaks off are made again through the survivor. */
-export async function spend(through: TestGateway, key: string, users = USERS): Promise<void> {
+/** One call of each user; those that a kill breaks off are made again through the survivor. `onServed` hears of each. */
+export async function spend(
+  through: TestGateway,
+  key: string,
+  { users = USERS, onServed = () => undefined }: { users?: readonly string[]; onServed?: () => void } = {},
+): Promise<void> {
   await Promise.all(
     users.map(async (user) => {
       const headers = { 'x-tollgate-user': user }
@@ -101,7 +106,10 @@ export async function spend(through: TestGateway, key: string, users = USERS): P
           async (response) => (await response.arrayBuffer(), response.status),
           () => 0,
         )
-        if (status === 200) return
+        if (status === 200) {
+          onServed()
+          return
+        }
         await pause(20)
       }
     }),
@@ -123,15 +131,15 @@ async function everybodyPast(org: TestOrg, key: string): Promise<void> {
       const of = new Map(page.items.map((item) => [item.user, item]))
       if (page.items.some(({ held }) => held > 0)) return false
       const short = USERS.filter((user) => (of.get(user)?.used ?? 0) < 1)
-      await spend(survivor, key, short)
+      await spend(survivor, key, { users: short })
       return short.length === 0
     },
     { timeoutMs: 60_000, what: 'everybody is past the alert' },
   )
 }
 
-/** What must hold in the end, whatever was killed. */
-export async function check(t: Test, { org, key }: Prepared): Promise<void> {
+/** What must hold in the end, whatever was killed. Resolves to how many mails came more than once. */
+export async function check(t: Test, { org, key }: Prepared): Promise<number> {
   await everybodyPast(org, key)
   const watched = watchQueue({ url: redis.url })
   const store = await openClient({ url: redis.url })
@@ -147,4 +155,13 @@ export async function check(t: Test, { org, key }: Prepared): Promise<void> {
   t.equal(ids().size, USERS.length, `${mails().length} mails, repeats under the same Message-ID`)
   store.disconnect()
   await watched.close()
+  return mails().length - ids().size
+}
+
+/** Crossings that no queue has at this moment. */
+export async function leftBehind({ org }: Prepared): Promise<number> {
+  const store = await openClient({ url: redis.url })
+  const count = await store.xlen(keys.outbox(org.id))
+  store.disconnect()
+  return count
 }
