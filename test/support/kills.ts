@@ -138,6 +138,14 @@ async function everybodyPast(org: TestOrg, key: string): Promise<void> {
   )
 }
 
+async function allLogged(org: TestOrg): Promise<boolean> {
+  const path = `/v1/orgs/${org.id}/notifications?state=sent&limit=200`
+  const page = (await survivor.admin('GET', path).catch(() => null)) as {
+    readonly items: readonly unknown[]
+  } | null
+  return page?.items.length === USERS.length
+}
+
 /** What must hold in the end, whatever was killed. Resolves to how many mails came more than once. */
 export async function check(t: Test, { org, key }: Prepared): Promise<number> {
   await everybodyPast(org, key)
@@ -147,6 +155,8 @@ export async function check(t: Test, { org, key }: Prepared): Promise<number> {
   const ids = () => new Set(mails().map(({ parsed }) => parsed.messageId))
   await until(() => ids().size >= USERS.length, { timeoutMs: 60_000, what: 'every mail has arrived' })
   await until(async () => (await store.xlen(keys.outbox(org.id))) === 0, { timeoutMs: 30_000 })
+  // Also those whose sender died between the mail and its place in the log: they come again.
+  await until(() => allLogged(org), { timeoutMs: 60_000, what: 'every mail is in the log as sent' })
   const queued = await watched.jobsOf(org.id)
   t.equal(queued.length, USERS.length, 'every crossing is in the queue')
   t.strictSame(new Set(queued.map(({ data }) => data.user)).size, USERS.length)
