@@ -62,6 +62,9 @@ const works = {
   refused: { name: 'refusal (402)', answer: 'json', body: prompt(250), status: 402, connections: 64 },
 } satisfies Record<string, Work>
 
+/** What is this much slower than the fastest would slow everybody down. */
+const FAR_BEHIND = 10
+
 const ENOUGH = 1_000_000_000
 const PLAN: readonly (readonly [Work, readonly Start[]])[] = [
   [
@@ -183,9 +186,6 @@ async function inTurns(work: Work, contenders: readonly Contender[]): Promise<Ro
     ]),
   )
 }
-
-/** What is this much slower than the fastest would slow everybody down. */
-const FAR_BEHIND = 10
 
 /** One rate for all, half of what the slowest reaches; what is far behind has its own. */
 function ratesOf(reached: ReadonlyMap<Contender, number>): (contender: Contender) => number {
