@@ -80,8 +80,8 @@ compare('index', score, all)
 if ARGV[4] ~= '1' or #before == 0 then return reply end
 
 if #write > 0 then redis.call('HSET', KEYS[2], unpack(write)) end
-if #drop > 0 then redis.call('HDEL', KEYS[2], unpack(drop)) end
 redis.call('PEXPIREAT', KEYS[2], ARGV[3])
+if #drop > 0 then redis.call('HDEL', KEYS[2], unpack(drop)) end
 if score ~= all then
   redis.call('ZADD', KEYS[3], digits(all), ARGV[5])
   redis.call('PEXPIREAT', KEYS[3], ARGV[3])

@@ -19,9 +19,14 @@ if o[1] ~= ARGV[2] or now >= tonumber(o[2]) then return { 'stale' } end
 local id = ARGV[8]
 local stored = redis.call('HGET', KEYS[2], id)
 if not stored or tag_of(stored) ~= ARGV[1] then return { 'conflict' } end
+local member = armed_as(id, cjson.decode(stored))
+local waits = redis.call('ZSCORE', KEYS[5], member)
 
 redis.call('HDEL', KEYS[2], id)
 audit(KEYS[3], now, 3)
 redis.call('HDEL', KEYS[6], id)
-if redis.call('ZREM', KEYS[5], armed_as(id, cjson.decode(stored))) == 1 then write_next_mark(KEYS[4], KEYS[5]) end
+if waits then
+  write_next_mark(KEYS[4], KEYS[5], { member })
+  redis.call('ZREM', KEYS[5], member)
+end
 return { 'deleted' }

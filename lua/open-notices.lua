@@ -13,15 +13,18 @@ if created_at ~= ARGV[1] or deleting then return 'other_org' end
 local found = {}
 for i = 4, #KEYS do found[i - 3] = redis.call('HMGET', KEYS[i], 'crossing', 'relayed') end
 
-local replies = {}
+local replies, added = {}, {}
 for i, record in ipairs(found) do
   local key, member, crossing = KEYS[i + 3], ARGV[2 + 2 * i], ARGV[3 + 2 * i]
   replies[i] = record[2] and 'relayed' or record[1] and 'known' or 'new'
   if replies[i] == 'new' then
     redis.call('HSET', key, 'crossing', crossing)
     redis.call('PEXPIRE', key, ARGV[2])
-    add_to_index(KEYS[2], member, ARGV[2], ARGV[3])
-    add_to_index(KEYS[3], member, ARGV[2], ARGV[3])
+    added[#added + 1] = member
   end
+end
+if #added > 0 then
+  add_to_index(KEYS[2], added, ARGV[2], ARGV[3])
+  add_to_index(KEYS[3], added, ARGV[2], ARGV[3])
 end
 return replies

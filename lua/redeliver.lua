@@ -19,11 +19,11 @@ for i = 1, #all, 2 do value[all[i]] = all[i + 1] end
 local counts = counts_of(record)
 if value.planned and counts.failed + counts.parked + counts.no_recipients == 0 then return 'nothing' end
 
-local round = digits(tonumber(value.round or '0') + 1)
+local round, gone = digits(tonumber(value.round or '0') + 1), { 'planned' }
 for name, text in pairs(value) do
   local state = name:sub(1, 2) == 'd:' and text:match('^%S+') or 'sent'
   if state == 'no_recipients' then
-    redis.call('HDEL', record, name)
+    gone[#gone + 1] = name
   elseif state == 'failed' or state == 'parked' then
     redis.call('HSET', record, name, delivery_text('queued', '0', round, now, ''))
     counts.queued = counts.queued + 1
@@ -31,8 +31,8 @@ for name, text in pairs(value) do
 end
 counts.failed, counts.parked, counts.no_recipients = 0, 0, 0
 redis.call('HSET', record, 'round', round)
-redis.call('HDEL', record, 'planned')
 file_under(record, 2, ARGV[1], counts, ARGV[2], ARGV[3])
+for from = 1, #gone, 1000 do redis.call('HDEL', record, unpack(gone, from, math.min(from + 999, #gone))) end
 redis.call('XADD', KEYS[8], '*', 'type', 'redelivery', 'notice', ARGV[4], 'round', round, 'at', digits(now))
 audit(KEYS[7], now, 5)
 return round

@@ -38,8 +38,8 @@ end
 redis.call('HSET', KEYS[3], id, ARGV[9])
 audit(KEYS[4], now, 3)
 if is_armed_again then
-  redis.call('HDEL', KEYS[7], id)
   write_plan(plan, { total = KEYS[5], armed = KEYS[6], fired = KEYS[7], outbox = KEYS[8] },
     { no = o[1], start = o[2], finish = o[3] }, now, used, allowance, ARGV[10])
+  if #plan.fire == 0 then redis.call('HDEL', KEYS[7], id) end
 end
 return { 'saved', tostring(#plan.fire) }

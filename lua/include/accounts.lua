@@ -188,12 +188,16 @@ local function write_all()
   if total.moved then
     redis.call('HSET', KEYS[3], 'next_mark', total.next_mark and digits(total.next_mark) or '')
   end
+  local disarm = {}
   for _, e in ipairs(events) do
     record(KEYS[8], e.type, period, now, e.event)
     if e.armed then
-      redis.call('ZREM', KEYS[4], e.armed)
+      disarm[#disarm + 1] = e.armed
       redis.call('HSET', KEYS[5], e.id, e.fired)
-      redis.call('PEXPIREAT', KEYS[5], ARGV[2])
     end
+  end
+  if #disarm > 0 then
+    redis.call('PEXPIREAT', KEYS[5], ARGV[2])
+    redis.call('ZREM', KEYS[4], unpack(disarm))
   end
 end

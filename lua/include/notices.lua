@@ -16,17 +16,20 @@ local function counts_of(record)
   return counts
 end
 
-local function add_to_index(index, member, life, oldest)
-  redis.call('ZREMRANGEBYLEX', index, '-', '(' .. oldest)
-  redis.call('ZADD', index, '0', member)
+-- Adds notices to an index, and takes out what is older than the log shows, which they are not.
+local function add_to_index(index, members, life, oldest)
+  local scored = {}
+  for i, member in ipairs(members) do scored[2 * i - 1], scored[2 * i] = '0', member end
+  redis.call('ZADD', index, unpack(scored))
   redis.call('PEXPIRE', index, life)
+  redis.call('ZREMRANGEBYLEX', index, '-', '(' .. oldest)
 end
 
 -- Files the notice under the states of its deliveries; `first` is the place of the indexes' keys, in the order of STATES.
 local function file_under(record, first, member, counts, life, oldest)
   for i, state in ipairs(STATES) do
     redis.call('HSET', record, 'n:' .. state, digits(counts[state]))
-    if counts[state] > 0 then add_to_index(KEYS[first + i - 1], member, life, oldest)
+    if counts[state] > 0 then add_to_index(KEYS[first + i - 1], { member }, life, oldest)
     else redis.call('ZREM', KEYS[first + i - 1], member) end
   end
 end
