@@ -13,9 +13,9 @@ if not stored[1] then return 'no_org' end
 for i = 1, #ARGV do stored[i] = stored[i] or '' end
 if ARGV[1] ~= '' and tag_of(table.concat(stored, '\n', 3)) ~= ARGV[1] then return 'conflict' end
 
-local others = {}
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if field ~= 'created_at' then others[#others + 1] = field end
+local others, all = {}, redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if all[i] ~= 'created_at' then others[#others + 1] = all[i] end
 end
 
 redis.call('HSET', KEYS[1], 'created_at', stored[2], 'deleting', ARGV[2])
