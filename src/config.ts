@@ -8,7 +8,7 @@ import { isOnThisMachine, ruleProblems } from './config/check.ts'
 import { parseYaml, reason } from './config/interpolate.ts'
 import { dotted, schemaProblems, segments, throwFirst } from './config/problems.ts'
 import { type ConfigInput, ConfigSchema } from './config/schema.ts'
-import type { Config, Notifications, Upstream } from './config/types.ts'
+import type { Config, Notifications, RedisConfig, Upstream } from './config/types.ts'
 import { StartupError } from './errors.ts'
 
 export type {
@@ -17,6 +17,7 @@ export type {
   ModelPrice,
   Notifications,
   PricesConfig,
+  RedisConfig,
   Timeouts,
   Upstream,
 } from './config/types.ts'
@@ -87,13 +88,27 @@ function complete(input: ConfigInput, dir: string): Config {
     }
     return [name, ca === undefined ? filled : { ...filled, ca: resolve(dir, ca) }]
   })
-  const { embedded } = input.redis
   return {
     ...input,
-    redis: embedded === undefined ? input.redis : { embedded: resolve(dir, embedded) },
+    redis: completeRedis(input.redis, dir),
     journal: { ...input.journal, dir: resolve(dir, input.journal.dir) },
     notifications: completeNotifications(input.notifications, dir),
     upstreams: Object.fromEntries(upstreams),
+  }
+}
+
+function completeRedis({ embedded, tls, ...rest }: ConfigInput['redis'], dir: string): RedisConfig {
+  const { serverName, ...files } = tls === undefined || tls === true ? {} : tls
+  const resolved = Object.entries(files).map(([name, file]) => [name, resolve(dir, file)])
+  return {
+    ...rest,
+    ...(embedded !== undefined && { embedded: resolve(dir, embedded) }),
+    ...(tls !== undefined && {
+      tls: {
+        ...(Object.fromEntries(resolved) as typeof files),
+        ...(serverName !== undefined && { serverName }),
+      },
+    }),
   }
 }
 

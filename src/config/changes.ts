@@ -37,7 +37,7 @@ function withoutCredentials(config: Config): Config {
   if (config.redis.url === undefined) return config
   const url = new URL(config.redis.url)
   url.username = url.password = ''
-  return { ...config, redis: { url: url.href } }
+  return { ...config, redis: { ...config.redis, url: url.href } }
 }
 
 /** The path of the first place where two values differ; null where there is none. */

@@ -1,9 +1,9 @@
 /** What a schema cannot say: rules between keys, and files that must be there. */
-import { readFileSync } from 'node:fs'
 import ipaddr from 'ipaddr.js'
 import type { Config, Upstream } from './types.ts'
 import { isProvider } from '../prices/price-book.ts'
-import { reason } from './interpolate.ts'
+import { canDecode, redisProblems } from './check-redis.ts'
+import { certificateProblem } from './pem.ts'
 import { dotted, type Problem } from './problems.ts'
 
 /** Every rule that a well-formed configuration breaks. */
@@ -12,6 +12,7 @@ export function ruleProblems(config: Config): Problem[] {
     ...Object.entries(config.upstreams).flatMap(([name, upstream]) => upstreamProblems(name, upstream)),
     ...prefixProblems(config),
     ...addressProblems(config),
+    ...redisProblems(config.redis),
     ...notificationProblems(config),
     ...jwtProblems(config),
   ]
@@ -50,16 +51,6 @@ function plain(value: number): string {
   return value < 1e-6 && value > 0 ? value.toFixed(20) : String(value)
 }
 
-function certificateProblem(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8').includes('-----BEGIN CERTIFICATE-----')
-      ? null
-      : 'is not a PEM file with certificates'
-  } catch (error) {
-    return `cannot be read: ${reason(error)}`
-  }
-}
-
 /** Prefixes are compared segment by segment: `/open` and `/openai` live side by side, `/ai` and `/ai/eu` do not. */
 function prefixProblems(config: Config): Problem[] {
   const problems: Problem[] = []
@@ -79,7 +70,7 @@ function prefixProblems(config: Config): Problem[] {
 
 const contains = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(`${outer}/`)
 
-function addressProblems({ listen, admin, redis }: Config): Problem[] {
+function addressProblems({ listen, admin }: Config): Problem[] {
   const problems: Problem[] = []
   if (admin.port === listen.port && admin.port !== 0) {
     problems.push({ key: 'admin.port', message: 'must not be the same as listen.port' })
@@ -90,19 +81,6 @@ function addressProblems({ listen, admin, redis }: Config): Problem[] {
   admin.trustProxy.forEach((proxy, index) => {
     if (!ipaddr.isValid(proxy) && !ipaddr.isValidCIDR(proxy))
       problems.push({ key: `admin.trustProxy[${index}]`, message: 'must be an address or a network' })
-  })
-  if (redis.url !== undefined && !URL.canParse(redis.url)) {
-    problems.push({ key: 'redis.url', message: 'must be a redis://, rediss:// or unix:// URL' })
-  } else if (redis.url !== undefined && !canDecode(credentials(redis.url))) {
-    problems.push({
-      key: 'redis.url',
-      message: 'has a % that is not part of an escape (% itself is %25)',
-    })
-  }
-  redis.cluster?.forEach((node, index) => {
-    const port = Number(node.slice(node.lastIndexOf(':') + 1))
-    if (port < 1 || port > 65_535)
-      problems.push({ key: `redis.cluster[${index}]`, message: 'has no valid port' })
   })
   return problems
 }
@@ -126,20 +104,6 @@ function notificationProblems({ notifications: { smtp, allowTargets } }: Config)
     if (!isTarget(entry)) report(`allowTargets[${index}]`, 'must be an address, a CIDR range or a host name')
   })
   return problems
-}
-
-function credentials(url: string): string {
-  const { username, password } = new URL(url)
-  return username + password
-}
-
-function canDecode(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Numbers and what looks like them are no names: a mistyped address must not be taken for one. */

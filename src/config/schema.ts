@@ -8,6 +8,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Admin } from './admin-schema.ts'
 import { Notifications } from './notifications.ts'
+import { Redis } from './redis-schema.ts'
 import {
   count,
   host,
@@ -154,34 +155,6 @@ const Jwt = mapping({
     }),
   ),
 })
-
-const Redis = mapping(
-  {
-    url: Type.Optional(
-      text('A server, such as redis://127.0.0.1:6379.', {
-        pattern: '^(redis|rediss|unix)://',
-        expects: 'a redis://, rediss:// or unix:// URL',
-      }),
-    ),
-    embedded: Type.Optional(
-      text('Folder of a Redis that Tollgate starts and stops itself, relative to this file.'),
-    ),
-    cluster: Type.Optional(
-      Type.Array(
-        text('A node.', {
-          pattern: '^[^\\s:/@]+:[0-9]{1,5}$|^\\[[0-9a-fA-F:]+\\]:[0-9]{1,5}$',
-          expects: 'host:port',
-        }),
-        {
-          minItems: 1,
-          maxItems: 100,
-          description: 'Some nodes of a Redis Cluster; the others are found from them.',
-        },
-      ),
-    ),
-  },
-  { minProperties: 1, maxProperties: 1, expects: 'exactly one of url, embedded and cluster' },
-)
 
 const Limits = mapping(
   {

@@ -23,8 +23,17 @@ export interface Notifications extends Omit<NotificationsInput, 'smtp'> {
   readonly smtp?: SmtpInput & { readonly startTls: NonNullable<SmtpInput['startTls']> }
 }
 
+type RedisInput = DeepReadonly<ConfigInput['redis']>
+type TlsInput = Exclude<NonNullable<RedisInput['tls']>, true>
+
+/** TLS with nothing else said of it is a mapping without keys. Paths are absolute. */
+export interface RedisConfig extends Omit<RedisInput, 'tls'> {
+  readonly tls?: TlsInput
+}
+
 /** A configuration that holds together. Paths in it are absolute. */
-export type Config = DeepReadonly<Omit<ConfigInput, 'upstreams' | 'notifications'>> & {
+export type Config = DeepReadonly<Omit<ConfigInput, 'redis' | 'upstreams' | 'notifications'>> & {
+  readonly redis: RedisConfig
   readonly upstreams: Readonly<Record<string, Upstream>>
   readonly notifications: Notifications
 }

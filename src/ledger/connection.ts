@@ -5,9 +5,22 @@ import { StoreUnavailable } from './ledger.ts'
 
 export type RedisClient = Redis | Cluster
 
+/** By what right a connection is made, beyond what a URL says. */
+export interface StoreAccess {
+  readonly username?: string
+  readonly password?: string
+  /** Encrypted; the texts of PEM files. */
+  readonly tls?: {
+    readonly ca?: string
+    readonly cert?: string
+    readonly key?: string
+    readonly servername?: string
+  }
+}
+
 /** Where the store is: one server by URL or by socket, or the seeds of a cluster. */
-export type StoreAddress =
-  { readonly url: string } | { readonly socketPath: string } | { readonly cluster: readonly string[] }
+export type StoreAddress = StoreAccess &
+  ({ readonly url: string } | { readonly socketPath: string } | { readonly cluster: readonly string[] })
 
 const COMMAND_TIMEOUT_MS = 2_000
 
@@ -64,12 +77,25 @@ const OPTIONS: Readonly<Record<Purpose, RedisOptions>> = {
 
 /** Opens a connection in the background; errors reach the `error` event and whoever sends a command. */
 export function connect(address: StoreAddress, purpose: Purpose): RedisClient {
-  const options = OPTIONS[purpose]
-  if ('cluster' in address) {
-    return connectCluster(address.cluster, purpose)
-  }
+  const options = { ...OPTIONS[purpose], ...accessOf(address) }
+  if ('cluster' in address) return connectCluster(address.cluster, purpose, options)
+  return connectServer(address, options)
+}
+
+function connectServer(
+  address: Exclude<StoreAddress, { readonly cluster: unknown }>,
+  options: RedisOptions,
+): Redis {
   if ('socketPath' in address) return new Redis({ ...options, path: address.socketPath })
   return new Redis(address.url, options)
+}
+
+function accessOf({ username, password, tls }: StoreAccess): RedisOptions {
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && { tls }),
+  }
 }
 
 /**
@@ -96,11 +122,12 @@ const DECISIVE_REDIRECTIONS: ClusterOptions = {
   retryDelayOnClusterDown: 0,
 }
 
-function connectCluster(seeds: readonly string[], purpose: Purpose): Cluster {
-  const redisOptions = OPTIONS[purpose]
+function connectCluster(seeds: readonly string[], purpose: Purpose, redisOptions: RedisOptions): Cluster {
   const cluster = new Cluster(seeds.map(parseHostPort), {
     ...(purpose === 'decide' ? DECISIVE_REDIRECTIONS : REDIRECTIONS),
     redisOptions,
+    // It would look the seeds' addresses up, for which no certificate is.
+    ...(redisOptions.tls !== undefined && { dnsLookup: (host, found) => found(null, host) }),
     enableOfflineQueue: redisOptions.enableOfflineQueue ?? false,
   })
   if (purpose === 'decide') connectEarly(cluster)
@@ -122,6 +149,35 @@ function connectEarly(cluster: Cluster): void {
 function parseHostPort(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':')
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
+}
+
+/**
+ * Asks one server, the next of a cluster's seeds at each attempt, on a connection of its own. Answers what is in the way, which
+ * the other connections do not tell while they try again; null where it answers.
+ */
+export async function whatIsInTheWay(address: StoreAddress, attempt: number): Promise<Error | null> {
+  const options: RedisOptions = {
+    ...DECISIVE,
+    ...accessOf(address),
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: null,
+  }
+  const redis =
+    'cluster' in address
+      ? new Redis({ ...options, ...parseHostPort(address.cluster[attempt % address.cluster.length] ?? '') })
+      : connectServer(address, options)
+  const reasons: Error[] = []
+  redis.on('error', (error: Error) => reasons.push(error))
+  try {
+    await redis.connect()
+    await redis.ping()
+    return null
+  } catch (error) {
+    return reasons[0] ?? (error instanceof Error ? error : new Error(String(error)))
+  } finally {
+    redis.disconnect()
+  }
 }
 
 /** Asks a server of the store for what any of them knows: the only one, or all masters of a cluster, of which the first answer counts. */

@@ -1,7 +1,7 @@
 /** New credentials for the same store, while connections to it are open: what is rotated must not need a restart. */
 import { Cluster } from 'ioredis'
 import { StartupError } from '../errors.ts'
-import { connect, type RedisClient } from './connection.ts'
+import { connect, type RedisClient, type StoreAccess } from './connection.ts'
 
 export interface Credentials {
   readonly username: string | undefined
@@ -23,8 +23,8 @@ export function credentialsOf(url: string): Credentials {
  * Rejects with a StartupError where the store refuses them. One that does not answer is believed to take them: calls are
  * refused in any case until it does, and what was changed while it was away would else need somebody to come back.
  */
-export async function tryCredentials(url: string): Promise<void> {
-  const trial = connect({ url }, 'decide')
+export async function tryCredentials(url: string, access: StoreAccess = {}): Promise<void> {
+  const trial = connect({ ...access, url }, 'decide')
   const error = await new Promise<Error | null>((resolve) => {
     const impatience = setTimeout(resolve, TRIAL_MS, null)
     const over = (failure: Error | null): void => {

@@ -3,9 +3,18 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
-import { askAny, connect, type Purpose, type RedisClient, type StoreAddress } from './connection.ts'
+import {
+  askAny,
+  connect,
+  whatIsInTheWay,
+  type Purpose,
+  type RedisClient,
+  type StoreAccess,
+  type StoreAddress,
+} from './connection.ts'
 import { credentialsOf, tryCredentials, useCredentials } from './credentials.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
+import { accessFault, readAccess } from './store-access.ts'
 import { createStoreWatch, type StoreWatch } from './store-watch.ts'
 
 export interface Store {
@@ -44,7 +53,7 @@ function describe(redis: Config['redis']): string {
   if (redis.embedded !== undefined) return `the embedded Redis in ${redis.embedded}`
   if (redis.cluster !== undefined) return `the Redis Cluster at ${redis.cluster.join(', ')}`
   // The password that a URL may hold goes into no message.
-  return `the Redis at ${(redis.url ?? '').replace(/\/\/[^@/]*@/, '//***@')}`
+  return `the Redis at ${(redis.url ?? '').replace(/\?.*$/, '').replace(/\/\/.*@/, '//***@')}`
 }
 
 async function addressOf(
@@ -57,19 +66,26 @@ async function addressOf(
     const embedded = await startEmbeddedRedis(redis.embedded, { log: (message) => logger.warn(message) })
     return { address: { socketPath: embedded.socketPath }, embedded }
   }
-  if (redis.cluster !== undefined) return { address: { cluster: redis.cluster }, embedded: null }
-  return { address: { url: redis.url ?? '' }, embedded: null }
+  const access = readAccess(redis)
+  if (redis.cluster !== undefined) return { address: { ...access, cluster: redis.cluster }, embedded: null }
+  return { address: { ...access, url: redis.url ?? '' }, embedded: null }
 }
 
-async function waitUntilReady(redis: RedisClient, what: string): Promise<void> {
+async function waitUntilReady(
+  redis: RedisClient,
+  { config, address, what }: { config: Config['redis']; address: StoreAddress; what: string },
+): Promise<void> {
   const deadline = Date.now() + WAIT_MS
   let reason = 'it did not answer'
-  while (Date.now() < deadline) {
+  for (let attempt = 0; Date.now() < deadline; attempt += 1) {
     try {
       await redis.ping()
       return
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error)
+      const cause = (await whatIsInTheWay(address, attempt)) ?? error
+      reason = cause instanceof Error ? cause.message : String(cause)
+      const fault = cause instanceof Error ? accessFault(cause, config, what) : null
+      if (fault !== null) throw fault
     }
     await pause(POLL_MS)
   }
@@ -104,14 +120,23 @@ function createConnections(first: StoreAddress, logger: Logger) {
   return {
     open: (purpose: Purpose) => openAt(address, purpose),
     prepare: async ({ url }: Config['redis']): Promise<NextCredentials> => {
-      const next = url === undefined || ('url' in address && address.url === url) ? address : { url }
-      if (next !== address && 'url' in next) await tryCredentials(next.url)
+      const { username, password, tls } = address
+      const access: StoreAccess = {
+        ...(username !== undefined && { username }),
+        ...(password !== undefined && { password }),
+        ...(tls !== undefined && { tls }),
+      }
+      const next =
+        url === undefined || ('url' in address && address.url === url) ? address : { ...access, url }
+      if (next !== address && 'url' in next) await tryCredentials(next.url, access)
       return {
         open: (purpose) => openAt(next, purpose),
         use() {
           if (next === address || !('url' in next)) return
           address = next
-          for (const connection of all) useCredentials(connection, credentialsOf(next.url))
+          const given = credentialsOf(next.url)
+          const credentials = { username: given.username ?? username, password: given.password ?? password }
+          for (const connection of all) useCredentials(connection, credentials)
         },
       }
     },
@@ -122,7 +147,8 @@ function createConnections(first: StoreAddress, logger: Logger) {
 }
 
 /**
- * Rejects with a StartupError (exit code 2) when the store cannot be had within 30 s, or is too old. `runningSocket`
+ * Rejects with a StartupError when the store cannot be had within 30 s, or is too old (exit code 2), or when it refuses what the
+ * configuration says of user, password or certificates (1). `runningSocket`
  * is that of the embedded server where another process runs it already.
  */
 export async function openStore(
@@ -144,7 +170,7 @@ export async function openStore(
     await embedded?.stop()
   }
   try {
-    await waitUntilReady(redis, what)
+    await waitUntilReady(redis, { config, address, what })
     await checkServer(redis, what, logger)
   } catch (error) {
     await stop()

@@ -6,7 +6,7 @@ import t from 'tap'
 import { slotOf } from '../../src/ledger/cluster-slot.ts'
 import { allServed, exact, openClusterStage, refusals, silences, startLoad } from '../support/cluster-load.ts'
 import type { TestOrg } from '../support/gateway.ts'
-import { moveSlot } from '../support/redis-cluster.ts'
+import { errorReplies, moveSlot } from '../support/redis-cluster.ts'
 import { until } from '../support/until.ts'
 
 const stage = await openClusterStage(2)
@@ -17,12 +17,7 @@ if (one === undefined || two === undefined || three === undefined) throw new Err
 t.setTimeout(90_000)
 t.teardown(() => stage.stop())
 
-/** How often a node has answered a command so. */
-async function errors(code: 'MOVED' | 'ASK' | 'TRYAGAIN' | 'CROSSSLOT' | 'ERR'): Promise<number> {
-  const texts = await Promise.all(masters.map(({ client }) => client.info('errorstats')))
-  const found = texts.map((text) => new RegExp(`errorstat_${code}:count=(\\d+)`).exec(text)?.[1])
-  return found.reduce((sum, count) => sum + Number(count ?? 0), 0)
-}
+const errors = (code: Parameters<typeof errorReplies>[1]): Promise<number> => errorReplies(masters, code)
 
 async function load(orgs: readonly TestOrg[]): Promise<ReturnType<typeof startLoad>> {
   const running = startLoad(stage, orgs)

@@ -9,6 +9,8 @@ const REDIS = 'redis: { url: "redis://127.0.0.1:6379" }\n'
 const UPSTREAM =
   'upstreams: { openai: { family: openai, prefix: /openai, url: "https://api.example.com" } }\n'
 const BASE = REDIS + UPSTREAM
+const store = (keys: string) => `redis: { ${keys} }\n${UPSTREAM}`
+const CLUSTER = 'cluster: ["a:1"]'
 const openai = (keys: string) =>
   `${REDIS}upstreams: { openai: { family: openai, prefix: /openai, url: "https://api.example.com", ${keys} } }`
 const withUrl = (url: string) =>
@@ -47,7 +49,7 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
   [`${BASE}__proto__: { x: 1 }`, /^__proto__: is not a known key/],
   [
     `redis: { uri: x }\nlog: { level: loud }\n${UPSTREAM}`,
-    'redis.uri: is not a known key (known: url, embedded, cluster) (and 1 more error)',
+    'redis.uri: is not a known key (known: url, embedded, cluster, username, password, tls) (and 1 more error)',
   ],
   // The store.
   [`redis: {}\n${UPSTREAM}`, 'redis: must have exactly one of url, embedded and cluster'],
@@ -65,8 +67,31 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     'redis.url: has a % that is not part of an escape (% itself is %25)',
   ],
   [`redis: { cluster: [] }\n${UPSTREAM}`, 'redis.cluster: must have from 1 to 100 entries'],
-  [`redis: { cluster: [a] }\n${UPSTREAM}`, 'redis.cluster[0]: must be host:port'],
+  [
+    `redis: { cluster: [a] }\n${UPSTREAM}`,
+    'redis.cluster[0]: must be host:port (username, password and tls have keys of their own)',
+  ],
+  [
+    `redis: { cluster: ["rediss://user:secret@a:1"] }\n${UPSTREAM}`,
+    'redis.cluster[0]: must be host:port (username, password and tls have keys of their own)',
+  ],
   [`redis: { cluster: ["a:1", "a:70000"] }\n${UPSTREAM}`, 'redis.cluster[1]: has no valid port'],
+  [store('embedded: ./x, password: p'), 'redis.password: is not for an embedded store, which has none'],
+  [store('embedded: ./x, tls: true'), 'redis.tls: is not for an embedded store'],
+  [store(`${CLUSTER}, username: u`), 'redis.password: is required with username'],
+  [store(`${CLUSTER}, password: "a b"`), 'redis.password: must be printable ASCII without spaces'],
+  [
+    store('url: "redis://:p@a", password: p'),
+    'redis.password: must not be given where redis.url holds credentials',
+  ],
+  [store('url: "redis://a", tls: true'), 'redis.tls: needs a redis.url that begins with rediss://'],
+  [store(`${CLUSTER}, tls: false`), 'redis.tls: must be true or { ca, cert, key, serverName }'],
+  [store(`${CLUSTER}, tls: { ca: ./nowhere.pem }`), 'redis.tls.ca: cannot be read: no such file'],
+  [store(`${CLUSTER}, tls: { ca: config.yaml }`), 'redis.tls.ca: is not a PEM file with certificates'],
+  [
+    store(`${CLUSTER}, tls: { key: config.yaml }`),
+    'redis.tls.key: is not a PEM file with a private key that has no passphrase (and 1 more error)',
+  ],
   // Upstreams.
   [`${REDIS}upstreams: {}`, 'upstreams: must have from 1 to 100 entries'],
   [`${REDIS}upstreams: []`, 'upstreams: must be a mapping'],

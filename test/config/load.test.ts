@@ -135,6 +135,44 @@ void t.test('paths in the file are relative to the file', (t) => {
   t.end()
 })
 
+void t.test('a cluster has user, password and certificates of its own', (t) => {
+  const dir = t.testdir({
+    'ca.pem': '-----BEGIN CERTIFICATE-----',
+    'key.pem': '-----BEGIN EC PRIVATE KEY-----',
+    'config.yaml': MINIMAL.replace(
+      /redis: .*/,
+      `redis:
+  cluster: ["a:1"]
+  username: tollgate
+  password: "\${REDIS_PASSWORD}"
+  tls: { ca: ca.pem, cert: ca.pem, key: key.pem, serverName: redis.internal }`,
+    ),
+    'short.yaml': MINIMAL.replace(/redis: .*/, 'redis: { cluster: ["a:1"], tls: true }'),
+    'url.yaml': MINIMAL.replace(
+      /redis: .*/,
+      'redis: { url: "rediss://a", password: p, tls: { ca: ca.pem } }',
+    ),
+  })
+  t.strictSame(loadConfig(join(dir, 'config.yaml'), { REDIS_PASSWORD: 'p@ss:/?#' }).redis, {
+    cluster: ['a:1'],
+    username: 'tollgate',
+    password: 'p@ss:/?#',
+    tls: {
+      ca: join(dir, 'ca.pem'),
+      cert: join(dir, 'ca.pem'),
+      key: join(dir, 'key.pem'),
+      serverName: 'redis.internal',
+    },
+  })
+  t.strictSame(loadConfig(join(dir, 'short.yaml'), {}).redis, { cluster: ['a:1'], tls: {} })
+  t.strictSame(loadConfig(join(dir, 'url.yaml'), {}).redis, {
+    url: 'rediss://a',
+    password: 'p',
+    tls: { ca: join(dir, 'ca.pem') },
+  })
+  t.end()
+})
+
 void t.test(
   'mail must be encrypted, unless the server is on this machine or the operator says otherwise',
   (t) => {

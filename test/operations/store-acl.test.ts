@@ -21,15 +21,15 @@ import {
 import { createOrg as createLedgerOrg, openClient } from '../support/ledger.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startRedis } from '../support/redis.ts'
+import { createStoreUser, refusedToUser, USER_RULES } from '../support/store-user.ts'
 import { until } from '../support/until.ts'
 
 const ROOT = new URL('../../', import.meta.url)
-const RULES = readFileSync(new URL('deploy/redis/tollgate.acl', ROOT), 'utf8').trim().split(/\s+/)
 const PASSWORD = 'a-password-of-the-tests'
 
 const server = await startRedis()
 const root = new Redis(server.url)
-await root.call('ACL', 'SETUSER', 'tollgate', 'reset', 'on', `>${PASSWORD}`, ...RULES)
+await createStoreUser(root, PASSWORD)
 const url = server.url.replace('redis://', `redis://tollgate:${PASSWORD}@`)
 const hook = await startReceiver()
 const origin = await startOrigin()
@@ -39,16 +39,7 @@ t.teardown(async () => {
   await server.stop()
 })
 
-/** What was refused to somebody, and is told by the server. */
-async function refusals(): Promise<string[]> {
-  const entries = (await root.call('ACL', 'LOG', '100')) as unknown[][]
-  return entries.map((entry) => {
-    const fields = new Map(entry.map((_, at) => [entry[at], entry[at + 1]] as const))
-    // ioredis tells the server its version from 7.2 on, and does not mind where it may not: older servers do not know the command.
-    if (fields.get('object') === 'client|setinfo') return ''
-    return `${String(fields.get('reason'))} ${String(fields.get('context'))} ${String(fields.get('object'))}`
-  })
-}
+const refusals = (): Promise<string[]> => refusedToUser(root)
 
 for (const args of [[], ['--workers', '2']]) {
   const how = args.length === 0 ? 'one process' : 'a primary and two workers'
@@ -184,10 +175,7 @@ for (const args of [[], ['--workers', '2']]) {
       await admin('DELETE', `${at}/channels/${made.id}`)
       await admin('DELETE', at)
       await gateway.stop()
-      t.same(
-        (await refusals()).filter((line) => line !== ''),
-        [],
-      )
+      t.same(await refusals(), [])
       t.notMatch(gateway.log.join('\n'), /NOPERM/)
     },
   )
@@ -204,7 +192,7 @@ void t.test(
         commands.add(`+${command.toLowerCase()}`)
     }
     t.ok(commands.size > 20)
-    for (const command of commands) t.ok(RULES.includes(command), command)
+    for (const command of commands) t.ok(USER_RULES.includes(command), command)
     t.end()
   },
 )
@@ -230,7 +218,7 @@ void t.test(
     } as const
     t.match(await createDriftDirectory(store).checkDrift('drift', () => repair), { repaired: 1 })
     redis.disconnect()
-    t.same((await refusals()).filter(Boolean), [])
+    t.same(await refusals(), [])
   },
 )
 

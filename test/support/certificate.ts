@@ -10,6 +10,7 @@ export interface Certificate {
   readonly cert: string
   /** The certificate as a file. */
   readonly file: string
+  readonly keyFile: string
 }
 
 /** For names such as `DNS:hooks.example.com` or `IP:127.0.0.1`. */
@@ -21,5 +22,5 @@ export function makeCertificate(...names: readonly string[]): Certificate {
   const output = ['-days', '2', '-nodes', '-keyout', key, '-out', cert]
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
   execFileSync('openssl', ['req', '-x509', ...kind, ...subject, ...output], { stdio: 'pipe' })
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8'), file: cert }
+  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8'), file: cert, keyFile: key }
 }

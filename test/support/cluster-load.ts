@@ -1,11 +1,17 @@
 /** Calls without a pause on organizations of a real cluster, through real gateways, and the books that must agree after. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
-import type { RedisClient } from '../../src/ledger/connection.ts'
+import type { RedisClient, StoreAddress } from '../../src/ledger/connection.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from './gateway.ts'
 import { books, openClient } from './ledger.ts'
 import { CHAT_COST, chatAnswer, chatBody, postChat, startOrigin, type Origin } from './origin.ts'
-import { startRedisCluster, type ClusterNode, type RedisCluster } from './redis-cluster.ts'
+import {
+  startRedisCluster,
+  type ClusterNode,
+  type RedisCluster,
+  type RedisClusterOptions,
+} from './redis-cluster.ts'
+import { createStoreUser } from './store-user.ts'
 import { until } from './until.ts'
 
 const COST = Math.round(CHAT_COST * 1e6)
@@ -36,11 +42,40 @@ export interface Outcome {
   readonly ms: number
 }
 
+export interface ClusterStageOptions extends RedisClusterOptions {
+  /** The password of the user `tollgate` that gateways are, with what deploy/redis/tollgate.acl lets them. */
+  readonly userPassword?: string
+}
+
+/** How the gateways of a stage get to its cluster: the section `redis` of their configuration. */
+export function redisConfig(
+  { seeds, options }: RedisCluster,
+  userPassword?: string,
+): Record<string, unknown> {
+  const { file, keyFile } = options.tls ?? {}
+  return {
+    cluster: seeds,
+    ...(userPassword !== undefined && { username: 'tollgate', password: userPassword }),
+    ...(file !== undefined && { tls: { ca: file, cert: file, key: keyFile } }),
+  }
+}
+
+/** How the tests get there, as the default user. */
+export function rootAddress({ seeds, options: { password, tls } }: RedisCluster): StoreAddress {
+  return {
+    cluster: seeds,
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && { tls: { ca: tls.cert, cert: tls.cert, key: tls.key } }),
+  }
+}
+
 export async function openClusterStage(
   count: number,
-  config: Readonly<Record<string, unknown>> = {},
+  { userPassword, ...options }: ClusterStageOptions = {},
 ): Promise<ClusterStage> {
-  const cluster = await startRedisCluster()
+  const cluster = await startRedisCluster(options)
+  if (userPassword !== undefined)
+    for (const { client } of cluster.nodes) await createStoreUser(client, userPassword)
   const origin = await startOrigin()
   const gateways: TestGateway[] = []
   const served = new Map<string, number>()
@@ -49,10 +84,10 @@ export async function openClusterStage(
     served.set(user, (served.get(user) ?? 0) + 1)
     chatAnswer(response)
   }
-  async function start(more: Readonly<Record<string, unknown>> = {}): Promise<TestGateway> {
+  async function start(config: Readonly<Record<string, unknown>> = {}): Promise<TestGateway> {
     const gateway = await startGateway({
       upstreamUrl: origin.url,
-      config: { redis: { cluster: cluster.seeds }, leaseSeconds: 3, ...config, ...more },
+      config: { redis: redisConfig(cluster, userPassword), leaseSeconds: 3, ...config },
     })
     gateways.push(gateway)
     return gateway
@@ -60,7 +95,7 @@ export async function openClusterStage(
   await Promise.all(Array.from({ length: count }, () => start()))
   const [first] = gateways
   if (first === undefined) throw new Error('a stage has a gateway')
-  const store = await openClient({ cluster: cluster.seeds })
+  const store = await openClient(rootAddress(cluster))
 
   async function settledBooks(org: TestOrg): ReturnType<typeof books> {
     await until(

@@ -1,6 +1,7 @@
 /** A real Redis Cluster for a test file: three masters, each with a replica, on free ports, in folders that go away with it. */
 import { Redis } from 'ioredis'
 import { slotOf } from '../../src/ledger/cluster-slot.ts'
+import type { Certificate } from './certificate.ts'
 import { freePort, startRedis, type RedisServer } from './redis.ts'
 import { until } from './until.ts'
 
@@ -15,6 +16,7 @@ export interface RedisCluster {
   /** What the gateway's configuration takes. */
   readonly seeds: readonly string[]
   readonly nodes: readonly ClusterNode[]
+  readonly options: RedisClusterOptions
   /** The masters by what the nodes say now that answer. */
   masters(): Promise<readonly ClusterNode[]>
   /** Who has the slot of this hash tag. */
@@ -28,15 +30,27 @@ export interface RedisCluster {
   stop(): Promise<void>
 }
 
+export interface RedisClusterOptions {
+  /** How long a node is silent before the others take it for failed: `cluster-node-timeout`. */
+  readonly nodeTimeoutMs?: number
+  /** Whether each master has a replica, as it has by default. */
+  readonly replicas?: boolean
+  /** Of the default user, among the nodes too. */
+  readonly password?: string
+  /** TLS and nothing else, also among the nodes, which are known as `localhost`. Clients need a certificate too: this one will do. */
+  readonly tls?: Certificate
+}
+
 const MASTERS = 3
 const SLOTS = 16_384
 export const NODE_TIMEOUT_MS = 1_000
 
-const CONFIG: readonly (readonly [name: string, value: string])[] = [
+type Setting = readonly [name: string, value: string]
+
+const CONFIG: readonly Setting[] = [
   ['cluster-enabled', 'yes'],
   ['cluster-config-file', 'nodes.conf'],
   ['cluster-announce-ip', '127.0.0.1'],
-  ['cluster-node-timeout', String(NODE_TIMEOUT_MS)],
   // The other masters go on where one is lost with its replica.
   ['cluster-require-full-coverage', 'no'],
   ['cluster-replica-validity-factor', '0'],
@@ -47,11 +61,44 @@ const CONFIG: readonly (readonly [name: string, value: string])[] = [
   ['appendfsync', 'everysec'],
 ]
 
-async function startNode(): Promise<Omit<ClusterNode, 'id'> & { readonly busPort: number }> {
+function tlsSettings({ file, keyFile }: Certificate, port: number): readonly Setting[] {
+  return [
+    ['port', '0'],
+    ['tls-port', String(port)],
+    ['tls-cert-file', file],
+    ['tls-key-file', keyFile],
+    ['tls-ca-cert-file', file],
+    ['tls-cluster', 'yes'],
+    ['tls-replication', 'yes'],
+    ['cluster-announce-hostname', 'localhost'],
+    ['cluster-preferred-endpoint-type', 'hostname'],
+  ]
+}
+
+async function startNode({
+  nodeTimeoutMs = NODE_TIMEOUT_MS,
+  password,
+  tls,
+}: RedisClusterOptions): Promise<Omit<ClusterNode, 'id'> & { readonly busPort: number }> {
   const busPort = await freePort()
-  const args = CONFIG.flatMap(([name, value]) => [`--${name}`, value])
-  const server = await startRedis({ args: [...args, '--cluster-port', String(busPort)] })
-  const client = new Redis(server.url, {
+  const settings = (port: number): readonly Setting[] => [
+    ...CONFIG,
+    ['cluster-node-timeout', String(nodeTimeoutMs)],
+    ['cluster-port', String(busPort)],
+    ...(password === undefined
+      ? []
+      : ([
+          ['requirepass', password],
+          ['masterauth', password],
+        ] as const)),
+    ...(tls === undefined ? [] : tlsSettings(tls, port)),
+  ]
+  const server = await startRedis({
+    args: (port) => settings(port).flatMap(([name, value]) => [`--${name}`, value]),
+  })
+  // By its socket, which knows no TLS.
+  const client = new Redis(server.socketPath, {
+    ...(password !== undefined && { password }),
     retryStrategy: () => 50,
     maxRetriesPerRequest: 0,
     enableReadyCheck: false,
@@ -115,8 +162,9 @@ async function form(nodes: readonly Awaited<ReturnType<typeof startNode>>[]): Pr
 }
 
 /** Starts it; `stop` it in the test file's teardown. Its servers die with the test's process in any case. */
-export async function startRedisCluster(): Promise<RedisCluster> {
-  const nodes = await form(await Promise.all(Array.from({ length: 2 * MASTERS }, startNode)))
+export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+  const count = options.replicas === false ? MASTERS : 2 * MASTERS
+  const nodes = await form(await Promise.all(Array.from({ length: count }, () => startNode(options))))
 
   async function view(): Promise<Line[]> {
     for (const node of nodes) {
@@ -159,7 +207,8 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   }
 
   const cluster: RedisCluster = {
-    seeds: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    seeds: nodes.map(({ port }) => `${options.tls === undefined ? '127.0.0.1' : 'localhost'}:${port}`),
+    options,
     nodes,
     masters: async () =>
       (await view())
@@ -190,6 +239,16 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   return cluster
 }
 
+/** How often nodes have answered a command so. */
+export async function errorReplies(
+  nodes: readonly ClusterNode[],
+  code: 'MOVED' | 'ASK' | 'TRYAGAIN' | 'CROSSSLOT',
+): Promise<number> {
+  const texts = await Promise.all(nodes.map(({ client }) => client.info('errorstats')))
+  const found = texts.map((text) => new RegExp(`errorstat_${code}:count=(\\d+)`).exec(text)?.[1])
+  return found.reduce((sum, count) => sum + Number(count ?? 0), 0)
+}
+
 /**
  * Moves a slot with all of its keys, as `redis-cli --cluster reshard` does. While some keys are here and others there,
  * `halfway` is waited for.
@@ -201,11 +260,13 @@ export async function moveSlot(
 ): Promise<number> {
   await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id)
   await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
+  const { password } = cluster.options
+  const auth = password === undefined ? [] : ['AUTH', password]
   let moved = 0
   for (;;) {
     const keys = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 2)) as string[]
     if (keys.length === 0) break
-    await from.client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
+    await from.client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, ...auth, 'KEYS', ...keys)
     if (moved === 0) await halfway?.()
     moved += keys.length
   }

@@ -30,8 +30,8 @@ export interface RedisServerOptions {
   readonly cluster?: boolean
   /** Append-only file with fsync after every write, so that `kill` and `restart` keep the data. */
   readonly persist?: boolean
-  /** More arguments for redis-server, such as `['--maxmemory', '4mb']`. */
-  readonly args?: readonly string[]
+  /** More arguments for redis-server, such as `['--maxmemory', '4mb']`, or those for a port. */
+  readonly args?: readonly string[] | ((port: number) => readonly string[])
   /** More of its environment, such as a shim's. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -92,7 +92,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       args.push('--cluster-enabled', 'yes', '--cluster-port', String(await freePort()))
       args.push('--cluster-announce-ip', '127.0.0.1', '--cluster-config-file', join(dir, 'nodes.conf'))
     }
-    child = spawn('redis-server', [...args, ...(options.args ?? [])], {
+    const more = typeof options.args === 'function' ? options.args(port) : (options.args ?? [])
+    child = spawn('redis-server', [...args, ...more], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...options.env },
     })

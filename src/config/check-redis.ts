@@ -1,0 +1,73 @@
+/** What the schema cannot say of the store: which store it is, and that its credentials and certificates fit it. */
+import { certificateProblem, keyProblem } from './pem.ts'
+import type { Problem } from './problems.ts'
+import type { RedisConfig } from './types.ts'
+
+/** Every rule that the section `redis` breaks. */
+export function redisProblems(redis: RedisConfig): Problem[] {
+  const { url, embedded, cluster } = redis
+  if ([url, embedded, cluster].filter((store) => store !== undefined).length !== 1)
+    return [{ key: 'redis', message: 'must have exactly one of url, embedded and cluster' }]
+  if (url !== undefined && !URL.canParse(url))
+    return [{ key: 'redis.url', message: 'must be a redis://, rediss:// or unix:// URL' }]
+  if (url !== undefined && !canDecode(new URL(url).username + new URL(url).password))
+    return [{ key: 'redis.url', message: 'has a % that is not part of an escape (% itself is %25)' }]
+  return [...nodeProblems(cluster ?? []), ...credentialProblems(redis), ...tlsProblems(redis)]
+}
+
+function nodeProblems(cluster: readonly string[]): Problem[] {
+  return cluster.flatMap((node, index) => {
+    const port = Number(node.slice(node.lastIndexOf(':') + 1))
+    const isValid = port >= 1 && port <= 65_535
+    return isValid ? [] : [{ key: `redis.cluster[${index}]`, message: 'has no valid port' }]
+  })
+}
+
+function credentialProblems({ url, embedded, username, password }: RedisConfig): Problem[] {
+  const problems: Problem[] = []
+  for (const [name, value] of Object.entries({ username, password })) {
+    const key = `redis.${name}`
+    if (value === undefined) continue
+    if (embedded !== undefined)
+      problems.push({ key, message: 'is not for an embedded store, which has none' })
+    else if (url !== undefined && hasCredentials(url))
+      problems.push({ key, message: 'must not be given where redis.url holds credentials' })
+  }
+  if (problems.length === 0 && username !== undefined && password === undefined)
+    problems.push({ key: 'redis.password', message: 'is required with username' })
+  return problems
+}
+
+/** Whether a URL that is well formed has a user or a password in it. */
+export function hasCredentials(url: string): boolean {
+  const { username, password } = new URL(url)
+  return username !== '' || password !== ''
+}
+
+function tlsProblems({ url, embedded, tls }: RedisConfig): Problem[] {
+  if (tls === undefined) return []
+  if (embedded !== undefined) return [{ key: 'redis.tls', message: 'is not for an embedded store' }]
+  if (url !== undefined && !url.startsWith('rediss://'))
+    return [{ key: 'redis.tls', message: 'needs a redis.url that begins with rediss://' }]
+  const { ca, cert, key } = tls
+  const problems: Problem[] = []
+  const report = (name: string, message: string | null): void => {
+    if (message !== null) problems.push({ key: `redis.tls.${name}`, message })
+  }
+  if (ca !== undefined) report('ca', certificateProblem(ca))
+  if (cert !== undefined) report('cert', certificateProblem(cert))
+  if (key !== undefined) report('key', keyProblem(key))
+  if (cert !== undefined && key === undefined) report('key', 'is required with cert')
+  if (key !== undefined && cert === undefined) report('cert', 'is required with key')
+  return problems
+}
+
+/** Whether every % in the credentials of a URL begins an escape. */
+export function canDecode(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}

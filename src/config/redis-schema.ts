@@ -1,0 +1,64 @@
+/** Where the credits are kept, and by what right a gateway gets there. */
+import { Type } from '@sinclair/typebox'
+import { mapping, secret, text } from './fields.ts'
+
+const STORES = ['url', 'embedded', 'cluster']
+
+const Tls = Type.Union(
+  [
+    Type.Literal(true),
+    mapping({
+      ca: Type.Optional(
+        text(
+          'PEM file with the certificates of a private authority, relative to this file, as all of these.',
+        ),
+      ),
+      cert: Type.Optional(text('PEM file with the certificate of the gateways, where the store wants one.')),
+      key: Type.Optional(text('PEM file with the key of that.')),
+      serverName: Type.Optional(
+        text('The name in the certificates of the store, where it is not that of its address.', {
+          pattern: '^[A-Za-z0-9._-]+$',
+          expects: 'a host name',
+        }),
+      ),
+    }),
+  ],
+  {
+    description: 'Encrypted connections: always to a cluster with this; to a URL where it is rediss://.',
+    expects: 'true or { ca, cert, key, serverName }',
+  },
+)
+
+export const Redis = mapping(
+  {
+    url: Type.Optional(
+      text('A server, such as redis://127.0.0.1:6379.', {
+        pattern: '^(redis|rediss|unix)://',
+        expects: 'a redis://, rediss:// or unix:// URL',
+      }),
+    ),
+    embedded: Type.Optional(
+      text('Folder of a Redis that Tollgate starts and stops itself, relative to this file.'),
+    ),
+    cluster: Type.Optional(
+      Type.Array(
+        text('A node.', {
+          pattern: '^[^\\s:/@]+:[0-9]{1,5}$|^\\[[0-9a-fA-F:]+\\]:[0-9]{1,5}$',
+          expects: 'host:port (username, password and tls have keys of their own)',
+        }),
+        {
+          minItems: 1,
+          maxItems: 100,
+          description: 'Some nodes of a Redis Cluster; the others are found from them.',
+        },
+      ),
+    ),
+    username: Type.Optional(secret("A user of the store's; without it, its default user.")),
+    password: Type.Optional(secret('The password of that user, for a URL without one or for a cluster.')),
+    tls: Type.Optional(Tls),
+  },
+  {
+    // For editors; the loader has words of its own for it.
+    oneOf: STORES.map((name) => ({ properties: { [name]: {} }, required: [name] })),
+  },
+)

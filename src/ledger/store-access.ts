@@ -1,0 +1,58 @@
+/** By what right the configuration says that the store is used, and which of its keys is wrong where the store refuses that. */
+import { readFileSync } from 'node:fs'
+import { hasCredentials } from '../config/check-redis.ts'
+import type { RedisConfig } from '../config.ts'
+import { StartupError } from '../errors.ts'
+import type { StoreAccess } from './connection.ts'
+
+/** With the texts of the files that the configuration names, as they are now. */
+export function readAccess({ username, password, tls }: RedisConfig): StoreAccess {
+  const pem = (file: string): string => readFileSync(file, 'utf8')
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && {
+      tls: {
+        ...(tls.ca !== undefined && { ca: pem(tls.ca) }),
+        ...(tls.cert !== undefined && { cert: pem(tls.cert) }),
+        ...(tls.key !== undefined && { key: pem(tls.key) }),
+        ...(tls.serverName !== undefined && { servername: tls.serverName }),
+      },
+    }),
+  }
+}
+
+/** OpenSSL's names for a certificate whose authority is unknown. */
+const UNTRUSTED =
+  /^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?)$/
+
+/**
+ * What a store said for which waiting is no remedy, as a StartupError (exit code 1) that names the key; null where it
+ * may be another story in a moment.
+ */
+export function accessFault(error: Error, redis: RedisConfig, what: string): StartupError | null {
+  const fault = (key: string, message: string): StartupError =>
+    new StartupError(`redis.${key}: ${message}`, 1)
+  const inUrl = redis.url !== undefined && hasCredentials(redis.url)
+  const line = error.message.split('\n', 1)[0] ?? ''
+  if (/^WRONGPASS|^ERR invalid password/.test(line))
+    return fault(inUrl ? 'url' : 'password', `${what} does not take this password for this user`)
+  if (line.startsWith('NOAUTH'))
+    return fault(inUrl ? 'url' : 'password', `${what} wants a password, and there is none here`)
+  if (line.startsWith('NOPERM'))
+    return fault(
+      inUrl ? 'url' : 'username',
+      `this user may not do at ${what} what a gateway has to (deploy/redis/tollgate.acl): ${line}`,
+    )
+  const code = 'code' in error ? String(error.code) : ''
+  if (UNTRUSTED.test(code))
+    return fault('tls.ca', `the certificate of ${what} is from no known authority (${code})`)
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return fault('tls.serverName', `the certificate of ${what} is for another name: ${line}`)
+  if (code === 'CERT_HAS_EXPIRED') return fault('tls', `the certificate of ${what} has expired`)
+  if (/CERTIFICATE_REQUIRED|SSLV3_ALERT_HANDSHAKE_FAILURE|UNKNOWN_CA|BAD_CERTIFICATE/.test(code))
+    return fault('tls.cert', `${what} does not take the certificate of this gateway (${code})`)
+  if (/^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code))
+    return fault(redis.url === undefined ? 'tls' : 'url', `${what} does not speak TLS`)
+  return null
+}
