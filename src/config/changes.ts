@@ -34,10 +34,15 @@ export function refuseRestart(before: Config, after: Config): void {
 
 /** With whose name and password the store is used may change, since both are rotated; which store it is may not. */
 function withoutCredentials(config: Config): Config {
-  if (config.redis.url === undefined) return config
-  const url = new URL(config.redis.url)
-  url.username = url.password = ''
-  return { ...config, redis: { ...config.redis, url: url.href } }
+  const redis: Record<string, unknown> = { ...config.redis }
+  delete redis['username']
+  delete redis['password']
+  if (config.redis.url !== undefined) {
+    const url = new URL(config.redis.url)
+    url.username = url.password = ''
+    redis['url'] = url.href
+  }
+  return { ...config, redis }
 }
 
 /** The path of the first place where two values differ; null where there is none. */

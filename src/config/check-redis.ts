@@ -2,6 +2,7 @@
 import { certificateProblem, keyProblem } from './pem.ts'
 import type { Problem } from './problems.ts'
 import type { RedisConfig } from './types.ts'
+import { canDecode, hasCredentials } from './urls.ts'
 
 /** Every rule that the section `redis` breaks. */
 export function redisProblems(redis: RedisConfig): Problem[] {
@@ -10,9 +11,14 @@ export function redisProblems(redis: RedisConfig): Problem[] {
     return [{ key: 'redis', message: 'must have exactly one of url, embedded and cluster' }]
   if (url !== undefined && !URL.canParse(url))
     return [{ key: 'redis.url', message: 'must be a redis://, rediss:// or unix:// URL' }]
-  if (url !== undefined && !canDecode(new URL(url).username + new URL(url).password))
+  if (url !== undefined && !hasDecodableCredentials(url))
     return [{ key: 'redis.url', message: 'has a % that is not part of an escape (% itself is %25)' }]
   return [...nodeProblems(cluster ?? []), ...credentialProblems(redis), ...tlsProblems(redis)]
+}
+
+function hasDecodableCredentials(url: string): boolean {
+  const { username, password } = new URL(url)
+  return canDecode(username + password)
 }
 
 function nodeProblems(cluster: readonly string[]): Problem[] {
@@ -38,12 +44,6 @@ function credentialProblems({ url, embedded, username, password }: RedisConfig):
   return problems
 }
 
-/** Whether a URL that is well formed has a user or a password in it. */
-export function hasCredentials(url: string): boolean {
-  const { username, password } = new URL(url)
-  return username !== '' || password !== ''
-}
-
 function tlsProblems({ url, embedded, tls }: RedisConfig): Problem[] {
   if (tls === undefined) return []
   if (embedded !== undefined) return [{ key: 'redis.tls', message: 'is not for an embedded store' }]
@@ -60,14 +60,4 @@ function tlsProblems({ url, embedded, tls }: RedisConfig): Problem[] {
   if (cert !== undefined && key === undefined) report('key', 'is required with cert')
   if (key !== undefined && cert === undefined) report('cert', 'is required with key')
   return problems
-}
-
-/** Whether every % in the credentials of a URL begins an escape. */
-export function canDecode(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -2,9 +2,10 @@
 import ipaddr from 'ipaddr.js'
 import type { Config, Upstream } from './types.ts'
 import { isProvider } from '../prices/price-book.ts'
-import { canDecode, redisProblems } from './check-redis.ts'
+import { redisProblems } from './check-redis.ts'
 import { certificateProblem } from './pem.ts'
 import { dotted, type Problem } from './problems.ts'
+import { canDecode, parseUrl } from './urls.ts'
 
 /** Every rule that a well-formed configuration breaks. */
 export function ruleProblems(config: Config): Problem[] {
@@ -143,9 +144,4 @@ function jwksUrlProblem(jwksUrl: string): string | null {
 export function isOnThisMachine(url: string): boolean {
   const host = parseUrl(url)?.hostname ?? ''
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(host)
-}
-
-function parseUrl(value: string): URL | null {
-  const url = URL.canParse(value) ? new URL(value) : null
-  return url !== null && url.hostname !== '' ? url : null
 }

@@ -1,12 +1,12 @@
 /** By what right the configuration says that the store is used, and which of its keys is wrong where the store refuses that. */
 import { readFileSync } from 'node:fs'
-import { hasCredentials } from '../config/check-redis.ts'
+import { hasCredentials } from '../config/urls.ts'
 import type { RedisConfig } from '../config.ts'
 import { StartupError } from '../errors.ts'
-import type { StoreAccess } from './connection.ts'
+import type { StoreAccess, StoreAddress } from './connection.ts'
 
 /** With the texts of the files that the configuration names, as they are now. */
-export function readAccess({ username, password, tls }: RedisConfig): StoreAccess {
+function readAccess({ username, password, tls }: RedisConfig): StoreAccess {
   const pem = (file: string): string => readFileSync(file, 'utf8')
   return {
     ...(username !== undefined && { username }),
@@ -20,6 +20,13 @@ export function readAccess({ username, password, tls }: RedisConfig): StoreAcces
       },
     }),
   }
+}
+
+/** Where a store is that somebody else runs; null for an embedded one. */
+export function remoteAddress(redis: RedisConfig): StoreAddress | null {
+  const access = readAccess(redis)
+  if (redis.cluster !== undefined) return { ...access, cluster: redis.cluster }
+  return redis.url === undefined ? null : { ...access, url: redis.url }
 }
 
 /** OpenSSL's names for a certificate whose authority is unknown. */

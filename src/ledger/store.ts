@@ -1,5 +1,6 @@
 /** Opens the store that the configuration names, and refuses one that could not keep what it is given. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
@@ -9,12 +10,11 @@ import {
   whatIsInTheWay,
   type Purpose,
   type RedisClient,
-  type StoreAccess,
   type StoreAddress,
 } from './connection.ts'
 import { credentialsOf, tryCredentials, useCredentials } from './credentials.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
-import { accessFault, readAccess } from './store-access.ts'
+import { accessFault, remoteAddress } from './store-access.ts'
 import { createStoreWatch, type StoreWatch } from './store-watch.ts'
 
 export interface Store {
@@ -66,9 +66,9 @@ async function addressOf(
     const embedded = await startEmbeddedRedis(redis.embedded, { log: (message) => logger.warn(message) })
     return { address: { socketPath: embedded.socketPath }, embedded }
   }
-  const access = readAccess(redis)
-  if (redis.cluster !== undefined) return { address: { ...access, cluster: redis.cluster }, embedded: null }
-  return { address: { ...access, url: redis.url ?? '' }, embedded: null }
+  const address = remoteAddress(redis)
+  if (address === null) throw new Error('a store has a place')
+  return { address, embedded: null }
 }
 
 async function waitUntilReady(
@@ -119,24 +119,16 @@ function createConnections(first: StoreAddress, logger: Logger) {
   }
   return {
     open: (purpose: Purpose) => openAt(address, purpose),
-    prepare: async ({ url }: Config['redis']): Promise<NextCredentials> => {
-      const { username, password, tls } = address
-      const access: StoreAccess = {
-        ...(username !== undefined && { username }),
-        ...(password !== undefined && { password }),
-        ...(tls !== undefined && { tls }),
-      }
-      const next =
-        url === undefined || ('url' in address && address.url === url) ? address : { ...access, url }
-      if (next !== address && 'url' in next) await tryCredentials(next.url, access)
+    prepare: async (redis: Config['redis']): Promise<NextCredentials> => {
+      const next = remoteAddress(redis) ?? address
+      const isSame = isDeepStrictEqual(credentialsOf(next), credentialsOf(address))
+      if (!isSame) await tryCredentials(redis)
       return {
-        open: (purpose) => openAt(next, purpose),
+        open: (purpose) => openAt(isSame ? address : next, purpose),
         use() {
-          if (next === address || !('url' in next)) return
+          if (isSame) return
           address = next
-          const given = credentialsOf(next.url)
-          const credentials = { username: given.username ?? username, password: given.password ?? password }
-          for (const connection of all) useCredentials(connection, credentials)
+          for (const connection of all) useCredentials(connection, credentialsOf(next))
         },
       }
     },

@@ -2,6 +2,7 @@
  * The primary of `serve --workers N`: it takes no call itself. It has the listening ports (node:cluster hands each
  * connection to a worker in turn), the embedded Redis where there is one, and the sum of all metrics.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { tryCredentials } from '../ledger/credentials.ts'
@@ -69,8 +70,7 @@ export async function startWorkers(
     return {
       ...(await fleet.start(count)),
       async reload(next) {
-        const { url } = next.redis
-        if (url !== undefined && url !== config.redis.url) await tryCredentials(url)
+        if (!isDeepStrictEqual(next.redis, config.redis)) await tryCredentials(next.redis)
         config = next
         fleet.tell({ kind: 'reload', config })
       },

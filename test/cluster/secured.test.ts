@@ -2,7 +2,9 @@
  * A cluster as one runs it beyond a single machine: TLS and nothing else, by names, with certificates on both sides, a password on the default user, and
  * for the gateways the user of deploy/redis/tollgate.acl.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
+import { parse, stringify } from 'yaml'
 import { slotOf } from '../../src/ledger/cluster-slot.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { makeCertificate } from '../support/certificate.ts'
@@ -16,7 +18,7 @@ import {
   silences,
   startLoad,
 } from '../support/cluster-load.ts'
-import { startGateway, type TestOrg } from '../support/gateway.ts'
+import { startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { watchQueue } from '../support/queues.ts'
 import { errorReplies, moveSlot } from '../support/redis-cluster.ts'
 import { createStoreUser, refusedToUser } from '../support/store-user.ts'
@@ -170,6 +172,34 @@ void t.test('nodes that are known by address, with the name that is in their cer
   const org = await stage.orgOn(two)
   await until(async () => (await callOf(gateway, org)).status === 200)
   t.pass('it serves')
+})
+
+/** Changes the password in a gateway's file, and waits for what its log says to that. */
+async function changePassword(gateway: TestGateway, password: string, outcome: string): Promise<string> {
+  const lines = () => gateway.log.filter((line) => line.includes(outcome))
+  const before = lines().length
+  const settings = parse(readFileSync(gateway.configFile, 'utf8')) as Record<string, unknown>
+  writeFileSync(gateway.configFile, stringify({ ...settings, redis: { ...redis, password } }))
+  gateway.process.kill('SIGHUP')
+  await until(() => lines().length > before, { what: outcome })
+  return lines().at(-1) ?? ''
+}
+
+void t.test('a reload exchanges the password, on every node and for what connects later', async (t) => {
+  const orgs = await Promise.all(masters.map((master) => stage.orgOn(master, { limit: 0 })))
+  for (const { client } of masters) await client.call('ACL', 'SETUSER', 'tollgate', '>next')
+  const refusal = await changePassword(first, 'wrong', 'a changed configuration was refused')
+  t.match(refusal, /redis\.password: the store refuses these credentials: WRONGPASS/)
+  await changePassword(first, 'next', 'the configuration was reloaded')
+  for (const { client } of masters) {
+    await client.call('ACL', 'SETUSER', 'tollgate', `<${PASSWORD}`)
+    await client.call('CLIENT', 'KILL', 'USER', 'tollgate')
+  }
+  for (const org of orgs) {
+    await until(async () => (await callOf(first, org)).code === 'user_credit_limit_reached')
+    await until(async () => (await queue.jobsOf(org.id)).length === 1, { what: 'its crossing is queued' })
+  }
+  t.notMatch(first.log.join('\n'), /next"|wrong"/)
 })
 
 void t.test('a user that may not run scripts is named at the start', async (t) => {
