@@ -8,14 +8,27 @@ export interface LogOptions {
   readonly pretty: boolean
 }
 
-/** undici puts the bytes that it could not parse into its error: they are a part of a provider's answer, which is nobody's to read here. */
-function withoutData(error: Error): unknown {
-  const shown = pino.stdSerializers.err(error)
-  return 'data' in shown ? { ...shown, data: undefined } : shown
+/**
+ * What libraries put into their errors and is nobody's to read here: undici the bytes of an answer that it could not parse, ioredis the
+ * command that failed with its arguments, which for AUTH are the password.
+ */
+const UNSEEN = new Set(['data', 'command'])
+
+/** How errors stand in the log. */
+export function showError(error: Error): unknown {
+  return seen(pino.stdSerializers.err(error))
+}
+
+/** Errors stand in errors: the one of each node, and the last one. */
+function seen(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(seen)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).filter(([name]) => !UNSEEN.has(name))
+  return Object.fromEntries(entries.map(([name, inner]) => [name, seen(inner)]))
 }
 
 export function createLogger({ level, pretty }: LogOptions): Logger {
-  const options = { level, serializers: { err: withoutData } }
+  const options = { level, serializers: { err: showError } }
   if (!pretty) return pino(options)
   const print = createPrinter(process.stdout.isTTY)
   return pino(options, { write: (line: string) => void process.stdout.write(print(line)) })

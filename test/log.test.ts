@@ -1,6 +1,10 @@
-/** `serve --pretty`: the log for people. */
+/** The log: what must not be in it, and `serve --pretty` for people. */
+import { Redis } from 'ioredis'
+import { pino } from 'pino'
 import t from 'tap'
+import { showError } from '../src/log.ts'
 import { createPrinter } from '../src/log-pretty.ts'
+import { startRedis } from './support/redis.ts'
 
 const print = createPrinter(false)
 
@@ -42,4 +46,24 @@ void t.test('in color only where there is a terminal; what is no entry is passed
   t.match(createPrinter(true)(entry({ msg: 'x' })), /\u001b\[32mINFO/)
   t.equal(print('plain text\n'), 'plain text\n')
   t.end()
+})
+
+void t.test('a password that the store refuses is in no entry, however deep its error stands', async (t) => {
+  const server = await startRedis({ args: ['--requirepass', 'right'] })
+  t.teardown(() => server.stop())
+  const redis = new Redis(server.url, { password: 'hunter2', lazyConnect: true, retryStrategy: () => null })
+  const failure = new Promise<Error>((resolve) => redis.once('error', resolve))
+  await redis.connect().catch(() => undefined)
+  const error = await failure
+  t.match(error, { command: { args: ['hunter2'] } }, 'ioredis puts it there')
+  const lines: string[] = []
+  const logger = pino({ serializers: { err: showError } }, { write: (line) => void lines.push(line) })
+  logger.warn({ err: error }, 'as it is')
+  logger.warn({ err: new AggregateError([error], 'none answers') }, 'one of each node')
+  logger.warn({ err: Object.assign(new Error('all failed'), { lastNodeError: error }) }, 'the last one')
+  t.equal(lines.length, 3)
+  for (const line of lines) {
+    t.match(line, 'WRONGPASS')
+    t.notMatch(line, 'hunter2')
+  }
 })

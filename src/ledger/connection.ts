@@ -100,10 +100,9 @@ function accessOf({ username, password, tls }: StoreAccess): RedisOptions {
 
 /**
  * How a cluster's redirections are followed. MOVED, ASK and TRYAGAIN say that nothing ran, so that the same command may be
- * sent again at once. TRYAGAIN is what a script of several keys gets while its slot moves: it is tried for about a second.
+ * sent again at once, 16 times. TRYAGAIN is what a script of several keys gets while its slot moves: it is tried for about a second.
  */
 const REDIRECTIONS: ClusterOptions = {
-  maxRedirections: 16,
   // It asks one master only, which may be the one that hangs; what each serves is watched anyway.
   enableReadyCheck: false,
   retryDelayOnTryAgain: 100,

@@ -145,6 +145,21 @@ export async function callOf(gateway: TestGateway, org: TestOrg, key = org.key):
   return { org, gateway, status, code, startedAt, ms: performance.now() - startedAt }
 }
 
+/** A call that is made again after a 503, where the gateway has found a server silent since it was made; else that is its answer. */
+export async function answered(
+  stage: Pick<ClusterStage, 'gateways'>,
+  gateway: TestGateway,
+  org: TestOrg,
+  key = org.key,
+): Promise<Outcome> {
+  for (;;) {
+    const before = silences(stage)
+    const outcome = await callOf(gateway, org, key)
+    if (outcome.status !== 503 || silences(stage) === before) return outcome
+    await pause(50)
+  }
+}
+
 export interface Load {
   readonly outcomes: readonly Outcome[]
   /** Calls that were made for an organization, and answered so. */
