@@ -19,12 +19,22 @@ export function showError(error: Error): unknown {
   return seen(pino.stdSerializers.err(error))
 }
 
-/** Errors stand in errors: the one of each node, and the last one. */
+/**
+ * Errors stand in errors: the one of each node, the last one, a cause. Nothing else is looked into: a certificate, for one, may
+ * have itself for its issuer.
+ */
 function seen(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(seen)
-  if (typeof value !== 'object' || value === null) return value
+  if (!isShownError(value)) return value
   const entries = Object.entries(value).filter(([name]) => !UNSEEN.has(name))
   return Object.fromEntries(entries.map(([name, inner]) => [name, seen(inner)]))
+}
+
+/** As pino shows them. */
+function isShownError(value: unknown): value is object {
+  return (
+    typeof value === 'object' && value !== null && 'type' in value && 'message' in value && 'stack' in value
+  )
 }
 
 export function createLogger({ level, pretty }: LogOptions): Logger {

@@ -67,3 +67,19 @@ void t.test('a password that the store refuses is in no entry, however deep its 
     t.notMatch(line, 'hunter2')
   }
 })
+
+void t.test(
+  'an error that holds something without an end is logged, as a certificate that is its own issuer',
+  (t) => {
+    const certificate: Record<string, unknown> = { raw: Buffer.alloc(3) }
+    certificate['issuerCertificate'] = certificate
+    const lines: string[] = []
+    const logger = pino({ serializers: { err: showError } }, { write: (line) => void lines.push(line) })
+    logger.error({
+      err: Object.assign(new Error('misnamed'), { cert: certificate, command: 'AUTH hunter2' }),
+    })
+    t.match(lines.join(''), 'misnamed')
+    t.notMatch(lines.join(''), 'hunter2')
+    t.end()
+  },
+)
