@@ -38,7 +38,7 @@ const [first] = gateways
 if (one === undefined || two === undefined || three === undefined) throw new Error('three masters')
 if (first === undefined) throw new Error('a gateway')
 const queue = watchQueue(rootAddress(cluster))
-t.setTimeout(90_000)
+t.setTimeout(180_000)
 t.teardown(async () => {
   await queue.close()
   await stage.stop()
