@@ -288,7 +288,7 @@ void t.test(
 )
 
 void t.test(
-  'C2: a line of 100 MB in a stream passes in bounded memory, and the usage behind it is charged',
+  'C2: a line of 400 MB in a stream passes in bounded memory, and the usage behind it is charged',
   async (t) => {
     const before = await org.usedWhenIdle()
     const piece = Buffer.alloc(1_000_000, 'x')
@@ -298,7 +298,7 @@ void t.test(
       socket.write('data: {"model":"test-model","choices":[{"delta":{"content":"')
       let sent = 0
       const go = (): void => {
-        while (sent < 100) {
+        while (sent < 400) {
           sent += 1
           if (!socket.write(piece)) return void socket.once('drain', go)
         }
@@ -319,10 +319,11 @@ void t.test(
         most = Math.max(most, (await gateway.metric(memory)) - idle)
         return closed()
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     )
-    t.ok(bytes > 100_000_000, `${bytes} bytes came through`)
-    t.ok(most < 60_000_000, `${Math.round(most / 1e6)} MB more at the most`)
+    t.ok(bytes > 400_000_000, `${bytes} bytes came through`)
+    // What was kept of it would be all of it. How late garbage is collected differs: Node 24 has 110 MB of it here.
+    t.ok(most < 200_000_000, `${Math.round(most / 1e6)} MB more at the most`)
     t.equal(Math.round(((await org.usedWhenIdle()) - before) * 1e6), CHAT_COST * 1e6)
   },
 )
