@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
 import type { Hold } from './ledger.ts'
+import { scanned } from './scanning.ts'
 import { runScript } from './scripts.ts'
 import { readStoreTime, type StoreClock } from './store-clock.ts'
 import { logRetry } from './store-faults.ts'
@@ -74,12 +75,8 @@ export function createLeases(options: LeasesOptions): Leases {
   async function sweep(): Promise<void> {
     // A gateway without calls hears of nothing, and the store's clock may have stepped.
     clock.learn(await readStoreTime(redis))
-    let cursor = '0'
-    do {
-      const [next, orgs] = await redis.sscan(keys.ORGS, cursor, 'COUNT', SWEEP_ORGS)
+    for await (const orgs of scanned((cursor) => redis.sscan(keys.ORGS, cursor, 'COUNT', SWEEP_ORGS)))
       await Promise.all(orgs.map((org) => apart(org, 'sweeping leases', () => sweepOrg(org))))
-      cursor = next
-    } while (cursor !== '0')
   }
 
   const failed = (what: string) => (error: unknown) =>

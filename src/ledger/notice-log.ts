@@ -9,6 +9,7 @@ import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
 import { changeArgs, type Change } from './directory/changes.ts'
 import * as keys from './keys.ts'
+import { scanned } from './scanning.ts'
 import { runScript } from './scripts.ts'
 
 /** How long a notice is shown, and its id remembered. */
@@ -169,12 +170,9 @@ async function* readDeliveries(
   org: string,
   id: string,
 ): AsyncGenerator<readonly Delivery[]> {
-  let cursor = '0'
-  do {
-    const [next, flat] = await redis.hscan(keys.notice(org, id), cursor, 'MATCH', 'd:*', 'COUNT', SCANNED)
+  const key = keys.notice(org, id)
+  for await (const flat of scanned((cursor) => redis.hscan(key, cursor, 'MATCH', 'd:*', 'COUNT', SCANNED)))
     yield flat.flatMap((name, i) => (i % 2 === 0 ? [readDelivery(name.slice(2), flat[i + 1] ?? '')] : []))
-    cursor = next
-  } while (cursor !== '0')
 }
 
 export async function readNotice(redis: RedisClient, org: string, id: string): Promise<LoggedNotice | null> {

@@ -3,6 +3,7 @@ import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
 import type { OrgField } from './org-fields.ts'
+import { scanned } from './scanning.ts'
 import { takeTurn } from './turn.ts'
 
 export interface OutboxEntry {
@@ -71,13 +72,8 @@ export function recordedAt(entryId: string): UnixMs {
 }
 
 /** Ids of all organizations, some at a time: what a sweep goes through. */
-export async function* registeredOrgs(redis: RedisClient): AsyncGenerator<readonly string[]> {
-  let cursor = '0'
-  do {
-    const [next, found] = await redis.sscan(keys.ORGS, cursor, 'COUNT', 200)
-    if (found.length > 0) yield found
-    cursor = next
-  } while (cursor !== '0')
+export function registeredOrgs(redis: RedisClient): AsyncGenerator<readonly string[]> {
+  return scanned((cursor) => redis.sscan(keys.ORGS, cursor, 'COUNT', 200))
 }
 
 /**

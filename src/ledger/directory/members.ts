@@ -1,6 +1,7 @@
 /** Members of an organization. Reserve reads the same hash in the same step as it decides, so removing one works at once (A4). */
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
+import { scanned } from '../scanning.ts'
 import { runScript } from '../scripts.ts'
 import { changeArgs, tagOf, type Save, type Tagged } from './changes.ts'
 import { orgExists } from './org-record.ts'
@@ -92,13 +93,8 @@ async function listAdmins(redis: RedisClient, org: string): Promise<Member[]> {
 }
 
 /** Whoever is an admin right now, some at a time; one may come twice. */
-export async function* adminIds(redis: RedisClient, org: string): AsyncGenerator<readonly string[]> {
-  let cursor = '0'
-  do {
-    const [next, users] = await redis.sscan(keys.admins(org), cursor, 'COUNT', 1_000)
-    yield users
-    cursor = next
-  } while (cursor !== '0')
+export function adminIds(redis: RedisClient, org: string): AsyncGenerator<readonly string[]> {
+  return scanned((cursor) => redis.sscan(keys.admins(org), cursor, 'COUNT', 1_000))
 }
 
 async function getMember(redis: RedisClient, org: string, user: string): Promise<Tagged<Member> | null> {

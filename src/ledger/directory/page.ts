@@ -1,5 +1,6 @@
 /** Lists in pages: a cursor says after what to go on, so that entries which come and go shift nothing. */
 import type { RedisClient } from '../connection.ts'
+import { scanned } from '../scanning.ts'
 
 export interface Page<T> {
   readonly items: readonly T[]
@@ -26,12 +27,8 @@ export function pageOf<T>(sorted: readonly T[], limit: number, idOf: (item: T) =
  * may come twice; a field that comes or goes meanwhile may be missing or be there.
  */
 export async function* entriesOf(redis: RedisClient, key: string): AsyncGenerator<readonly [string, string]> {
-  let cursor = '0'
-  do {
-    const [next, flat] = await redis.hscan(key, cursor, 'COUNT', SCAN_COUNT)
+  for await (const flat of scanned((cursor) => redis.hscan(key, cursor, 'COUNT', SCAN_COUNT)))
     for (let index = 0; index + 1 < flat.length; index += 2) yield [flat[index] ?? '', flat[index + 1] ?? '']
-    cursor = next
-  } while (cursor !== '0')
 }
 
 /** Up to here a page reads the whole hash, to be in order; beyond, only a part of it. */

@@ -8,6 +8,7 @@ import { storeCall, type RedisClient } from '../connection.ts'
 import { changeArgs, type Change } from '../directory/changes.ts'
 import type { OpenPeriod } from '../directory/configure.ts'
 import * as keys from '../keys.ts'
+import { scanned } from '../scanning.ts'
 import { runScript } from '../scripts.ts'
 import { readStoreTime } from '../store-clock.ts'
 import { readFrame, type Frame } from './frame.ts'
@@ -70,17 +71,11 @@ async function checkAll(store: DriftStore, org: string, repair: Repair): Promise
 
 /** Everybody who may have counters in the period: members, who used something, who holds something. Each may come twice. */
 async function* usersOf(redis: RedisClient, { org, periodNo }: Frame): AsyncGenerator<readonly string[]> {
-  let cursor = '0'
-  do {
-    const [next, flat] = await redis.hscan(keys.members(org), cursor, 'COUNT', SCAN_COUNT)
+  const [members, top] = [keys.members(org), keys.top(org, periodNo)]
+  for await (const flat of scanned((cursor) => redis.hscan(members, cursor, 'COUNT', SCAN_COUNT)))
     yield flat.filter((_, at) => at % 2 === 0)
-    cursor = next
-  } while (cursor !== '0')
-  do {
-    const [next, flat] = await redis.zscan(keys.top(org, periodNo), cursor, 'COUNT', SCAN_COUNT)
+  for await (const flat of scanned((cursor) => redis.zscan(top, cursor, 'COUNT', SCAN_COUNT)))
     yield flat.filter((_, at) => at % 2 === 0)
-    cursor = next
-  } while (cursor !== '0')
   const leases = await redis.zrange(keys.leases(org), 0, -1)
   yield leases.map((lease) => lease.split(' ')[3] ?? '')
 }
