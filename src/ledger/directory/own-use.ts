@@ -1,10 +1,11 @@
 /** What a member asks about the own use: the standing in the current period (E4), and what it is made of, day by day. */
-import { dayAt } from '../../core/period.ts'
+import { daysBetween } from '../../core/days.ts'
 import type { Day } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import type { UserStanding } from '../ledger.ts'
 import { readStanding } from '../standing.ts'
+import { daysOfPeriod } from '../usage/periods.ts'
 import { addText, newSum, type UsageSum } from '../usage/sums.ts'
 import { readOrg, type OrgRecord } from './org-record.ts'
 
@@ -44,7 +45,9 @@ export function createOwnUseDirectory(redis: RedisClient): OwnUseDirectory {
 }
 
 async function readDays(redis: RedisClient, org: OrgRecord, user: string): Promise<DayUse[]> {
-  const all = daysOf(org)
+  // To the period's last day, since a clock that has stepped back leaves usage on days that are yet to come.
+  const { first, last } = daysOfPeriod(org.period, org.billing.timezone)
+  const all = daysBetween(first, last)
   const found: DayUse[] = []
   for (let at = 0; at < all.length; at += BATCH) {
     const batch = all.slice(at, at + BATCH)
@@ -55,17 +58,6 @@ async function readDays(redis: RedisClient, org: OrgRecord, user: string): Promi
     }
   }
   return found
-}
-
-/** To the period's last day, since a clock that has stepped back leaves usage on days that are yet to come. */
-function daysOf({ period, billing }: OrgRecord): Day[] {
-  const days: Day[] = []
-  for (let at = period.start; at < period.end;) {
-    const { day, end } = dayAt(billing.timezone, at)
-    days.push(day)
-    at = end
-  }
-  return days
 }
 
 function sumOf(values: readonly string[]): UsageSum {
