@@ -37,11 +37,8 @@ if o[9] ~= ARGV[1] or now >= tonumber(bounds[2]) or time_of_day < tonumber(day_s
 end
 
 local u = users[1]
-local call = { source = source, model = 'adjustment', day = days[1], user_day = user_days[1] }
-local usage = source .. '|' .. call.model
-want(u, 'm:' .. usage)
-want(call.day, usage)
-want(call.user_day, usage)
+local call = { user = u, source = source, model = 'adjustment', day = days[1], user_day = user_days[1] }
+want_usage(call)
 read_all()
 -- Who was removed stays adjustable for what was used; a name that nobody knows gets no counters (A5).
 if redis.call('HEXISTS', KEYS[MEMBERS], u.id) == 0 and not redis.call('ZSCORE', KEYS[6], u.id) then return { 'unknown_user' } end

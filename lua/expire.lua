@@ -29,9 +29,7 @@ for _, call in ipairs(calls) do
   if call.open then
     local _, prompt, source, _, model = call.open:match('^(%d+) (%d+) (%S+) (%d+) (.*)$')
     call.prompt, call.source, call.model = tonumber(prompt), source, model
-    want(call.user, 'm:' .. source .. '|' .. model)
-    want(call.day, source .. '|' .. model)
-    want(call.user_day, source .. '|' .. model)
+    want_usage(call)
   end
   call.deadline = tonumber(redis.call('ZSCORE', KEYS[7], table.concat({ ARGV[1], call.date, call.id, call.user.id }, ' ')) or 0)
 end

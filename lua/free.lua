@@ -20,12 +20,8 @@ for at = FIRST_CALL, #ARGV, 7 do
   local id, user, day, user_day, bucket, source, model = unpack(ARGV, at, at + 6)
   local call = { id = id, user = users[tonumber(user)], day = days[tonumber(day)], user_day = user_days[tonumber(user_day)],
     bucket = buckets[tonumber(bucket)], source = source, model = model }
-  local usage = source .. '|' .. model
-  want(call.user, 'o:' .. id)
-  want(call.user, 'm:' .. usage)
-  want(call.day, usage)
-  want(call.user_day, usage)
-  want(call.bucket, id)
+  want_hold(call)
+  want_usage(call)
   calls[#calls + 1] = call
 end
 read_all()

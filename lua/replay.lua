@@ -28,14 +28,8 @@ for at = FIRST_CALL + 1, #ARGV, 15 do
     day = days[tonumber(ARGV[at + 4])], user_day = user_days[tonumber(ARGV[at + 5])], bucket = buckets[tonumber(ARGV[at + 6])],
     number = tonumber(ARGV[at + 7]), source = ARGV[at + 8], model = ARGV[at + 9], cost = tonumber(ARGV[at + 10]), input = tonumber(ARGV[at + 11]),
     output = tonumber(ARGV[at + 12]), org_created_at = ARGV[at + 13], may_have_come = ARGV[at + 14] == '1' }
-  local usage = entry.source .. '|' .. entry.model
-  want(entry.user, 'm:' .. usage)
-  want(entry.day, usage)
-  want(entry.user_day, usage)
-  if entry.kind ~= 'charge' then
-    want(entry.user, 'o:' .. entry.id)
-    want(entry.bucket, entry.id)
-  end
+  want_usage(entry)
+  if entry.kind ~= 'charge' then want_hold(entry) end
   entries[#entries + 1] = entry
 end
 read_all()

@@ -20,15 +20,12 @@ if not org_exists then return { head() } end
 local calls = {}
 for at = FIRST_CALL, #ARGV, 12 do
   local id, user, day, user_day, bucket, number, source, model, cost, input, output, org_created_at = unpack(ARGV, at, at + 11)
-  user, day, user_day, bucket = users[tonumber(user)], days[tonumber(day)], user_days[tonumber(user_day)], buckets[tonumber(bucket)]
-  local usage = source .. '|' .. model
-  want(user, 'o:' .. id)
-  want(user, 'm:' .. usage)
-  want(day, usage)
-  want(user_day, usage)
-  want(bucket, id)
-  calls[#calls + 1] = { id = id, user = user, day = day, user_day = user_day, bucket = bucket, number = number, source = source, model = model,
-    cost = tonumber(cost), input = input, output = output, org_created_at = org_created_at }
+  local call = { id = id, user = users[tonumber(user)], day = days[tonumber(day)], user_day = user_days[tonumber(user_day)],
+    bucket = buckets[tonumber(bucket)], number = number, source = source, model = model, cost = tonumber(cost), input = input, output = output,
+    org_created_at = org_created_at }
+  want_hold(call)
+  want_usage(call)
+  calls[#calls + 1] = call
 end
 read_all()
 

@@ -48,6 +48,20 @@ local function want(record_, field)
   fields[#fields + 1] = field
 end
 
+-- What tells whether a hold is open, and what became of it.
+local function want_hold(call)
+  want(call.user, 'o:' .. call.id)
+  want(call.bucket, call.id)
+end
+
+-- What `charge` adds to.
+local function want_usage(call)
+  local usage = call.source .. '|' .. call.model
+  want(call.user, 'm:' .. usage)
+  want(call.day, usage)
+  want(call.user_day, usage)
+end
+
 local function read(r)
   local fields, value = r.fields, {}
   r.value = value
