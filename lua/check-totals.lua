@@ -13,6 +13,7 @@
 -- @include text
 -- @include credits
 -- @include audit
+-- @include differences
 local now = server_time()
 local period_no = redis.call('HGET', KEYS[1], 'period_no')
 if not period_no then return { 'no_org' } end
@@ -33,13 +34,9 @@ if looks_at_held then
   if #unknown > 1 then return unknown end
 end
 
-local reply, before, after, write = { 'checked' }, {}, {}, {}
+local write = {}
 local function compare(counter, stored, recomputed)
-  if stored == recomputed then return end
-  reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = counter, digits(stored), digits(recomputed)
-  before[#before + 1] = '"' .. counter .. '":' .. credits(stored)
-  after[#after + 1] = '"' .. counter .. '":' .. credits(recomputed)
-  write[#write + 1], write[#write + 2] = counter, digits(recomputed)
+  if differs(counter, stored, recomputed) then write[#write + 1], write[#write + 2] = counter, digits(recomputed) end
 end
 if day_count > 0 then
   local used = 0
@@ -60,6 +57,4 @@ if looks_at_held then
 end
 if ARGV[3] ~= '1' or #write == 0 then return reply end
 redis.call('HSET', KEYS[2], unpack(write))
-audit(KEYS[4], now, 6, '{' .. table.concat(before, ',') .. '}', '{' .. table.concat(after, ',') .. '}')
-reply[1] = 'repaired'
-return reply
+return repaired(KEYS[4], now, 6)

@@ -14,6 +14,7 @@
 -- @include credits
 -- @include policy
 -- @include audit
+-- @include differences
 local FIRST_DAY = 5
 local now = server_time()
 local period_no = redis.call('HGET', KEYS[1], 'period_no')
@@ -55,16 +56,14 @@ for name, line in pairs(believed) do
   all = all + credits_of(line)
 end
 
-local reply, before, after, write, drop = { 'checked', '' }, {}, {}, {}, {}
+local write, drop = {}, {}
 local function compare(counter, stored, recomputed, field, text)
-  if stored == recomputed then return end
-  reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = counter, digits(stored), digits(recomputed)
-  before[#before + 1] = cjson.encode(counter) .. ':' .. credits(stored)
-  after[#after + 1] = cjson.encode(counter) .. ':' .. credits(recomputed)
+  if not differs(counter, stored, recomputed) then return end
   if field and text then write[#write + 1], write[#write + 2] = field, text
   elseif field then drop[#drop + 1] = field end
 end
 local holding = 0
+reply[2] = ''
 for _, source in ipairs(SOURCES) do
   compare('used:' .. source, used[source], true_used[source], 'used:' .. source, digits(true_used[source]))
   compare('held:' .. source, held[source], true_held[source], 'held:' .. source, digits(true_held[source]))
@@ -86,6 +85,4 @@ if score ~= all then
   redis.call('ZADD', KEYS[3], digits(all), ARGV[5])
   redis.call('PEXPIREAT', KEYS[3], ARGV[3])
 end
-audit(KEYS[4], now, 6, '{' .. table.concat(before, ',') .. '}', '{' .. table.concat(after, ',') .. '}')
-reply[1] = 'repaired'
-return reply
+return repaired(KEYS[4], now, 6)
