@@ -11,8 +11,8 @@ import { orgOf, type Book, type Payable } from './journal-book.ts'
 import * as keys from './keys.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgView, type OrgViews } from './org-views.ts'
-import { CROSSING_TYPES, entries, readCrossings } from './replies.ts'
-import { countFreed, countSettled } from './resolved-credits.ts'
+import { entries } from './replies.ts'
+import { countCrossings, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 import { logRetry } from './store-faults.ts'
@@ -142,9 +142,7 @@ export class Replaying {
     const reply = entries(await watch.guard(org, () => runScript(redis, 'replay', keyList, args)))
     metrics.script('replay', (performance.now() - started) / 1_000, batch.length)
     batch.forEach(({ entry }, index) => this.#notice(book, entry, String(reply.items[index])))
-    const crossings = readCrossings(reply.head)
-    for (const type of CROSSING_TYPES) if (crossings[type] > 0) metrics.crossings(type, crossings[type])
-    if (CROSSING_TYPES.some((type) => crossings[type] > 0)) onCrossings(org)
+    if (countCrossings(metrics, reply.head)) onCrossings(org)
   }
 
   #notice(book: Book, entry: Payable, status: string): void {

@@ -1,6 +1,7 @@
-/** What came of holds, by the statuses that the scripts answer, for the metrics. */
+/** What came of holds, by the heads and statuses that the scripts answer, for the metrics. */
 import type { Charge, Hold } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
+import { CROSSING_TYPES, readCrossings } from './replies.ts'
 
 const rest = (status: string, word: string): number => Number(status.slice(word.length + 1))
 
@@ -15,6 +16,14 @@ export function countSettled(metrics: LedgerMetrics, hold: Hold, charge: Charge,
 export function countFreed(metrics: LedgerMetrics, hold: Hold, status: string): void {
   if (status === 'freed') metrics.credits('freed', hold.amount)
   else if (status.startsWith('returned ')) metrics.credits('returned', rest(status, 'returned'))
+}
+
+/** Answers whether there were any, which are in the outbox then. */
+export function countCrossings(metrics: LedgerMetrics, head: unknown): boolean {
+  const crossings = readCrossings(head)
+  const crossed = CROSSING_TYPES.filter((type) => crossings[type] > 0)
+  for (const type of crossed) metrics.crossings(type, crossings[type])
+  return crossed.length > 0
 }
 
 /** Answers whether the lease was over; one whose hold is gone was, too: it was taken away. */

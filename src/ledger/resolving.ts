@@ -11,8 +11,8 @@ import { bucketOf } from './hold-ids.ts'
 import type { Charge, Hold } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
-import { CROSSING_TYPES, entries, readCrossings, readLease, readTime, type Lease } from './replies.ts'
-import { countExpired, countFreed, countSettled } from './resolved-credits.ts'
+import { entries, readLease, readTime, type Lease } from './replies.ts'
+import { countCrossings, countExpired, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
 import type { Journal } from './journal.ts'
@@ -226,14 +226,7 @@ export class Resolving {
   }
 
   #noticeCrossings(org: string, head: unknown): void {
-    const crossings = readCrossings(head)
-    let any = false
-    for (const type of CROSSING_TYPES) {
-      if (crossings[type] === 0) continue
-      any = true
-      this.#options.metrics.crossings(type, crossings[type])
-    }
-    if (any) this.#options.onCrossings(org)
+    if (countCrossings(this.#options.metrics, head)) this.#options.onCrossings(org)
   }
 
   #noticeSettled({ hold, charge }: Item, status: string): void {
