@@ -1,7 +1,7 @@
 /** `POST /v1/orgs/{org}/drift-check`: compares counters with usage and holds, and repairs them on request (decision 0037). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import { toCredits, type Microcredits } from '../core/units.ts'
+import { toCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
 import { sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
@@ -75,8 +75,8 @@ export function driftRoute(app: FastifyInstance, directory: Directory): void {
         checkedUsers,
         differences: differences.slice(0, MOST_SHOWN).map(({ stored, recomputed, ...which }) => ({
           ...which,
-          stored: toCredits(stored as Microcredits),
-          recomputed: toCredits(recomputed as Microcredits),
+          stored: toCredits(stored),
+          recomputed: toCredits(recomputed),
         })),
         found: differences.length,
         repaired,

@@ -5,7 +5,7 @@ import { hasCredentials } from '../config/urls.ts'
 import type { RedisConfig } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import { whatIsInTheWay, type RedisClient, type StoreAddress } from './connection.ts'
-import { remoteAddress } from './store-access.ts'
+import { remoteAddress, secretKey } from './store-access.ts'
 
 interface Credentials {
   readonly username: string | undefined
@@ -44,8 +44,7 @@ export async function tryCredentials(redis: RedisConfig): Promise<void> {
     .map((error) => REFUSAL.exec(error?.message ?? '')?.[0])
     .find((text) => text !== undefined)
   if (refusal === undefined) return
-  const key = redis.url !== undefined && hasCredentials(redis.url) ? 'url' : 'password'
-  throw new StartupError(`redis.${key}: the store refuses these credentials: ${refusal}`, 1)
+  throw new StartupError(`redis.${secretKey(redis)}: the store refuses these credentials: ${refusal}`, 1)
 }
 
 /** From its next connect on, and at once where it is connected: the store may be about to close what has the ones before. */

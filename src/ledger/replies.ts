@@ -44,7 +44,7 @@ export function entries(reply: unknown): { head: unknown; items: readonly unknow
   return { head, items }
 }
 
-function amountOf(text: string | undefined): Microcredits {
+export function amountOf(text: string | undefined): Microcredits {
   return Number(text) as Microcredits
 }
 

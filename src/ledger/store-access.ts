@@ -29,6 +29,11 @@ export function remoteAddress(redis: RedisConfig): StoreAddress | null {
   return redis.url === undefined ? null : { ...access, url: redis.url }
 }
 
+/** The key that the password stands under. */
+export function secretKey({ url }: RedisConfig): 'url' | 'password' {
+  return url !== undefined && hasCredentials(url) ? 'url' : 'password'
+}
+
 /** OpenSSL's names for a certificate whose authority is unknown. */
 const UNTRUSTED =
   /^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?)$/
@@ -40,15 +45,14 @@ const UNTRUSTED =
 export function accessFault(error: Error, redis: RedisConfig, what: string): StartupError | null {
   const fault = (key: string, message: string): StartupError =>
     new StartupError(`redis.${key}: ${message}`, 1)
-  const inUrl = redis.url !== undefined && hasCredentials(redis.url)
+  const secret = secretKey(redis)
   const line = error.message.split('\n', 1)[0] ?? ''
   if (/^WRONGPASS|^ERR invalid password/.test(line))
-    return fault(inUrl ? 'url' : 'password', `${what} does not take this password for this user`)
-  if (line.startsWith('NOAUTH'))
-    return fault(inUrl ? 'url' : 'password', `${what} wants a password, and there is none here`)
+    return fault(secret, `${what} does not take this password for this user`)
+  if (line.startsWith('NOAUTH')) return fault(secret, `${what} wants a password, and there is none here`)
   if (line.startsWith('NOPERM'))
     return fault(
-      inUrl ? 'url' : 'username',
+      secret === 'url' ? secret : 'username',
       `this user may not do at ${what} what a gateway has to (deploy/redis/tollgate.acl): ${line}`,
     )
   const code = 'code' in error ? String(error.code) : ''

@@ -1,7 +1,7 @@
 /** Counters are what usage by day and open holds come to, and where they are not, that is found and put right (decision 0037). */
 import t, { type Test } from 'tap'
 import { dayAt } from '../../src/core/period.ts'
-import type { UnixMs } from '../../src/core/units.ts'
+import type { Microcredits, UnixMs } from '../../src/core/units.ts'
 import { createDirectory, type Directory } from '../../src/ledger/directory.ts'
 import type { Change } from '../../src/ledger/directory/changes.ts'
 import { checkSample, takeDriftTurn } from '../../src/ledger/drift/background.ts'
@@ -40,8 +40,8 @@ const today = (): string => dayAt('UTC', Date.now() as UnixMs).day
 const of = (user: string | null, counter: string, stored: number, recomputed: number): Difference => ({
   user,
   counter,
-  stored: Math.round(stored * 1e6),
-  recomputed: Math.round(recomputed * 1e6),
+  stored: Math.round(stored * 1e6) as Microcredits,
+  recomputed: Math.round(recomputed * 1e6) as Microcredits,
 })
 const ordered = (differences: readonly Difference[]): Difference[] =>
   [...differences].sort((a, b) => (`${a.user ?? ''} ${a.counter}` < `${b.user ?? ''} ${b.counter}` ? -1 : 1))

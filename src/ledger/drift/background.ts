@@ -3,7 +3,7 @@
  * holds, counts what differs, and names it in the log. It repairs nothing (decision 0037).
  */
 import type { Logger } from 'pino'
-import { toCredits, type Microcredits } from '../../core/units.ts'
+import { toCredits } from '../../core/units.ts'
 import type { RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import { logRetry } from '../store-faults.ts'
@@ -36,10 +36,7 @@ export async function checkSample(store: DriftStore, logger: Pick<Logger, 'warn'
     await check.users(users)
     await check.totals({ held: false })
     for (const { stored, recomputed, ...which } of check.report().differences) {
-      const amounts = {
-        stored: toCredits(stored as Microcredits),
-        recomputed: toCredits(recomputed as Microcredits),
-      }
+      const amounts = { stored: toCredits(stored), recomputed: toCredits(recomputed) }
       logger.warn({ org, ...which, ...amounts }, 'a counter is not what usage and holds come to')
     }
   }

@@ -8,19 +8,20 @@ import { storeCall, type RedisClient } from '../connection.ts'
 import { changeArgs, type Change } from '../directory/changes.ts'
 import type { OpenPeriod } from '../directory/configure.ts'
 import * as keys from '../keys.ts'
+import { amountOf } from '../replies.ts'
 import { scanned } from '../scanning.ts'
 import { runScript } from '../scripts.ts'
 import { readStoreTime } from '../store-clock.ts'
 import { readFrame, type Frame } from './frame.ts'
 
-/** What is stored and what it should be, in microcredits. */
+/** What is stored and what it should be. */
 export interface Difference {
   /** Null for the organization's own counters. */
   readonly user: string | null
   /** `used:<source>`, `held:<source>`, `usage:<source>|<model>` or `index`; of the organization `used` or `held`. */
   readonly counter: string
-  readonly stored: number
-  readonly recomputed: number
+  readonly stored: Microcredits
+  readonly recomputed: Microcredits
 }
 
 export interface DriftReport {
@@ -190,7 +191,8 @@ export class DriftCheck {
   #take(user: string | null, flat: readonly string[], isRepaired: boolean): void {
     for (let at = 0; at + 2 < flat.length; at += 3) {
       const [counter = '', stored, recomputed] = flat.slice(at, at + 3)
-      this.#differences.push({ user, counter, stored: Number(stored), recomputed: Number(recomputed) })
+      const amounts = { stored: amountOf(stored), recomputed: amountOf(recomputed) }
+      this.#differences.push({ user, counter, ...amounts })
       if (isRepaired) this.#repaired += 1
     }
   }
