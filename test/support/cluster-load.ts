@@ -87,7 +87,13 @@ export async function openClusterStage(
   async function start(config: Readonly<Record<string, unknown>> = {}): Promise<TestGateway> {
     const gateway = await startGateway({
       upstreamUrl: origin.url,
-      config: { redis: redisConfig(cluster, userPassword), leaseSeconds: 3, ...config },
+      config: {
+        redis: redisConfig(cluster, userPassword),
+        leaseSeconds: 3,
+        // What could not be queued while a connection was gone is told by the next sweep.
+        notifications: { sweepSeconds: 1 },
+        ...config,
+      },
     })
     gateways.push(gateway)
     return gateway
