@@ -21,6 +21,7 @@ import {
   books,
   charge,
   createOrg,
+  endLease,
   holdOf,
   openClient,
   openLedger,
@@ -116,7 +117,7 @@ async function arm(org: string): Promise<void> {
 
 /** Makes a lease overdue, as that of a gateway that died. */
 async function abandon(org: string, hold: Hold): Promise<void> {
-  await redis.zadd(keys.leases(org), 1, keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
+  await endLease(redis, hold)
   await redis.hset(keys.user(org, hold.periodNo, hold.user), 'sweep_at', '1')
 }
 

@@ -10,6 +10,7 @@ import {
   books,
   charge,
   createOrg,
+  endLease,
   holdOf,
   openClient,
   openLedger,
@@ -31,7 +32,7 @@ t.teardown(async () => {
 
 async function expired(org: string, credits: number, user = 'ada'): Promise<Hold> {
   const hold = holdOf(await ledger.reserve(reservation(org, credits, { user })))
-  await redis.zadd(keys.leases(org), 1, keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
+  await endLease(redis, hold)
   await ledger.sweep()
   return hold
 }
@@ -115,7 +116,7 @@ void t.test('C5, C6: a free and two sweeps at once leave nothing charged', async
   await createOrg(redis, 'race')
   for (let n = 0; n < 20; n++) {
     const hold = holdOf(await ledger.reserve(reservation('race', 10)))
-    await redis.zadd(keys.leases('race'), 1, keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
+    await endLease(redis, hold)
     ledger.free(hold)
     await Promise.all([ledger.sweep(), ledger.sweep()])
     t.ok(await ledger.drained(5_000))

@@ -9,6 +9,7 @@ import {
   charge,
   countingMetrics,
   createOrg,
+  endLease,
   holdOf,
   openClient,
   openLedger,
@@ -33,7 +34,7 @@ async function settled(): Promise<void> {
 /** A hold whose lease ran out: its prompt, a tenth of it, is charged. */
 async function expired(org: string, credits: number, rest: Partial<Reservation> = {}): Promise<Hold> {
   const hold = holdOf(await ledger.reserve(reservation(org, credits, rest)))
-  await redis.zadd(keys.leases(org), 1, keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
+  await endLease(redis, hold)
   await ledger.sweep()
   return hold
 }

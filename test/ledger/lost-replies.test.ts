@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { runScript, scriptSource, type ScriptName } from '../../src/ledger/scripts.ts'
 import * as keys from '../../src/ledger/keys.ts'
-import { books, charge, createOrg, holdOf, openClient, openLedger, reservation } from '../support/ledger.ts'
+import {
+  books,
+  charge,
+  createOrg,
+  endLease,
+  holdOf,
+  openClient,
+  openLedger,
+  reservation,
+} from '../support/ledger.ts'
 import { startRedis } from '../support/redis.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
@@ -88,7 +97,7 @@ void t.test(
     await createOrg(direct, 'return')
     ledger.settle(holdOf(await ledger.reserve(reservation('return', 5))), charge(3))
     const hold = holdOf(await ledger.reserve(reservation('return', 10)))
-    await direct.zadd(keys.leases('return'), 1, keys.lease(1, hold.day, hold.id, 'ada'))
+    await endLease(direct, hold)
     await ledger.sweep()
     t.match(await books(direct, 'return', ['ada']), { used: 4e6 })
     const lost = proxy.loseReplyTo(sha1('free'))

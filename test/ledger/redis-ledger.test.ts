@@ -7,6 +7,7 @@ import {
   charge,
   countingMetrics,
   createOrg,
+  endLease,
   holdOf,
   openClient,
   openLedger,
@@ -273,7 +274,7 @@ void t.test(
 void t.test('C6: a late settle below the prompt’s price gives nothing back', async (t) => {
   await createOrg(redis, 'late')
   const hold = holdOf(await ledger.reserve(reservation('late', 10)))
-  await redis.zadd(keys.leases('late'), 1, keys.lease(1, hold.day, hold.id, 'ada'))
+  await endLease(redis, hold)
   await ledger.sweep()
   ledger.settle(hold, charge(0.2))
   await settled()
@@ -449,7 +450,7 @@ void t.test('C6: one organization’s broken key keeps nobody else’s leases fr
   await redis.set(keys.leases('poisoned'), 'no zset')
   await createOrg(redis, 'healthy')
   const hold = holdOf(await ledger.reserve(reservation('healthy', 10)))
-  await redis.zadd(keys.leases('healthy'), 1, keys.lease(1, hold.day, hold.id, 'ada'))
+  await endLease(redis, hold)
   await ledger.sweep()
   t.match(await books(redis, 'healthy', ['ada']), { used: 1e6, held: 0, leases: 0 })
   await redis.del(keys.leases('poisoned'))

@@ -11,6 +11,7 @@ import {
   books,
   charge,
   createOrg,
+  endLease,
   holdOf,
   openClient,
   openLedger,
@@ -75,8 +76,7 @@ void t.test('D2: an open hold and a call without one, replayed twice, are charge
 void t.test('D2: a hold that expired meanwhile: what is missing is charged, once', async (t) => {
   await createOrg(redis, 'expired')
   const hold = await reserved('expired', 5)
-  await redis.zadd(keys.leases('expired'), 1, keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
-  await ledger.sweep()
+  await expire(hold)
   const prompt = (await books(redis, 'expired', ['ada'])).used
   t.ok(prompt > 0 && prompt < 2e6)
   await replayTwice(t, (journal) => journal.settle(hold, charge(2), false))
@@ -84,8 +84,8 @@ void t.test('D2: a hold that expired meanwhile: what is missing is charged, once
 })
 
 /** Ends the lease of a hold, and expires it: the price of its prompt, a tenth of it, is charged. */
-async function expire({ org, periodNo, day, id, user }: Hold): Promise<void> {
-  await redis.zadd(keys.leases(org), 1, keys.lease(periodNo, day, id, user))
+async function expire(hold: Hold): Promise<void> {
+  await endLease(redis, hold)
   await ledger.sweep()
 }
 

@@ -12,7 +12,7 @@ import type { Hold, ReserveResult } from '../../src/ledger/ledger.ts'
 import type { RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { readAudience, recipientsOf } from '../../src/notices/recipients.ts'
 import { CHANGE, changeOrg, deleteOrg, saveOf, setUserLimits } from '../support/changes.ts'
-import { openClient, openLedger } from '../support/ledger.ts'
+import { endLease, openClient, openLedger } from '../support/ledger.ts'
 import {
   SOURCES,
   type AlertSettings,
@@ -157,7 +157,7 @@ export class System {
   /** Puts the end of the hold's lease into the past, as if its gateway had been dead for that long. */
   async overdue(id: string): Promise<void> {
     const hold = this.#hold(id)
-    await this.#redis.zadd(keys.leases(this.org), 1, keys.lease(hold.periodNo, hold.day, hold.id, hold.user))
+    await endLease(this.#redis, hold)
     await this.#redis.hset(keys.user(this.org, hold.periodNo, hold.user), 'sweep_at', '1')
   }
 

@@ -140,6 +140,11 @@ export function holdOf(result: ReserveResult): Hold {
   return result.hold
 }
 
+/** Ends the lease of a hold, as if its gateway had been dead for that long. */
+export async function endLease(redis: RedisClient, { org, periodNo, day, id, user }: Hold): Promise<void> {
+  await redis.zadd(keys.leases(org), 1, keys.lease(periodNo, day, id, user))
+}
+
 export function charge(
   credits: number,
   model = 'm',
