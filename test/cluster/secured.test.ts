@@ -2,9 +2,7 @@
  * A cluster as one runs it beyond a single machine: TLS and nothing else, by names, with certificates on both sides, a password on the default user, and
  * for the gateways the user of deploy/redis/tollgate.acl.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { parse, stringify } from 'yaml'
 import { slotOf } from '../../src/ledger/cluster-slot.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { makeCertificate } from '../support/certificate.ts'
@@ -21,6 +19,7 @@ import {
 import { startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { watchQueue } from '../support/queues.ts'
 import { errorReplies, moveSlot } from '../support/redis-cluster.ts'
+import { changed, REFUSED, RELOADED } from '../support/reload.ts'
 import { createStoreUser, refusedToUser } from '../support/store-user.ts'
 import { until } from '../support/until.ts'
 
@@ -131,28 +130,27 @@ const redis = redisConfig(cluster, PASSWORD)
 const { file: ca = '', keyFile = '' } = cluster.options.tls ?? {}
 const byAddress = cluster.seeds.map((seed) => seed.replace('localhost', '127.0.0.1'))
 const stranger = makeCertificate('DNS:localhost')
-const REFUSED: readonly (readonly [what: string, redis: Readonly<Record<string, unknown>>, line: RegExp])[] =
+const BAD_STARTS: readonly (readonly [
+  what: string,
+  redis: Readonly<Record<string, unknown>>,
+  line: RegExp,
+])[] = [
   [
-    [
-      'a wrong password',
-      { ...redis, password: 'wrong' },
-      /^redis\.password: the Redis Cluster at \S+, .* does not take/,
-    ],
-    [
-      'no password',
-      { cluster: redis['cluster'], tls: redis['tls'] },
-      /^redis\.password: .* wants a password/,
-    ],
-    ['no authority', { ...redis, tls: true }, /^redis\.tls\.ca: .* from no known authority/],
-    ['no certificate', { ...redis, tls: { ca } }, /^redis\.tls\.cert: .* does not take the certificate/],
-    [
-      'a strange certificate',
-      { ...redis, tls: { ca, cert: stranger.file, key: stranger.keyFile } },
-      /^redis\.tls\.cert: .* does not take the certificate/,
-    ],
-    ['another name', { ...redis, cluster: byAddress }, /^redis\.tls\.serverName: .* for another name/],
-  ]
-for (const [what, wrong, line] of REFUSED)
+    'a wrong password',
+    { ...redis, password: 'wrong' },
+    /^redis\.password: the Redis Cluster at \S+, .* does not take/,
+  ],
+  ['no password', { cluster: redis['cluster'], tls: redis['tls'] }, /^redis\.password: .* wants a password/],
+  ['no authority', { ...redis, tls: true }, /^redis\.tls\.ca: .* from no known authority/],
+  ['no certificate', { ...redis, tls: { ca } }, /^redis\.tls\.cert: .* does not take the certificate/],
+  [
+    'a strange certificate',
+    { ...redis, tls: { ca, cert: stranger.file, key: stranger.keyFile } },
+    /^redis\.tls\.cert: .* does not take the certificate/,
+  ],
+  ['another name', { ...redis, cluster: byAddress }, /^redis\.tls\.serverName: .* for another name/],
+]
+for (const [what, wrong, line] of BAD_STARTS)
   void t.test(`${what} ends the start at once, with the key that is wrong`, async (t) => {
     const start = startGateway({ upstreamUrl: origin.url, config: { redis: wrong } })
     const output = await start.then(
@@ -174,23 +172,15 @@ void t.test('nodes that are known by address, with the name that is in their cer
   t.pass('it serves')
 })
 
-/** Changes the password in a gateway's file, and waits for what its log says to that. */
-async function changePassword(gateway: TestGateway, password: string, outcome: string): Promise<string> {
-  const lines = () => gateway.log.filter((line) => line.includes(outcome))
-  const before = lines().length
-  const settings = parse(readFileSync(gateway.configFile, 'utf8')) as Record<string, unknown>
-  writeFileSync(gateway.configFile, stringify({ ...settings, redis: { ...redis, password } }))
-  gateway.process.kill('SIGHUP')
-  await until(() => lines().length > before, { what: outcome })
-  return lines().at(-1) ?? ''
-}
+const changePassword = (gateway: TestGateway, password: string, outcome: string): Promise<string> =>
+  changed(gateway, (settings) => void (settings['redis'] = { ...redis, password }), outcome)
 
 void t.test('a reload exchanges the password, on every node and for what connects later', async (t) => {
   const orgs = await Promise.all(masters.map((master) => stage.orgOn(master, { limit: 0 })))
   for (const { client } of masters) await client.call('ACL', 'SETUSER', 'tollgate', '>next')
-  const refusal = await changePassword(first, 'wrong', 'a changed configuration was refused')
+  const refusal = await changePassword(first, 'wrong', REFUSED)
   t.match(refusal, /redis\.password: the store refuses these credentials: WRONGPASS/)
-  await changePassword(first, 'next', 'the configuration was reloaded')
+  await changePassword(first, 'next', RELOADED)
   for (const { client } of masters) {
     await client.call('ACL', 'SETUSER', 'tollgate', `<${PASSWORD}`)
     await client.call('CLIENT', 'KILL', 'USER', 'tollgate')

@@ -1,13 +1,13 @@
 /** A changed configuration is taken over whole while calls run, or refused whole. */
 import { once } from 'node:events'
-import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { parse, stringify } from 'yaml'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import { chatAnswer, chatBody, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
+import { change, changed, logged, REFUSED, RELOADED, type Settings } from '../support/reload.ts'
 import { until } from '../support/until.ts'
 
 const redis = await startRedis()
@@ -21,34 +21,10 @@ t.beforeEach(() => {
   first.answer = second.answer = (_request, response) => chatAnswer(response)
 })
 
-type Settings = Record<string, unknown>
-
 async function start(t: Test, args: readonly string[] = []): Promise<TestGateway> {
   const gateway = await startGateway({ redisUrl: redis.url, upstreamUrl: first.url, args })
   t.teardown(() => gateway.kill())
   return gateway
-}
-
-const RELOADED = 'the configuration was reloaded'
-const REFUSED = 'a changed configuration was refused'
-
-const count = (gateway: TestGateway, words: string): number =>
-  gateway.log.filter((line) => line.includes(words)).length
-
-/** Changes the file as an editor does, in one step, and asks for it to be read. */
-function change(gateway: TestGateway, edit: (settings: Settings) => void, signal = true): void {
-  const settings = parse(readFileSync(gateway.configFile, 'utf8')) as Settings
-  edit(settings)
-  const next = `${gateway.configFile}.next`
-  writeFileSync(next, stringify(settings))
-  renameSync(next, gateway.configFile)
-  if (signal) gateway.process.kill('SIGHUP')
-}
-
-async function reloaded(gateway: TestGateway, edit: (settings: Settings) => void): Promise<void> {
-  const before = count(gateway, RELOADED)
-  change(gateway, edit)
-  await until(() => count(gateway, RELOADED) > before, { what: 'it is reloaded' })
 }
 
 function upstreams(settings: Settings): Record<string, Settings> {
@@ -71,7 +47,7 @@ void t.test('prices, upstreams, keys and limits change without a restart', async
     keys.push(request.headers['authorization'])
     chatAnswer(response)
   }
-  await reloaded(gateway, (settings) => {
+  await changed(gateway, (settings) => {
     settings['prices'] = { models: { 'test-model': { input: 20, output: 200 } } }
     settings['limits'] = { bodyBytes: 2_000 }
     Object.assign(upstreams(settings)['openai'] ?? {}, { url: second.url, apiKey: 'sk-another' })
@@ -87,7 +63,7 @@ void t.test('prices, upstreams, keys and limits change without a restart', async
     body: chatBody(),
   })
   t.equal(await status(Promise.resolve(extra)), 200)
-  await reloaded(gateway, (settings) => {
+  await changed(gateway, (settings) => {
     delete upstreams(settings)['extra']
   })
   const gone = await fetch(`${gateway.dataUrl}/extra/v1/chat/completions`, { method: 'POST' })
@@ -111,7 +87,7 @@ void t.test('what is wrong, or needs a restart, is refused as a whole: the log n
       edit(settings)
       Object.assign(upstreams(settings)['openai'] ?? {}, { url: second.url })
     })
-    await until(() => count(gateway, REFUSED) > index, { what: key })
+    await until(() => logged(gateway, REFUSED).length > index, { what: key })
     const line = gateway.log.filter((entry) => entry.includes(REFUSED)).at(-1) ?? ''
     t.match((JSON.parse(line) as { reason: string }).reason, new RegExp(`^${key}: `))
     t.equal(await gateway.metric('tollgate_config_reload_failures_total'), index + 1)
@@ -124,11 +100,11 @@ void t.test('what is wrong, or needs a restart, is refused as a whole: the log n
 void t.test('a change of the file is noticed without a signal', async (t) => {
   const gateway = await start(t)
   change(gateway, (settings) => void (settings['log'] = { level: 'info', calls: { sample: 1 } }), false)
-  await until(() => count(gateway, RELOADED) === 1)
+  await until(() => logged(gateway, RELOADED).length === 1)
   appendFileSync(gateway.configFile, '\n# nothing that counts\n')
   const { key } = await createOrg(gateway)
   t.equal(await status(postChat(gateway.dataUrl, key)), 200)
-  await until(() => count(gateway, '"msg":"call"') === 1)
+  await until(() => logged(gateway, '"msg":"call"').length === 1)
 })
 
 void t.test(
@@ -157,7 +133,7 @@ void t.test(
     for (let round = 1; round <= 6; round += 1) {
       bridging.push(status(postChat(gateway.dataUrl, org.key, chatBody(), { headers: { 'x-hold': 'yes' } })))
       await until(() => held === round)
-      await reloaded(gateway, (settings) => {
+      await changed(gateway, (settings) => {
         const isOdd = round % 2 === 1
         Object.assign(upstreams(settings)['openai'] ?? {}, { url: isOdd ? second.url : first.url })
         settings['prices'] = {
@@ -194,7 +170,7 @@ void t.test('with --workers every worker takes it over, and one that comes later
       .filter((line) => line.includes('a worker serves'))
       .map((line) => (JSON.parse(line) as { pid: number }).pid)
   await until(() => serving().length === 2)
-  await reloaded(gateway, (settings) => {
+  await changed(gateway, (settings) => {
     Object.assign(upstreams(settings)['openai'] ?? {}, { url: second.url })
   })
   first.answer = (_request, response) => void response.destroy()
@@ -222,7 +198,7 @@ void t.test(
     const gateway = await start(t)
     const mails = mkdtempSync(join(tmpdir(), 'tg-reload-mail-'))
     t.teardown(() => rmSync(mails, { recursive: true, force: true }))
-    await reloaded(gateway, (settings) => void (settings['notifications'] = { mailDir: mails, attempts: 3 }))
+    await changed(gateway, (settings) => void (settings['notifications'] = { mailDir: mails, attempts: 3 }))
     const org = await createOrg(gateway, { limit: 0 })
     await gateway.admin('PUT', `/v1/orgs/${org.id}/members/boss`, {
       email: 'boss@example.com',

@@ -1,13 +1,13 @@
 /** The credentials of the store are changed while calls run, in the store and in the configuration (D1, D2). */
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { parse, stringify } from 'yaml'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import { CHAT_COST, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
+import { changed, logged, REFUSED, RELOADED } from '../support/reload.ts'
 import { until } from '../support/until.ts'
 
 const ALL = ['on', 'allkeys', 'allchannels', '+@all']
@@ -33,22 +33,10 @@ async function start(t: Test, redisUrl: string, args: readonly string[] = []): P
   return gateway
 }
 
-const count = (gateway: TestGateway, words: string): number =>
-  gateway.log.filter((line) => line.includes(words)).length
-const RELOADED = 'the configuration was reloaded'
-const REFUSED = 'a changed configuration was refused'
 const DOWN = 'the credit store does not answer'
 
-/** Changes the file in one step, and waits for what the log says to it. */
-async function change(gateway: TestGateway, url: string, outcome: string): Promise<void> {
-  const before = count(gateway, outcome)
-  const settings = parse(readFileSync(gateway.configFile, 'utf8')) as Record<string, unknown>
-  const next = `${gateway.configFile}.next`
-  writeFileSync(next, stringify({ ...settings, redis: { url } }))
-  renameSync(next, gateway.configFile)
-  gateway.process.kill('SIGHUP')
-  await until(() => count(gateway, outcome) > before, { what: outcome })
-}
+const change = (gateway: TestGateway, url: string, outcome: string): Promise<string> =>
+  changed(gateway, (settings) => void (settings['redis'] = { url }), outcome)
 
 /** As whom the store's clients are there, and which of them only listen. */
 async function clients(name: string): Promise<{ readonly all: number; readonly deaf: number }> {
@@ -110,14 +98,13 @@ for (const args of [[], ['--workers', '2']]) {
       await until(() => calls.served() > served + 50)
       await calls.stop()
       t.same([...new Set(calls.statuses)], [200])
-      t.equal(count(gateway, DOWN), 0)
+      t.equal(logged(gateway, DOWN).length, 0)
       t.equal(
         Math.round((await org.usedWhenIdle()) * 1e6),
         (origin.received.length - forwarded) * Math.round(CHAT_COST * 1e6),
       )
       await hearsOfLimits(gateway)
-      await change(gateway, as('bob:wrong'), REFUSED)
-      const line = gateway.log.filter((entry) => entry.includes(REFUSED)).at(-1) ?? ''
+      const line = await change(gateway, as('bob:wrong'), REFUSED)
       t.match(
         (JSON.parse(line) as { reason: string }).reason,
         /^redis\.url: the store refuses these credentials: WRONGPASS/,
@@ -141,7 +128,7 @@ void t.test(
     const served = calls.served()
     await until(() => calls.served() > served + 10, { what: 'who is connected stays so' })
     await operator.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-    await until(() => count(gateway, DOWN) === 1)
+    await until(() => logged(gateway, DOWN).length === 1)
     t.match(
       gateway.log.find((line) => line.includes(DOWN)),
       'NOAUTH',
@@ -152,7 +139,7 @@ void t.test(
     await until(() => calls.served() > before + 10, { what: 'calls are served again' })
     await calls.stop()
     t.same([...new Set(calls.statuses)].sort(), [200, 503])
-    t.equal(count(gateway, DOWN), 1)
+    t.equal(logged(gateway, DOWN).length, 1)
     t.equal(
       Math.round((await org.usedWhenIdle()) * 1e6),
       (origin.received.length - forwarded) * Math.round(CHAT_COST * 1e6),
@@ -179,9 +166,5 @@ void t.test('credentials that no store is there to judge are believed', async (t
 void t.test('another store needs a restart, as before', async (t) => {
   const gateway = await start(t, server.url)
   const elsewhere = server.url.replace(/:\d+$/, ':1')
-  await change(gateway, elsewhere, REFUSED)
-  t.match(
-    gateway.log.find((line) => line.includes(REFUSED)),
-    'redis.url: a change of this needs a restart',
-  )
+  t.match(await change(gateway, elsewhere, REFUSED), 'redis.url: a change of this needs a restart')
 })
