@@ -7,7 +7,7 @@ import { Redis } from 'ioredis'
 import { stringify } from 'yaml'
 import { hasNginxWithLua, nginxConfig } from './gateways/nginx.ts'
 import { installPortkey } from './gateways/portkey.ts'
-import { childrenOf, freePort, MEASURED_CORE, startPinned, type PinnedProcess } from './processes.ts'
+import { childrenOf, freePort, MEASURED_CORE, startPinned } from './processes.ts'
 
 export interface Contender {
   readonly name: string
@@ -41,19 +41,6 @@ const KEYS = Array.from({ length: USERS }, (_, index) => [
   `authorization: Bearer sk-bench-user-${1_000 + index}`,
 ])
 
-async function startNode(
-  script: string,
-  args: readonly (string | number)[],
-  readyText: string,
-): Promise<PinnedProcess> {
-  return startPinned({
-    core: MEASURED_CORE,
-    command: process.execPath,
-    args: ['--import=tsx', file(script), ...args.map(String)],
-    readyText,
-  })
-}
-
 /** No proxy at all: the load talks to the origin. Its CPU is the origin's, on the other core, so only its latency counts. */
 export const direct: Start = ({ originPort }) =>
   Promise.resolve({
@@ -66,43 +53,24 @@ export const direct: Start = ({ originPort }) =>
     stop: () => Promise.resolve(),
   })
 
-export const bareProxy: Start = async ({ originPort }) => {
-  const port = await freePort()
-  const { pid, stop } = await startNode('gateways/bare.ts', [originPort, port], 'bare ready')
-  return {
-    name: 'bare node:http + undici proxy',
-    port,
-    pids: [pid],
-    path: PATH,
-    headers: KEYS,
-    metrics: null,
-    stop,
+/** A proxy in Node, which says on its output that it is ready; with the port of Redis where it asks that. */
+const nodeProxy =
+  (name: string, script: string, asksRedis = false): Start =>
+  async ({ originPort, redisPort }) => {
+    const port = await freePort()
+    const args = asksRedis ? [originPort, port, redisPort] : [originPort, port]
+    const { pid, stop } = await startPinned({
+      core: MEASURED_CORE,
+      command: process.execPath,
+      args: ['--import=tsx', file(`gateways/${script}.ts`), ...args.map(String)],
+      readyText: `${script} ready`,
+    })
+    return { name, port, pids: [pid], path: PATH, headers: KEYS, metrics: null, stop }
   }
-}
 
-export const httpProxy: Start = async ({ originPort }) => {
-  const port = await freePort()
-  const { pid, stop } = await startNode('gateways/http-proxy.ts', [originPort, port], 'http-proxy ready')
-  return { name: '@fastify/http-proxy', port, pids: [pid], path: PATH, headers: KEYS, metrics: null, stop }
-}
-
-export const httpProxyWithScript: Start = async ({ originPort, redisPort }) => {
-  const port = await freePort()
-  const { pid, stop } = await startNode(
-    'gateways/http-proxy.ts',
-    [originPort, port, redisPort],
-    'http-proxy ready',
-  )
-  return {
-    name: '@fastify/http-proxy + one EVALSHA a call',
-    port,
-    pids: [pid],
-    path: PATH,
-    headers: KEYS,
-    metrics: null,
-    stop,
-  }
-}
+export const bareProxy = nodeProxy('bare node:http + undici proxy', 'bare')
+export const httpProxy = nodeProxy('@fastify/http-proxy', 'http-proxy')
+export const httpProxyWithScript = nodeProxy('@fastify/http-proxy + one EVALSHA a call', 'http-proxy', true)
 
 export const nginxWithLua: Start = async ({ originPort, redisPort }) => {
   if (!hasNginxWithLua()) return null
