@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { toCredits, wholeCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
 import { NO_TAG } from '../ledger/directory/changes.ts'
-import type { CustomLimit } from '../ledger/directory/user-limits.ts'
+import type { CustomLimit, ListedCustomLimit } from '../ledger/directory/user-limits.ts'
 import { sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
 import { documented, empty, json } from './documented.ts'
@@ -21,11 +21,18 @@ const CustomBody = Component(
     limit: OrNull(WholeCredits, 'a whole number of credits from 0 to 1000000000, or null for unlimited'),
   }),
 )
-const Custom = Component(
-  'CustomLimit',
+const customProperties = {
+  user: UserId,
+  limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Credits; null is unlimited.' }),
+}
+const Custom = Component('CustomLimit', Type.Object(customProperties))
+const ListedCustom = Component(
+  'ListedCustomLimit',
   Type.Object({
-    user: UserId,
-    limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Credits; null is unlimited.' }),
+    ...customProperties,
+    name: Type.Union([Type.String(), Type.Null()], {
+      description: 'Of the user. Null for who has none, and for who is no member any more.',
+    }),
   }),
 )
 const CustomList = Closed(pageProperties)
@@ -42,7 +49,7 @@ const listCustom = documented({
   summary: 'List the custom limits',
   params: OrgPath,
   querystring: CustomList,
-  answers: { 200: json('A page of custom limits, in order of the users’ ids.', PageOf(Custom)) },
+  answers: { 200: json('A page of custom limits, in order of the users’ ids.', PageOf(ListedCustom)) },
 })
 const getCustom = documented({
   ...shared,
@@ -76,7 +83,7 @@ export function customLimitRoutes(app: FastifyInstance, directory: Directory): v
     listCustom,
     async ({ params, query }, reply) => {
       const page = await directory.listCustomLimits(params.org, pageRequest(query))
-      return page === null ? sendNoOrg(reply) : pageBody(page, customBody)
+      return page === null ? sendNoOrg(reply) : pageBody(page, listedBody)
     },
   )
   app.get<CustomRoute>(path, getCustom, async ({ params }, reply) => {
@@ -135,6 +142,10 @@ async function putCustom(
 
 function customBody({ user, limit }: CustomLimit): Static<typeof Custom> {
   return { user, limit: limit === null ? null : toCredits(limit) }
+}
+
+function listedBody(custom: ListedCustomLimit): Static<typeof ListedCustom> {
+  return { ...customBody(custom), name: custom.name }
 }
 
 function sendNoCustomLimit(reply: FastifyReply, user: string): FastifyReply {

@@ -5,7 +5,13 @@ import { isoDay } from '../core/days.ts'
 import { toCredits } from '../core/units.ts'
 import type { Directory } from '../ledger/directory.ts'
 import type { KnownPeriod } from '../ledger/usage/periods.ts'
-import { USAGE_GROUPS, type UsageCursor, type UsageItem, type UsageQuery } from '../ledger/usage/query.ts'
+import {
+  USAGE_GROUPS,
+  type UsageCursor,
+  type UsageItem,
+  type UsagePageItem,
+  type UsageQuery,
+} from '../ledger/usage/query.ts'
 import type { UsageSum } from '../ledger/usage/sums.ts'
 import { sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
@@ -40,6 +46,12 @@ const UsageItemBody = Component(
   'UsageItem',
   Type.Object({
     key: Type.String({ description: 'A user, a source, a model, or a day such as `2026-12-01`.' }),
+    name: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], {
+        description:
+          'Only with `by=user`: what the user is called. Null for who has no name, or is no member any more.',
+      }),
+    ),
     ...sumProperties,
   }),
 )
@@ -188,8 +200,8 @@ function sumBody({ credits, calls, inputTokens, outputTokens }: UsageSum): Stati
   return { credits: toCredits(credits), calls, inputTokens, outputTokens }
 }
 
-function itemBody(item: UsageItem): Static<typeof UsageItemBody> {
-  return { key: item.key, ...sumBody(item) }
+function itemBody({ key, name, ...sum }: UsagePageItem): Static<typeof UsageItemBody> {
+  return { key, ...(name !== undefined && { name }), ...sumBody(sum) }
 }
 
 function periodBody({ no, start, end, first, last, used }: KnownPeriod): Static<typeof PeriodItem> {

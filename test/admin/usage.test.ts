@@ -85,9 +85,9 @@ void t.test(
     }
     const all = await usage(org, '')
     t.same(all.items, [
-      { key: 'ada', credits: 3.5, calls: 2, inputTokens: 0, outputTokens: 0 },
-      { key: 'eve', credits: 2, calls: 1, inputTokens: 0, outputTokens: 0 },
-      { key: 'bob', credits: 0.000001, calls: 1, inputTokens: 0, outputTokens: 0 },
+      { key: 'ada', name: 'Name of ada', credits: 3.5, calls: 2, inputTokens: 0, outputTokens: 0 },
+      { key: 'eve', name: 'Name of eve', credits: 2, calls: 1, inputTokens: 0, outputTokens: 0 },
+      { key: 'bob', name: 'Name of bob', credits: 0.000001, calls: 1, inputTokens: 0, outputTokens: 0 },
     ])
     t.match(all, { next: null, total: { credits: 5.500001, calls: 4 } })
     const first = await usage(org, 'limit=1')
@@ -103,6 +103,19 @@ void t.test(
     t.same(briefly(await usage(org, 'user=eve')), [['eve', 2]])
   },
 )
+
+void t.test('usage by user says what each is called; who is no member any more is null', async (t) => {
+  const org = await admin.org([], ['ada', 'bob'])
+  await charged(org, 1, today(), 'ada', 2)
+  await charged(org, 1, today(), 'bob', 1)
+  await admin.call('DELETE', `/v1/orgs/${org}/members/bob`)
+  const names = async (query: string): Promise<unknown> =>
+    (await usage(org, query)).items.map((item) => ('name' in item ? item.name : 'absent'))
+  t.same(await names('by=user'), ['Name of ada', null])
+  t.same(await names('by=user&user=ada'), ['Name of ada'])
+  t.same(await names('by=source'), ['absent'])
+  t.same(await names('by=model&user=ada'), ['absent'])
+})
 
 void t.test('C9: any range of days, by user too, over several periods', async (t) => {
   const org = await admin.org([], ['ada', 'bob'])

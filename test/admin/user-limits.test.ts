@@ -78,11 +78,17 @@ void t.test('L2: custom limits are put, read, listed and deleted; null is unlimi
   t.same((await admin.call('GET', `${path}/bob`)).body, { user: 'bob', limit: null })
   const first = await admin.call('GET', `${path}?limit=2`)
   t.same(first.body.items, [
-    { user: 'ada', limit: 2_500 },
-    { user: 'bob', limit: null },
+    { user: 'ada', limit: 2_500, name: 'Name of ada' },
+    { user: 'bob', limit: null, name: 'Name of bob' },
   ])
   const rest = await admin.call('GET', `${path}?limit=2&cursor=${String(first.body['next'])}`)
-  t.same(rest.body, { items: [{ user: 'eve', limit: 0 }], next: null })
+  t.same(rest.body, { items: [{ user: 'eve', limit: 0, name: 'Name of eve' }], next: null })
+  await admin.call('DELETE', `/v1/orgs/${org}/members/bob`)
+  t.same(
+    (await admin.call('GET', path)).body.items?.[1],
+    { user: 'bob', limit: null, name: null },
+    'who is no member any more has no name',
+  )
   t.equal((await admin.call('DELETE', `${path}/bob`)).status, 204)
   t.equal((await admin.call('DELETE', `${path}/bob`)).status, 404)
   t.equal((await admin.call('GET', `${path}/bob`)).status, 404)

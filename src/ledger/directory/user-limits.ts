@@ -1,11 +1,12 @@
 /** Per-user limits: the organization's own (fields of its hash) and custom ones, both read by reserve itself (L8). */
 import type { UserLimits } from '../../core/policy.ts'
 import type { Microcredits } from '../../core/units.ts'
-import { storeCall } from '../connection.ts'
+import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
 import { tagOf, type Save, type Tagged } from './changes.ts'
 import { configure, type SaveResult, type SavingStore } from './configure.ts'
 import { saveEntry } from './entries.ts'
+import { membersOf } from './members.ts'
 import { orgExists, readOrg, resourceTag } from './org-record.ts'
 import { pageOfHash, type Page, type PageRequest } from './page.ts'
 
@@ -15,6 +16,11 @@ export interface CustomLimit {
   readonly user: string
   /** Null is unlimited. */
   readonly limit: Microcredits | null
+}
+
+export interface ListedCustomLimit extends CustomLimit {
+  /** Null for who has none, and for who is no member any more. */
+  readonly name: string | null
 }
 
 export type PutCustomLimitResult =
@@ -30,7 +36,7 @@ export interface UserLimitDirectory {
     save: Save,
   ): Promise<Exclude<SaveResult, { status: 'saved' }> | { readonly status: 'saved'; readonly tag: string }>
   /** In order of the users' ids; null for an unknown organization. */
-  listCustomLimits(org: string, page: PageRequest): Promise<Page<CustomLimit> | null>
+  listCustomLimits(org: string, page: PageRequest): Promise<Page<ListedCustomLimit> | null>
   getCustomLimit(org: string, user: string): Promise<Tagged<CustomLimit> | null>
   putCustomLimit(org: string, custom: CustomLimit, save: Save): Promise<PutCustomLimitResult>
   /** The default holds again. */
@@ -52,14 +58,7 @@ export function createUserLimitDirectory(store: SavingStore): UserLimitDirectory
         return saved.status === 'saved' ? { ...saved, tag: resourceTag(values, 'userLimits') } : saved
       }),
     listCustomLimits: (org, page) =>
-      storeCall(async () =>
-        (await orgExists(redis, org))
-          ? pageOfHash(redis, keys.customLimits(org), page, (user, text) => ({
-              user,
-              limit: parseLimit(text),
-            }))
-          : null,
-      ),
+      storeCall(async () => ((await orgExists(redis, org)) ? listCustomLimits(redis, org, page) : null)),
     getCustomLimit: (org, user) =>
       storeCall(async () => {
         const text = await redis.hget(keys.customLimits(org), user)
@@ -82,6 +81,23 @@ export function createUserLimitDirectory(store: SavingStore): UserLimitDirectory
         )
         return status === 'saved' ? 'deleted' : status
       }),
+  }
+}
+
+async function listCustomLimits(
+  redis: RedisClient,
+  org: string,
+  page: PageRequest,
+): Promise<Page<ListedCustomLimit>> {
+  const { items, next } = await pageOfHash(redis, keys.customLimits(org), page, (user, text) => ({
+    user,
+    limit: parseLimit(text),
+  }))
+  const users = items.map(({ user }) => user)
+  const members = await membersOf(redis, org, users)
+  return {
+    items: items.map((custom) => ({ ...custom, name: members.get(custom.user)?.name ?? null })),
+    next,
   }
 }
 

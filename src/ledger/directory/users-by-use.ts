@@ -10,6 +10,7 @@ import { SOURCES, type Standing, type UserLimits } from '../../core/policy.ts'
 import { NOTHING, type Microcredits } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
 import * as keys from '../keys.ts'
+import { pipelined } from '../pipelined.ts'
 import { comesAfter, scoresOf, usersByUse, type UseEntry } from '../usage/use-index.ts'
 import { isFound } from './member-search.ts'
 import { parseMember } from './members.ts'
@@ -239,9 +240,10 @@ async function detailsOf(
   batch: readonly Candidate[],
 ): Promise<{ readonly item: UserUse; readonly at: UseCursor }[]> {
   const { org, periodNo, limits } = query
-  const counters = await Promise.all(
-    batch.map(({ at }) => redis.hmget(keys.user(org, periodNo, at.user), ...USER_FIELDS)),
-  )
+  const counters = (await pipelined(
+    redis,
+    batch.map(({ at }) => ['hmget', keys.user(org, periodNo, at.user), ...USER_FIELDS]),
+  )) as (string | null)[][]
   const listed: { item: UserUse; at: UseCursor }[] = []
   for (const [index, { at, member, custom }] of batch.entries()) {
     const standing = standingOf(limits, custom, counters[index] ?? [])

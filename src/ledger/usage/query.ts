@@ -26,8 +26,13 @@ export interface UsageQuery {
   readonly q: string | null
 }
 
+/** Of a page by user, with the name of the user: null for who has none, or is no member any more. */
+export interface UsagePageItem extends UsageItem {
+  readonly name?: string | null
+}
+
 export interface UsagePage {
-  readonly items: readonly UsageItem[]
+  readonly items: readonly UsagePageItem[]
   readonly next: UsageCursor | null
   /** Of the whole range, not only of the page; of the one user where the query names one. */
   readonly total: UsageSum

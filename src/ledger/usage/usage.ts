@@ -3,6 +3,7 @@ import { addDays } from '../../core/days.ts'
 import { dayAt } from '../../core/period.ts'
 import type { Day } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../connection.ts'
+import { membersOf } from '../directory/members.ts'
 import { readOrg, type OrgRecord } from '../directory/org-record.ts'
 import { readStoreTime } from '../store-clock.ts'
 import type { Page } from '../directory/page.ts'
@@ -10,7 +11,15 @@ import { usageOfDays } from './by-day.ts'
 import { allUsers, pageByUser } from './by-user.ts'
 import { periodWithin, usageOfPeriod } from './of-period.ts'
 import { daysOfPeriod, knownPeriods, oldestKeptDay, type KnownPeriod } from './periods.ts'
-import type { UsageAnswer, UsageCursor, UsageFrame, UsageItem, UsagePage, UsageQuery } from './query.ts'
+import type {
+  UsageAnswer,
+  UsageCursor,
+  UsageFrame,
+  UsageItem,
+  UsagePage,
+  UsagePageItem,
+  UsageQuery,
+} from './query.ts'
 import { oldestDayOf, segmentsOf, usageOfUser, type Segment } from './segments.ts'
 import { addSum, newSum, type Sum } from './sums.ts'
 
@@ -48,7 +57,9 @@ export function createUsageDirectory(redis: RedisClient, retentionDays: number):
         const { segments } = plan
         if (query.by !== 'user' || query.user !== null) {
           const { items, total } = await grouped(redis, org, query, plan)
-          return { status: 'ok', ...pageOfItems(query, items, limit, after), total }
+          const page = pageOfItems(query, items, limit, after)
+          const shown = query.by === 'user' ? await named(redis, org, page.items) : page.items
+          return { status: 'ok', items: shown, next: page.next, total }
         }
         const entry = after === null ? null : { score: after.credits, user: after.key }
         const request = { org, segments, q: query.q, limit, after: entry }
@@ -56,7 +67,8 @@ export function createUsageDirectory(redis: RedisClient, retentionDays: number):
           pageByUser(redis, request),
           usageOfAll(redis, org, query, plan),
         ])
-        return { status: 'ok', items, total, next: next && { credits: next.score, key: next.user } }
+        const shown = await named(redis, org, items)
+        return { status: 'ok', items: shown, total, next: next && { credits: next.score, key: next.user } }
       }),
     exportUsage: (org, query) =>
       storeCall(async () => {
@@ -160,6 +172,13 @@ function sorted({ by }: UsageQuery, sums: ReadonlyMap<string, Sum>): UsageItem[]
   const items = Array.from(sums, ([key, sum]): UsageItem => ({ key, ...sum }))
   if (by === 'day') return items.sort((a, b) => (a.key < b.key ? -1 : 1))
   return items.sort((a, b) => (follows(a, { credits: b.credits, key: b.key }) ? 1 : -1))
+}
+
+/** The users of a page with their names, which one command reads. */
+async function named(redis: RedisClient, org: string, items: readonly UsageItem[]): Promise<UsagePageItem[]> {
+  const users = items.map(({ key }) => key)
+  const members = await membersOf(redis, org, users)
+  return items.map((item) => ({ ...item, name: members.get(item.key)?.name ?? null }))
 }
 
 function follows(item: UsageItem, { credits, key }: UsageCursor): boolean {

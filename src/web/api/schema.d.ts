@@ -779,6 +779,14 @@ export interface components {
       /** @description Credits; null is unlimited. */
       limit: number | null
     }
+    ListedCustomLimit: {
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      user: string
+      /** @description Credits; null is unlimited. */
+      limit: number | null
+      /** @description Of the user. Null for who has none, and for who is no member any more. */
+      name: string | null
+    }
     NewChannel: {
       /** @enum {string} */
       kind: 'webhook' | 'slack'
@@ -1126,6 +1134,8 @@ export interface components {
     UsageItem: {
       /** @description A user, a source, a model, or a day such as `2026-12-01`. */
       key: string
+      /** @description Only with `by=user`: what the user is called. Null for who has no name, or is no member any more. */
+      name?: string | null
       /** @description Credits, with up to six decimals. */
       credits: number
       /** @description Calls that were charged; adjustments are none. */
@@ -2636,7 +2646,7 @@ export interface operations {
         }
         content: {
           'application/json': {
-            items: components['schemas']['CustomLimit'][]
+            items: components['schemas']['ListedCustomLimit'][]
             /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
             next: string | null
           }

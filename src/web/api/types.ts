@@ -17,6 +17,7 @@ export type AlertDraft = Pick<Alert, 'type' | 'threshold'> & { readonly recipien
 export type UserAlerts = Schemas['UserAlerts']
 export type UserLimits = Schemas['UserLimits']
 export type CustomLimit = Schemas['CustomLimit']
+export type ListedCustomLimit = Schemas['ListedCustomLimit']
 export type UserUse = Schemas['UserUse']
 export type Member = Schemas['Member']
 export type UsageItem = Schemas['UsageItem']

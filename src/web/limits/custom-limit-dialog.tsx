@@ -17,7 +17,8 @@ import { UserName } from '../parts/user-name.tsx'
 import { UserPicker } from '../parts/user-picker.tsx'
 import { useOrg } from '../shell/org-context.tsx'
 
-export type CustomLimitTarget = { readonly what: 'add' } | { readonly what: 'edit'; readonly user: string }
+export type CustomLimitTarget =
+  { readonly what: 'add' } | { readonly what: 'edit'; readonly user: string; readonly name: string | null }
 
 interface Form extends Readonly<Record<string, unknown>> {
   readonly isUnlimited: boolean
@@ -58,7 +59,7 @@ export function CustomLimitDialog({ target, onClose }: DialogProps): ReactElemen
       title={shown?.what === 'edit' ? 'Edit custom limit' : 'Add custom limit'}
     >
       {shown?.what === 'edit' ? (
-        <EditLimit key={shown.user} user={shown.user} onClose={onClose} />
+        <EditLimit key={shown.user} user={shown.user} name={shown.name} onClose={onClose} />
       ) : (
         <AddLimit onClose={onClose} />
       )}
@@ -100,7 +101,13 @@ function AddLimit({ onClose }: { onClose: () => void }): ReactElement {
   )
 }
 
-function EditLimit({ user, onClose }: { user: string; onClose: () => void }): ReactElement {
+interface EditProps {
+  readonly user: string
+  readonly name: string | null
+  readonly onClose: () => void
+}
+
+function EditLimit({ user, name, onClose }: EditProps): ReactElement {
   const { path } = useOrg()
   const settings = useSettings<CustomLimit, Form>({
     queryKey: ['custom-limit', path, user],
@@ -127,7 +134,7 @@ function EditLimit({ user, onClose }: { user: string; onClose: () => void }): Re
         onClose={onClose}
       >
         <div>
-          <UserName user={user} />
+          <UserName user={user} name={name} />
         </div>
         <LimitFields form={values} errors={settings.errors} onChange={settings.set} />
       </DialogForm>

@@ -2,7 +2,7 @@ import { Button, Text } from '@mantine/core'
 import { IconPencil, IconPlus, IconTrash } from '@tabler/icons-react'
 import { useRef, useState, type ReactElement } from 'react'
 import { usePaged } from '../api/paging.ts'
-import type { CustomLimit } from '../api/types.ts'
+import type { ListedCustomLimit } from '../api/types.ts'
 import { credits } from '../format.ts'
 import type { CreditsValue } from '../parts/credits-input.tsx'
 import type { Column } from '../parts/data-table.tsx'
@@ -19,9 +19,9 @@ import { CustomLimitDialog, type CustomLimitTarget } from './custom-limit-dialog
 export function CustomLimits({ defaultLimit }: { defaultLimit: CreditsValue | undefined }): ReactElement {
   const { path } = useOrg()
   const [editing, setEditing] = useState<CustomLimitTarget | null>(null)
-  const [removing, setRemoving] = useState<CustomLimit | null>(null)
+  const [removing, setRemoving] = useState<ListedCustomLimit | null>(null)
   const addButton = useRef<HTMLButtonElement>(null)
-  const paged = usePaged<CustomLimit>(['custom-limits'], `${path}/user-limits/custom`)
+  const paged = usePaged<ListedCustomLimit>(['custom-limits'], `${path}/user-limits/custom`)
   return (
     <SubPanel
       title="Custom limits"
@@ -41,7 +41,7 @@ export function CustomLimits({ defaultLimit }: { defaultLimit: CreditsValue | un
         caption="Custom limits"
         paged={paged}
         rowKey={({ user }) => user}
-        columns={columns(({ user }) => setEditing({ what: 'edit', user }), setRemoving)}
+        columns={columns(({ user, name }) => setEditing({ what: 'edit', user, name }), setRemoving)}
         empty={<Empty title="No custom limits">{emptyHint(defaultLimit)}</Empty>}
       />
       <CustomLimitDialog target={editing} onClose={() => setEditing(null)} />
@@ -72,11 +72,11 @@ function emptyHint(limit: CreditsValue | undefined): string {
 }
 
 function columns(
-  onEdit: (custom: CustomLimit) => void,
-  onRemove: (custom: CustomLimit) => void,
-): Column<CustomLimit>[] {
+  onEdit: (custom: ListedCustomLimit) => void,
+  onRemove: (custom: ListedCustomLimit) => void,
+): Column<ListedCustomLimit>[] {
   return [
-    { label: 'User', lead: true, cell: ({ user }) => <UserName user={user} /> },
+    { label: 'User', lead: true, cell: ({ user, name }) => <UserName user={user} name={name} /> },
     {
       label: 'Limit',
       align: 'end',

@@ -27,9 +27,11 @@ const FIELDS: readonly ConflictField<Form>[] = [
 const orNull = (text: string): string | null => (text.trim() === '' ? null : text.trim())
 const bodyOf = ({ name, email, role }: Form): object => ({ name: orNull(name), email: orNull(email), role })
 
+/** Lists that say what a member is called. */
+const SHOWN_IN = ['members', 'users', 'custom-limits', 'usage']
+
 function changed(message: string): void {
-  void queryClient.invalidateQueries({ queryKey: ['members'] })
-  void queryClient.invalidateQueries({ queryKey: ['member'] })
+  for (const list of SHOWN_IN) void queryClient.invalidateQueries({ queryKey: [list] })
   notifications.show({ message })
 }
 

@@ -83,7 +83,7 @@ function RemoveMember({ member, onClose, onRemoved }: RemoveMemberProps): ReactE
       action="Remove member"
       pathOf={({ user }) => `${path}/members/${encodeURIComponent(user)}`}
       done="Member removed."
-      lists={['members', 'users']}
+      lists={['members', 'users', 'custom-limits', 'usage']}
       onClose={onClose}
       onRemoved={onRemoved}
     >

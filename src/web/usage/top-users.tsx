@@ -13,7 +13,7 @@ import { useOrg } from '../shell/org-context.tsx'
 const AT_ONCE = 20
 
 const COLUMNS: readonly Column<UsageItem>[] = [
-  { label: 'User', lead: true, cell: ({ key }) => <UserName user={key} /> },
+  { label: 'User', lead: true, cell: ({ key, name = null }) => <UserName user={key} name={name} /> },
   { label: 'Calls', align: 'end', cell: ({ calls }) => count(calls) },
   { label: 'Tokens in', align: 'end', cell: ({ inputTokens }) => count(inputTokens) },
   { label: 'Tokens out', align: 'end', cell: ({ outputTokens }) => count(outputTokens) },
