@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { stringify } from 'yaml'
+import { freePort } from '../test/support/ports.ts'
 import { hasNginxWithLua, nginxConfig } from './gateways/nginx.ts'
 import { installPortkey } from './gateways/portkey.ts'
-import { childrenOf, freePort, MEASURED_CORE, startPinned } from './processes.ts'
+import { childrenOf, MEASURED_CORE, startPinned } from './processes.ts'
 
 export interface Contender {
   readonly name: string

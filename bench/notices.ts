@@ -15,9 +15,10 @@ import { Redis } from 'ioredis'
 import { Pool } from 'undici'
 import * as keys from '../src/ledger/keys.ts'
 import { startSmtp } from '../test/support/smtp.ts'
+import { freePort } from '../test/support/ports.ts'
 import { OPERATOR_TOKEN, tollgate, type Contender } from './contenders.ts'
 import { measure, spread, startLoad, type Sample, type Spread, type Work } from './measure.ts'
-import { cpuMicros, freePort, OTHER_CORE, startPinned, type PinnedProcess } from './processes.ts'
+import { cpuMicros, OTHER_CORE, startPinned, type PinnedProcess } from './processes.ts'
 
 const { values: options } = parseArgs({
   options: {

@@ -12,6 +12,7 @@ import { cpus } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { freePort } from '../test/support/ports.ts'
 import {
   bareProxy,
   direct,
@@ -24,7 +25,7 @@ import {
   type Start,
 } from './contenders.ts'
 import { measure, runLoad, spread, startLoad, type Sample, type Spread, type Work } from './measure.ts'
-import { freePort, OTHER_CORE, startPinned } from './processes.ts'
+import { OTHER_CORE, startPinned } from './processes.ts'
 
 const { values: options } = parseArgs({
   options: {

@@ -13,9 +13,10 @@ import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/support/ports.ts'
 import { bareProxy, tollgate, type Contender, type Start } from './contenders.ts'
 import { quantile, runLoad, startLoad, type Work } from './measure.ts'
-import { cpuMicros, freePort, OTHER_CORE, residentBytes, startPinned } from './processes.ts'
+import { cpuMicros, OTHER_CORE, residentBytes, startPinned } from './processes.ts'
 
 const { values: options } = parseArgs({
   options: {

@@ -5,13 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import {
-  connect,
-  createServer as createTcpServer,
-  type AddressInfo,
-  type Server,
-  type Socket,
-} from 'node:net'
+import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
@@ -30,6 +24,7 @@ import {
   startOrigin,
   USAGE_EVENT,
 } from '../support/origin.ts'
+import { freePort } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
 import { silent } from '../support/ledger.ts'
 import { until } from '../support/until.ts'
@@ -67,10 +62,11 @@ async function listenOn(server: Server): Promise<Listener> {
     socket.on('error', () => undefined)
     socket.on('close', () => sockets.delete(socket))
   })
-  server.listen(0, '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: `127.0.0.1:${port}`,
     sockets,
     async stop() {
       server.close()

@@ -1,11 +1,10 @@
 /** What docs/channels.md tells the writers of receivers, run against messages of the gateway's own. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { noticeOf, SECRET, sendersOf, targetOf } from '../support/notices.ts'
+import { freePort } from '../support/ports.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { until } from '../support/until.ts'
 
@@ -17,16 +16,6 @@ function block(language: string, index = 0): string {
     ([, code]) => code,
   )
   return found[index] ?? ''
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 void t.test('the receiver for Node takes what the gateway sends, and refuses another secret', async (t) => {

@@ -2,10 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
+import { freePort } from '../support/ports.ts'
 import { watchQueue } from '../support/queues.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -90,15 +90,6 @@ void t.test(
     t.strictSame(await once(consumer.process, 'exit'), [0, null], 'it ends when it is told to')
   },
 )
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 void t.test('N2: the receiver of webhooks takes a crossing of real traffic, and no forged one', async (t) => {
   const { gateway } = await start(t, { allowTargets: ['127.0.0.1/32'], backoffSeconds: 0.05 })

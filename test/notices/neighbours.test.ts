@@ -1,7 +1,7 @@
 /** One receiver that is slow, silent or gone costs the others nothing, and nothing is lost of what was meant for it. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import type { DeliveryState } from '../../src/ledger/notice-log.ts'
 import type { Senders } from '../../src/notices/channels/channel.ts'
@@ -10,6 +10,7 @@ import { parseSender } from '../../src/notices/channels/mail-message.ts'
 import { openClient } from '../support/ledger.ts'
 import { sendersOf } from '../support/notices.ts'
 import { mailOf, startPipeline, type Pipeline } from '../support/pipeline.ts'
+import { freePort } from '../support/ports.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startRedis } from '../support/redis.ts'
 import { startSmtp, type SmtpSink } from '../support/smtp.ts'
@@ -94,10 +95,11 @@ async function listenRaw(
     socket.on('error', () => undefined)
     onConnection(socket)
   })
-  server.listen(0, '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     connections: () => connections,
     async stop() {
       for (const socket of sockets) socket.destroy()

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
+import { freePort } from './ports.ts'
 import { until } from './until.ts'
 
 export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
@@ -48,10 +49,11 @@ export interface TestGateway {
   kill(): Promise<void>
 }
 
-function configOf(options: GatewayOptions): Record<string, unknown> {
+/** Its ports stay nobody else's when it is gone: who still asks there finds no gateway of another test. */
+async function configOf(options: GatewayOptions): Promise<Record<string, unknown>> {
   return {
-    listen: { port: 0 },
-    admin: { port: 0, operatorToken: OPERATOR_TOKEN },
+    listen: { port: await freePort() },
+    admin: { port: await freePort(), operatorToken: OPERATOR_TOKEN },
     redis: { url: options.redisUrl },
     upstreams: {
       openai: {
@@ -82,7 +84,7 @@ function clockEnv(aheadMs: number): NodeJS.ProcessEnv {
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const dir = mkdtempSync(join(tmpdir(), 'tg-gateway-'))
   const file = join(dir, 'tollgate.yaml')
-  writeFileSync(file, stringify(configOf(options)))
+  writeFileSync(file, stringify(await configOf(options)))
   const child = spawn(
     process.execPath,
     ['--enable-source-maps', MAIN, 'serve', '--config', file, ...(options.args ?? [])],

@@ -3,7 +3,8 @@
  * gateway can be killed at an exact step of a call. What was kept may be delivered later, as packets of the dead can be.
  */
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { freePort } from './ports.ts'
 
 export interface HaltingProxy {
   readonly port: number
@@ -69,10 +70,11 @@ export async function startHaltingProxy(targetPort: number): Promise<HaltingProx
       if (!isHalted) client.write(chunk)
     })
   })
-  server.listen(0, '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     haltAt: (text, when, nth = 1) =>
       new Promise((resolve) => {
         trap = { text, when, left: nth, sprung: resolve }

@@ -1,7 +1,6 @@
 /** A token issuer of the tests' own: it publishes keys over HTTP and signs with them, rightly or, where a test wants it, wrongly. */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import {
   exportJWK,
   exportSPKI,
@@ -11,6 +10,7 @@ import {
   type JWK,
   type JWTPayload,
 } from 'jose'
+import { freePort } from './ports.ts'
 
 export interface SigningKey {
   readonly kid: string
@@ -49,11 +49,12 @@ export async function startIssuer(name: string): Promise<Issuer> {
     fetched += 1
     issuer.answer(response)
   })
-  server.listen(0, '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   const issuer: Issuer = {
     name,
-    jwksUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`,
+    jwksUrl: `http://127.0.0.1:${port}/keys`,
     published: [],
     fetched: () => fetched,
     answer: (response) => publish(issuer, response),

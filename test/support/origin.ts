@@ -7,7 +7,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { freePort } from './ports.ts'
 
 export interface Received {
   readonly method: string
@@ -69,9 +69,9 @@ export async function startOrigin(
       void origin.answer(seen, response, request)
     })
   })
-  server.listen(0, '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
   const scheme = 'setSecureContext' in server ? 'https' : 'http'
   const origin: Origin = {
     url: `${scheme}://127.0.0.1:${port}`,

@@ -2,7 +2,8 @@
 import { Redis } from 'ioredis'
 import { slotOf } from '../../src/ledger/cluster-slot.ts'
 import type { Certificate } from './certificate.ts'
-import { freePort, startRedis, type RedisServer } from './redis.ts'
+import { freePort } from './ports.ts'
+import { startRedis, type RedisServer } from './redis.ts'
 import { until } from './until.ts'
 
 export interface ClusterNode extends RedisServer {

@@ -1,8 +1,8 @@
 /** A mail server of the tests' own: takes every mail on loopback, keeps it parsed, and fails on demand. */
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { simpleParser, type ParsedMail } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
+import { freePort } from './ports.ts'
 
 export interface ReceivedMail {
   /** Addresses of the envelope, which is who gets it, whatever its headers say. */
@@ -34,13 +34,13 @@ export function smtpError(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode })
 }
 
-/** Starts a server on a free port, or on `port`. */
+/** Starts a server on a port of its own, or on `port`. */
 export async function startSmtp(options: { readonly port?: number } = {}): Promise<SmtpSink> {
   const mails: ReceivedMail[] = []
-  let server = await listen(options.port ?? 0)
-  const { port } = server.server.address() as AddressInfo
+  const port = options.port ?? (await freePort())
+  let server = await listen()
 
-  async function listen(wanted: number): Promise<SMTPServer> {
+  async function listen(): Promise<SMTPServer> {
     const made = new SMTPServer({
       disabledCommands: ['AUTH', 'STARTTLS'],
       // A test that stops the server must not wait for clients that keep their connections.
@@ -63,7 +63,7 @@ export async function startSmtp(options: { readonly port?: number } = {}): Promi
     })
     // Clients that break off are what some tests are about.
     made.on('error', () => undefined)
-    made.listen(wanted, '127.0.0.1')
+    made.listen(port, '127.0.0.1')
     await once(made.server, 'listening')
     return made
   }
@@ -83,7 +83,7 @@ export async function startSmtp(options: { readonly port?: number } = {}): Promi
       await new Promise<void>((resolve) => server.close(resolve))
     },
     async restart() {
-      server = await listen(port)
+      server = await listen()
     },
   }
   return sink

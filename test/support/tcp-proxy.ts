@@ -1,6 +1,7 @@
 /** A TCP proxy in front of a server, which can lose what the server answers, or stand still. */
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { freePort } from './ports.ts'
 
 export interface TcpProxy {
   readonly port: number
@@ -51,10 +52,11 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       losing()
     })
   })
-  server.listen(0, '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     loseReplyTo: (text) =>
       new Promise((resolve) => {
         trap = { text, sprung: resolve }
