@@ -51,7 +51,7 @@ export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null):
       idleMs: admin.session.idleMinutes * 60_000,
       absoluteMs: admin.session.absoluteHours * 3_600_000,
     },
-    redeliver: (org, id, change) => live.out.notices.redeliver(org, id, change),
+    redeliver: (...wish) => live.out.notices.redeliver(...wish),
     channels: {
       urlProblem: (kind, url) => live.out.senders.urlProblem(kind, url),
       sendTest: (...args) => createTestSender(live.out.senders, publicUrl)(...args),

@@ -9,6 +9,7 @@ import { auditRoutes } from './audit.ts'
 import { useAuth, type AuthOptions } from './auth.ts'
 import { customLimitRoutes } from './custom-limits.ts'
 import { channelRoutes, type ChannelPort } from './channels.ts'
+import { deliveryRoutes } from './deliveries.ts'
 import { documentRoute, useDocument } from './document.ts'
 import { driftRoute } from './drift.ts'
 import { createFailureCount } from './failure-count.ts'
@@ -153,6 +154,7 @@ function guardedRoutes(
   channelRoutes(app, directory, channels, createTestLimit(redis))
   adjustmentRoutes(app, directory)
   notificationRoutes(app, directory, redeliver)
+  deliveryRoutes(app, directory)
   auditRoutes(app, directory)
   driftRoute(app, directory)
 }

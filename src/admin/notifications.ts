@@ -4,33 +4,44 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { CROSSING_TYPES } from '../core/crossing.ts'
 import type { Directory } from '../ledger/directory.ts'
 import type { Change } from '../ledger/directory/changes.ts'
-import { DELIVERY_STATES, type Delivery, type LoggedNotice, type Redelivery } from '../ledger/notice-log.ts'
+import type { ShownNotice } from '../ledger/directory/notices.ts'
+import { DELIVERY_STATES, type Destination, type Redelivery } from '../ledger/notice-log.ts'
 import { sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
+import {
+  DELIVERY_CHANNELS,
+  DeliveryBody,
+  deliveryBody,
+  NoticeId,
+  NoticePath,
+  sendNoNotice,
+} from './deliveries.ts'
 import { documented, json } from './documented.ts'
 import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
-import { sendProblem } from './problems.ts'
+import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, OneOf, OrgPath, UserId } from './schemas.ts'
-import { timestamp } from './timestamps.ts'
 import { changeBy } from './versions.ts'
 
-/** Sends again what reached nobody: the admin plane knows no queue itself. */
-export type Redeliver = (org: string, id: string, change: Change) => Promise<Redelivery>
+/** Sends again what reached nobody, or the one delivery: the admin plane knows no queue itself. */
+export type Redeliver = (org: string, id: string, change: Change, only?: Destination) => Promise<Redelivery>
 
-const NoticeId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,100}$', description: 'the id of a notification' })
+/** One crossing may have thousands of deliveries: so many are shown with it, and all of them in a list of their own. */
+const MOST_SHOWN = 100
+
 const credits = (description: string) => Type.Number({ description })
-const DeliveryBody = Type.Object({
-  channel: OneOf(['email', 'webhook', 'slack']),
-  recipient: Type.Union([Type.String(), Type.Null()], {
-    description: 'A user for email, else the id of a channel; null where there is nobody.',
-  }),
-  state: OneOf(DELIVERY_STATES),
-  attempts: Type.Integer({ minimum: 0, description: 'Since it was last put in line.' }),
-  error: Type.Union([Type.String(), Type.Null()], {
-    description: 'Why the last attempt failed, or nobody gets it.',
-  }),
-  at: Type.String({ format: 'date-time', description: 'When it came to this state.' }),
-})
+const countOf = (description: string) => Type.Integer({ minimum: 0, description })
+const Counts = Type.Object(
+  {
+    queued: countOf('In line.'),
+    sent: countOf('Sent.'),
+    failed: countOf('Failed, and tried again.'),
+    parked: countOf('Failed, and not tried again.'),
+    no_recipients: countOf('There is nobody, or no address, to send it to.'),
+  } satisfies Record<(typeof DELIVERY_STATES)[number], unknown>,
+  {
+    description: 'How many of all its deliveries are in each state; none before it was decided who is told.',
+  },
+)
 const NotificationBody = Component(
   'Notification',
   Type.Object({
@@ -38,6 +49,9 @@ const NotificationBody = Component(
     type: OneOf(CROSSING_TYPES),
     user: Type.Union([UserId, Type.Null()], {
       description: 'Who crossed it; null for the whole organization.',
+    }),
+    name: Type.Union([Type.String(), Type.Null()], {
+      description: 'What the user is called; null for who has no name or is no member any more.',
     }),
     alert: Type.Union([Type.String(), Type.Null()], {
       description: 'The alert of the organization that fired.',
@@ -51,16 +65,30 @@ const NotificationBody = Component(
       end: Type.String({ format: 'date-time' }),
     }),
     occurredAt: Type.String({ format: 'date-time' }),
-    deliveries: Type.Array(DeliveryBody, { description: 'None before it was decided who is told.' }),
+    counts: Counts,
+    deliveries: Type.Array(DeliveryBody, {
+      description: `None before it was decided who is told. Of more than ${MOST_SHOWN}, any ${MOST_SHOWN}: \`/deliveries\` lists them all.`,
+    }),
   }),
 )
 const NotificationList = Closed({
   ...pageProperties,
   state: Type.Optional(OneOf(DELIVERY_STATES, 'Only those with a delivery in this state.')),
   type: Type.Optional(OneOf(CROSSING_TYPES, 'Only those of this type.')),
+  deliveries: Type.Optional(
+    Type.String({
+      pattern: '^([0-9]|[1-9][0-9]|100)$',
+      description: `a whole number from 0 to ${MOST_SHOWN}: the most deliveries to show of each; ${MOST_SHOWN} by default`,
+    }),
+  ),
 })
-const NotificationPath = Type.Object({ ...OrgPath.properties, id: NoticeId })
-type NotificationRoute = { Params: Static<typeof NotificationPath> }
+const Wanted = Closed({
+  channel: Type.Optional(
+    OneOf(DELIVERY_CHANNELS, 'With `recipient`: only this delivery, if it failed or was parked.'),
+  ),
+  recipient: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._@+|:-]{1,128}$' })),
+})
+type NoticeRoute = { Params: Static<typeof NoticePath> }
 
 const shared = { tag: 'Notifications', access: 'admin' } as const
 const listNotifications = documented({
@@ -77,7 +105,7 @@ const getNotification = documented({
   ...shared,
   operationId: 'getNotification',
   summary: 'Read a notification',
-  params: NotificationPath,
+  params: NoticePath,
   answers: { 200: json('The notification.', NotificationBody) },
 })
 const redeliverNotification = documented({
@@ -85,8 +113,9 @@ const redeliverNotification = documented({
   operationId: 'redeliverNotification',
   summary: 'Send a notification again',
   description:
-    'To whom it did not reach: deliveries that failed or were parked are tried at once, and recipients are looked for again where there were none. What was sent is not repeated.',
-  params: NotificationPath,
+    'To whom it did not reach: deliveries that failed or were parked are tried at once, and recipients are looked for again where there were none. With `channel` and `recipient` it is that one delivery, if it failed or was parked. What was sent is not repeated.',
+  params: NoticePath,
+  querystring: Wanted,
   answers: { 202: json('In line again.', NotificationBody) },
   problems: ['nothing_to_redeliver', 'delivery_off'],
 })
@@ -98,46 +127,88 @@ export function notificationRoutes(app: FastifyInstance, directory: Directory, r
     path,
     listNotifications,
     async ({ params, query }, reply) => {
-      const { state = null, type = null } = query
-      const page = await directory.listNotices(params.org, { ...pageRequest(query), state, type })
+      const { state = null, type = null, deliveries } = query
+      const most = deliveries === undefined ? MOST_SHOWN : Number(deliveries)
+      const page = await directory.listNotices(params.org, { ...pageRequest(query), state, type, most })
       return page === null ? sendNoOrg(reply) : pageBody(page, notificationBody)
     },
   )
-  app.get<NotificationRoute>(`${path}/:id`, getNotification, async ({ params: { org, id } }, reply) => {
-    const notice = await directory.getNotice(org, id)
-    return notice === null ? sendNone(reply) : notificationBody(notice)
+  app.get<NoticeRoute>(`${path}/:id`, getNotification, async ({ params: { org, id } }, reply) => {
+    const notice = await directory.getNotice(org, id, MOST_SHOWN)
+    return notice === null ? sendNoNotice(reply) : notificationBody(notice)
   })
-  app.post<NotificationRoute>(`${path}/:id/redeliver`, redeliverNotification, async (request, reply) => {
-    const { org, id } = request.params
-    const before = await directory.getNotice(org, id)
-    if (before === null) return sendNone(reply)
-    const { deliveries } = notificationBody(before)
-    const change = changeBy(request, 'notification.redeliver', id, { deliveries }, null)
-    switch (await redeliver(org, id, change)) {
-      case 'gone':
-        return sendNone(reply)
-      case 'nothing':
-        return sendProblem(reply, 'nothing_to_redeliver', 'All of it was sent, or is still in line.')
-      case 'off':
-        return sendProblem(
-          reply,
-          'delivery_off',
-          'This gateway hands notifications to a queue and delivers none.',
-        )
-      case 'again': {
-        const after = await directory.getNotice(org, id)
-        return after === null ? sendNone(reply) : reply.code(202).send(notificationBody(after))
+  app.post<NoticeRoute & { Querystring: Static<typeof Wanted> }>(
+    `${path}/:id/redeliver`,
+    redeliverNotification,
+    async (request, reply) => {
+      const { org, id } = request.params
+      const only = onlyOf(request.query)
+      if (typeof only === 'string') {
+        return sendFieldErrors(reply, [{ field: only, message: 'must be there with the other one' }])
       }
-    }
-  })
+      const before = await directory.getNotice(org, id, 0)
+      if (before === null) return sendNoNotice(reply)
+      const change = changeBy(request, 'notification.redeliver', id, unreached(before, only), null)
+      const outcome = await redeliver(org, id, change, only)
+      if (outcome === 'again') {
+        const after = await directory.getNotice(org, id, MOST_SHOWN)
+        return after === null ? sendNoNotice(reply) : reply.code(202).send(notificationBody(after))
+      }
+      return sendNotAgain(reply, outcome, only)
+    },
+  )
 }
 
-function notificationBody({ crossing, deliveries }: LoggedNotice): Static<typeof NotificationBody> {
+/** Undefined for all of them; the name of what is missing where a delivery is only half named. */
+function onlyOf({
+  channel,
+  recipient,
+}: Static<typeof Wanted>): Destination | 'channel' | 'recipient' | undefined {
+  if (channel === undefined) return recipient === undefined ? undefined : 'channel'
+  return recipient === undefined ? 'recipient' : { channel, target: recipient }
+}
+
+/** What the audit log says was to be sent again: counts, since there may be thousands. */
+function unreached({ counts }: ShownNotice, only: Destination | undefined): object {
+  if (only !== undefined) return { channel: only.channel, recipient: only.target }
+  const { failed, parked, no_recipients } = counts
+  return Object.fromEntries(
+    Object.entries({ failed, parked, no_recipients }).filter(([, count]) => count > 0),
+  )
+}
+
+function sendNotAgain(
+  reply: FastifyReply,
+  outcome: Exclude<Redelivery, 'again'>,
+  only: Destination | undefined,
+): FastifyReply {
+  switch (outcome) {
+    case 'gone':
+      return sendNoNotice(reply)
+    case 'nothing': {
+      const all = 'All of it was sent, or is still in line.'
+      const one = 'There is no such delivery that failed or was parked.'
+      return sendProblem(reply, 'nothing_to_redeliver', only === undefined ? all : one)
+    }
+    case 'off': {
+      const detail = 'This gateway hands notifications to a queue and delivers none.'
+      return sendProblem(reply, 'delivery_off', detail)
+    }
+  }
+}
+
+function notificationBody({
+  crossing,
+  name,
+  counts,
+  deliveries,
+}: ShownNotice): Static<typeof NotificationBody> {
   const { id, type, user, alert, thresholdType, threshold, mark, used, period, occurredAt } = crossing
   return {
     id,
     type,
     user: user ?? null,
+    name,
     alert: alert ?? null,
     thresholdType: thresholdType ?? null,
     threshold,
@@ -145,21 +216,7 @@ function notificationBody({ crossing, deliveries }: LoggedNotice): Static<typeof
     used,
     period,
     occurredAt,
+    counts,
     deliveries: deliveries.map(deliveryBody),
   }
-}
-
-function deliveryBody({
-  channel,
-  target,
-  state,
-  attempts,
-  error,
-  at,
-}: Delivery): Static<typeof DeliveryBody> {
-  return { channel, recipient: target, state, attempts, error, at: timestamp(at) }
-}
-
-function sendNone(reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, 'not_found', 'There is no such notification.')
 }

@@ -81,7 +81,7 @@ export const PROBLEMS = {
   nothing_to_redeliver: {
     status: 409,
     title: 'Nothing to send again',
-    when: 'All of the notification was sent, or is still in line.',
+    when: 'All of the notification was sent, or is still in line; or the one delivery that was named did not fail.',
     advice: 'Nothing: it is on its way.',
   },
   delivery_off: {

@@ -83,8 +83,11 @@ export interface NoticeLog {
   /** A notice with one of its deliveries; null where either is gone. */
   find(org: string, id: string, to: Destination): Promise<{ crossing: Crossing; delivery: Delivery } | null>
   get(org: string, id: string): Promise<LoggedNotice | null>
-  /** Puts what reached nobody back in line, and the wish into the outbox: the number of the round that begins. */
-  redeliver(of: Of, change: Change): Promise<number | 'nothing' | 'gone'>
+  /**
+   * Puts what reached nobody back in line, and the wish into the outbox: the number of the round that begins. With `only`,
+   * that delivery alone, if it failed or was parked.
+   */
+  redeliver(of: Of, change: Change, only?: Destination): Promise<number | 'nothing' | 'gone'>
 }
 
 /** What became of a wish to send again. `off`: somebody else delivers. `nothing`: it was sent, or is still in line. */
@@ -156,9 +159,10 @@ export function createNoticeLog(redis: RedisClient): NoticeLog {
       return { crossing: JSON.parse(crossing) as Crossing, delivery: readDelivery(nameOf(to), text) }
     },
     get: (org, id) => readNotice(redis, org, id),
-    async redeliver(of, change) {
+    async redeliver(of, change, only) {
       const keyList = [...keysOf(of), keys.audit(of.org), keys.outbox(of.org)]
-      const args = [memberOf(of), ...life(of), of.id, ...changeArgs(change)]
+      const name = only === undefined ? '' : nameOf(only)
+      const args = [memberOf(of), ...life(of), of.id, name, ...changeArgs(change)]
       const reply = String(await runScript(redis, 'redeliver', keyList, args))
       return reply === 'nothing' || reply === 'gone' ? reply : Number(reply)
     },
@@ -194,7 +198,8 @@ function nameOf({ channel, target }: Destination): string {
   return `${channel} ${target ?? ''}`
 }
 
-function readDelivery(name: string, text: string): Delivery {
+/** A delivery by its name within the notice, and as a script wrote it. */
+export function readDelivery(name: string, text: string): Delivery {
   const [channel = '', target = ''] = name.split(' ')
   const [state = '', attempts, round, at, ...error] = text.split(' ')
   return {

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import { createChannelDirectory } from '../ledger/directory/channels.ts'
 import type { Change } from '../ledger/directory/changes.ts'
-import { createNoticeLog, type Redelivery } from '../ledger/notice-log.ts'
+import { createNoticeLog, type Destination, type Redelivery } from '../ledger/notice-log.ts'
 import type { StoreClock } from '../ledger/store-clock.ts'
 import type { Store } from '../ledger/store.ts'
 import type { Senders } from './channels/channel.ts'
@@ -31,8 +31,8 @@ export interface Notices {
   /** Crossings were recorded in the organization's outbox. */
   wake(org: string): void
   lagSeconds(): number
-  /** Sends again what reached nobody. Rejects as the store does. */
-  redeliver(org: string, id: string, change: Change): Promise<Redelivery>
+  /** Sends again what reached nobody, or one delivery that failed or was parked. Rejects as the store does. */
+  redeliver(org: string, id: string, change: Change, only?: Destination): Promise<Redelivery>
   /** Takes no more deliveries, and resolves when those that run are done, or after `ms`. */
   stopDelivering(ms: number): Promise<void>
   /** Relays what it was woken for, and closes. */
@@ -59,11 +59,11 @@ export function startNotices(options: NoticesOptions): Notices {
   return {
     wake: (org) => relay.wake(org),
     lagSeconds: () => sweep.lagSeconds(),
-    async redeliver(org, id, change) {
+    async redeliver(org, id, change, only) {
       if (workers === null) return 'off'
       const notice = await log.get(org, id)
       if (notice === null) return 'gone'
-      const round = await log.redeliver(notice.crossing, change)
+      const round = await log.redeliver(notice.crossing, change, only)
       if (typeof round !== 'number') return round
       relay.wake(org)
       return 'again'

@@ -9,7 +9,7 @@ import { createDirectory } from '../../src/ledger/directory.ts'
 import type { Change } from '../../src/ledger/directory/changes.ts'
 import { createKeyCache } from '../../src/ledger/key-cache.ts'
 import * as keys from '../../src/ledger/keys.ts'
-import { createNoticeLog, type Redelivery } from '../../src/ledger/notice-log.ts'
+import { createNoticeLog, type Destination, type Redelivery } from '../../src/ledger/notice-log.ts'
 import { createOrgViews } from '../../src/ledger/org-views.ts'
 import { createTestSender } from '../../src/notices/channels/send-test.ts'
 import { openClient } from '../support/ledger.ts'
@@ -106,7 +106,7 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
     metrics: () =>
       Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),
     readiness: () => Promise.resolve(readiness),
-    redeliver: (org, id, change) => redeliver(redis, org, id, change),
+    redeliver: (...wish) => redeliver(redis, ...wish),
     channels: { urlProblem: senders.urlProblem, sendTest: createTestSender(senders, publicUrl) },
     publicUrl,
     sessionLife: options.sessionLife ?? SESSION_LIFE,
@@ -136,11 +136,17 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
 type Helpers = Pick<Admin, 'call' | 'send' | 'signIn' | 'org' | 'adminKey' | 'used'>
 
 /** As the gateway does it, but for the queue. */
-async function redeliver(redis: RedisClient, org: string, id: string, change: Change): Promise<Redelivery> {
+async function redeliver(
+  redis: RedisClient,
+  org: string,
+  id: string,
+  change: Change,
+  only?: Destination,
+): Promise<Redelivery> {
   const log = createNoticeLog(redis)
   const notice = await log.get(org, id)
   if (notice === null) return 'gone'
-  const round = await log.redeliver(notice.crossing, change)
+  const round = await log.redeliver(notice.crossing, change, only)
   return typeof round === 'number' ? 'again' : round
 }
 

@@ -99,6 +99,7 @@ async function aNotification(t: Test): Promise<void> {
   for (const [method, end] of [
     ['GET', '?state=no_recipients&type=user.limit.reached'],
     ['GET', '/cx_1'],
+    ['GET', '/cx_1/deliveries?state=no_recipients&limit=10'],
     ['POST', '/cx_1/redeliver'],
   ] as const) {
     const answer = await admin.call(method, path + end)

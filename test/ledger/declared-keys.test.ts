@@ -368,10 +368,13 @@ void t.test('a crossing is relayed, planned, tried, parked and sent again', asyn
   const attempt = { round: 0, attempts: 1, error: 'refused' } as const
   for (const state of ['failed', 'parked'] as const)
     t.equal(await log.attempted(crossing, mail, { ...attempt, state }), 'logged')
-  t.equal(await log.redeliver(crossing, CHANGE), 1)
-  t.match(await log.plan(crossing, [{ ...mail, nobody: null }], true), [{ state: 'queued', round: 1 }])
+  t.equal(await log.redeliver(crossing, CHANGE, { channel: 'email', target: 'bob' }), 'nothing')
+  t.equal(await log.redeliver(crossing, CHANGE, mail), 1)
+  t.equal(await log.attempted(crossing, mail, { ...attempt, round: 1, state: 'parked' }), 'logged')
+  t.equal(await log.redeliver(crossing, CHANGE), 2)
+  t.match(await log.plan(crossing, [{ ...mail, nobody: null }], true), [{ state: 'queued', round: 2 }])
   t.equal(await log.attempted(crossing, mail, { ...attempt, state: 'parked' }), 'stale')
-  const sent = { ...attempt, round: 1, state: 'sent', error: null } as const
+  const sent = { ...attempt, round: 2, state: 'sent', error: null } as const
   t.equal(await log.attempted(crossing, mail, sent), 'logged')
   t.equal(await log.attempted(crossing, mail, { ...sent, state: 'failed' }), 'stale')
   t.equal(await log.redeliver(crossing, CHANGE), 'nothing')

@@ -36,7 +36,7 @@ const MOST_IN_ORDER = 10_000
 /** Entries of a larger hash that one request may look at before it hands on where it came to. */
 const MOST_LOOKED_AT = 200_000
 /** In a larger hash: the part that this cursor of a scan begins, and after which field of it to go on. */
-const PART = /^(\d{1,15}) (\S{0,250})$/
+const PART = /^(\d{1,15}) (.{0,250})$/
 
 /**
  * One page of a hash, ordered by field. Redis keeps no order in a hash, so every page reads all of it; where that is too

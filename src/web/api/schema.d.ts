@@ -552,9 +552,26 @@ export interface paths {
     put?: never
     /**
      * Send a notification again
-     * @description To whom it did not reach: deliveries that failed or were parked are tried at once, and recipients are looked for again where there were none. What was sent is not repeated.
+     * @description To whom it did not reach: deliveries that failed or were parked are tried at once, and recipients are looked for again where there were none. With `channel` and `recipient` it is that one delivery, if it failed or was parked. What was sent is not repeated.
      */
     post: operations['redeliverNotification']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/orgs/{org}/notifications/{id}/deliveries': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List the deliveries of a notification */
+    get: operations['listDeliveries']
+    put?: never
+    post?: never
     delete?: never
     options?: never
     head?: never
@@ -850,6 +867,25 @@ export interface components {
       /** @description What went wrong, for people. */
       error: string | null
     }
+    ListedDelivery: {
+      /** @enum {string} */
+      channel: 'email' | 'webhook' | 'slack'
+      /** @description A user for email, else the id of a channel; null where there is nobody. */
+      recipient: string | null
+      /** @enum {string} */
+      state: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
+      /** @description Since it was last put in line. */
+      attempts: number
+      /** @description Why the last attempt failed, or nobody gets it. */
+      error: string | null
+      /**
+       * Format: date-time
+       * @description When it came to this state.
+       */
+      at: string
+      /** @description With `email`, what the user is called. Null for who has no name or is no member any more, and for channels. */
+      name: string | null
+    }
     DriftCheck: {
       /** @description Whether to put right what differs. Default false: only look. */
       repair?: boolean
@@ -991,6 +1027,8 @@ export interface components {
       type: 'org.alert.crossed' | 'user.alert.crossed' | 'user.limit.reached'
       /** @description Who crossed it; null for the whole organization. */
       user: string | null
+      /** @description What the user is called; null for who has no name or is no member any more. */
+      name: string | null
       /** @description The alert of the organization that fired. */
       alert: string | null
       thresholdType: ('percentage' | 'absolute') | null
@@ -1008,7 +1046,20 @@ export interface components {
       }
       /** Format: date-time */
       occurredAt: string
-      /** @description None before it was decided who is told. */
+      /** @description How many of all its deliveries are in each state; none before it was decided who is told. */
+      counts: {
+        /** @description In line. */
+        queued: number
+        /** @description Sent. */
+        sent: number
+        /** @description Failed, and tried again. */
+        failed: number
+        /** @description Failed, and not tried again. */
+        parked: number
+        /** @description There is nobody, or no address, to send it to. */
+        no_recipients: number
+      }
+      /** @description None before it was decided who is told. Of more than 100, any 100: `/deliveries` lists them all. */
       deliveries: {
         /** @enum {string} */
         channel: 'email' | 'webhook' | 'slack'
@@ -3214,6 +3265,8 @@ export interface operations {
         state?: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
         /** @description Only those of this type. */
         type?: 'org.alert.crossed' | 'user.alert.crossed' | 'user.limit.reached'
+        /** @description a whole number from 0 to 100: the most deliveries to show of each; 100 by default */
+        deliveries?: string
       }
       header?: never
       path: {
@@ -3282,7 +3335,11 @@ export interface operations {
   }
   redeliverNotification: {
     parameters: {
-      query?: never
+      query?: {
+        /** @description With `recipient`: only this delivery, if it failed or was parked. */
+        channel?: 'email' | 'webhook' | 'slack'
+        recipient?: string
+      }
       header?: {
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -3312,6 +3369,50 @@ export interface operations {
       403: components['responses']['403.forbidden.csrf_required.cross_origin']
       404: components['responses']['404.not_found']
       409: components['responses']['409.nothing_to_redeliver.delivery_off']
+      429: components['responses']['429.too_many_failures']
+      500: components['responses']['500.internal_error']
+      503: components['responses']['503.credit_store_unavailable']
+    }
+  }
+  listDeliveries: {
+    parameters: {
+      query?: {
+        /** @description a whole number from 1 to 200 */
+        limit?: string
+        /** @description the `next` of the page before */
+        cursor?: string
+        /** @description Only those in this state. */
+        state?: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
+      }
+      header?: never
+      path: {
+        /** @description 1 to 63 characters of a-z, 0-9 and - */
+        org: string
+        /** @description the id of a notification */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of deliveries, in order of channel and recipient. */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id']
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            items: components['schemas']['ListedDelivery'][]
+            /** @description The `cursor` of the page after this one, or null on the last. Only null says that there is no more: a page of a long search may have fewer items than asked for, or none. */
+            next: string | null
+          }
+        }
+      }
+      400: components['responses']['400.invalid_request']
+      401: components['responses']['401.invalid_credentials']
+      403: components['responses']['403.forbidden.csrf_required.cross_origin']
+      404: components['responses']['404.not_found']
       429: components['responses']['429.too_many_failures']
       500: components['responses']['500.internal_error']
       503: components['responses']['503.credit_store_unavailable']
