@@ -81,17 +81,18 @@ export function startNotices(options: NoticesOptions): Notices {
 function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues): Workers {
   const { store, settings, publicUrl, senders, metrics, logger } = options
   const redis: RedisClient = store.open('work')
-  return startWorkers({
+  const places = createPlaces({
+    most: settings.perDestination,
+    pauseMs: retries.backoffMs,
+    longestMs: retries.maxBackoffMs,
+  })
+  const workers = startWorkers({
     redis,
     log: createNoticeLog(redis),
     channels: createChannelDirectory(redis),
     queues,
     senders,
-    places: createPlaces({
-      most: settings.perDestination,
-      pauseMs: retries.backoffMs,
-      longestMs: retries.maxBackoffMs,
-    }),
+    places,
     metrics,
     pageUrl: publicUrl === null ? null : publicUrl.replace(/\/+$/, ''),
     retries,
@@ -101,4 +102,10 @@ function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues):
     storeIsUp: store.isUp,
     logger,
   })
+  return {
+    stop(ms) {
+      places.close()
+      return workers.stop(ms)
+    },
+  }
 }
