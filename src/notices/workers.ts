@@ -32,8 +32,8 @@ export interface WorkersOptions extends DeliverOptions, FanOutOptions {
 
 export interface Workers {
   /**
-   * Takes no further job; resolves when those that run are done, after `ms` (their locks then hand them over), or when the
-   * store has been gone for a moment: without it no job can say that it is done.
+   * Takes no further job; resolves when those that run are done, after `ms` (their locks then hand them over), or when there
+   * has been nothing to wait for: no job runs, or the store is gone, without which none can say that it is done.
    */
   stop(ms: number): Promise<void>
 }
@@ -48,8 +48,11 @@ class DeliveryFailed extends Error {
   }
 }
 
-/** How long the end of a gateway waits for a store that does not answer. */
-const STORE_PATIENCE_MS = 1_000
+/**
+ * How long the end of a gateway waits for a store that does not answer, or for connections once no job runs: that of a
+ * cluster which is asked to close while it tries to connect again may never say that it has closed.
+ */
+const PATIENCE_MS = 1_000
 const POLL_MS = 50
 
 /** How often a job may be taken over from a worker that died, before it counts as what kills them. */
@@ -72,10 +75,19 @@ export function startWorkers(options: WorkersOptions): Workers {
         backoff(retries, attemptsMade, error instanceof DeliveryFailed ? error.retryAfterMs : null),
     },
   }
-  const notices = new Worker<Crossing>(NOTICES_QUEUE, (job) => fanOut(options, job.data), common)
+  let running = 0
+  async function counted(work: Promise<void>): Promise<void> {
+    running += 1
+    try {
+      await work
+    } finally {
+      running -= 1
+    }
+  }
+  const notices = new Worker<Crossing>(NOTICES_QUEUE, (job) => counted(fanOut(options, job.data)), common)
   const deliveries = new Worker<DeliveryJob | FanOutJob>(
     DELIVERIES_QUEUE,
-    (job, token) => process(options, job, token),
+    (job, token) => counted(process(options, job, token)),
     common,
   )
   deliveries.on('failed', (job, error) => {
@@ -92,22 +104,22 @@ export function startWorkers(options: WorkersOptions): Workers {
   return {
     async stop(ms) {
       closing ??= Promise.all([notices.close(), deliveries.close()])
-      const patience = waitForStore(options.storeIsUp, ms)
+      const patience = waitWhile(() => running > 0 && options.storeIsUp(), ms)
       await Promise.race([closing, patience.over])
       patience.stop()
     },
   }
 }
 
-/** Is over after `ms`, or once the store has not answered for STORE_PATIENCE_MS. */
-function waitForStore(storeIsUp: () => boolean, ms: number): { over: Promise<void>; stop: () => void } {
+/** Is over after `ms`, or once it has been no use to wait for PATIENCE_MS. */
+function waitWhile(isOfUse: () => boolean, ms: number): { over: Promise<void>; stop: () => void } {
   const deadline = Date.now() + ms
-  let lastUp = Date.now()
+  let lastUse = Date.now()
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<void>((resolve) => {
     timer = setInterval(() => {
-      if (storeIsUp()) lastUp = Date.now()
-      if (Date.now() >= Math.min(deadline, lastUp + STORE_PATIENCE_MS)) resolve()
+      if (isOfUse()) lastUse = Date.now()
+      if (Date.now() >= Math.min(deadline, lastUse + PATIENCE_MS)) resolve()
     }, POLL_MS)
   })
   return { over, stop: () => clearInterval(timer) }

@@ -22,7 +22,7 @@ export interface Pipeline {
   deliveries(org: string): Promise<readonly Delivery[]>
 }
 
-const SETTINGS: NoticesOptions['settings'] = {
+export const NOTICES_SETTINGS: NoticesOptions['settings'] = {
   mailDir: '',
   allowTargets: [],
   deliver: true,
@@ -54,7 +54,7 @@ export async function startPipeline(
         return client
       },
     },
-    settings: { ...SETTINGS, ...settings },
+    settings: { ...NOTICES_SETTINGS, ...settings },
     clock: createStoreClock(),
     publicUrl: null,
     senders,
