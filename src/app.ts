@@ -203,6 +203,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     openStreams: () => pipeline.openStreams,
     storeUp: () => store.watch.isUp(),
     outboxLag: () => live.out.notices.lagSeconds(),
+    queueJobs: () => live.out.notices.queueJobs(),
     journalEntries: () => journal.entries,
   })
   const dataPlane = await openDataPlane(parts, pipeline, config, lookUp, upstreams.open)

@@ -31,6 +31,13 @@ const LATENCY_BUCKETS = [
 const UPSTREAM_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64]
 
+/** How many jobs of a queue are in a state. */
+interface QueueJobs {
+  readonly queue: string
+  readonly state: string
+  readonly jobs: number
+}
+
 /** Numbers that others own, read at each scrape. */
 export interface Gauges {
   readonly openHolds: () => number
@@ -38,6 +45,8 @@ export interface Gauges {
   readonly storeUp: () => boolean
   /** Seconds; see notices/sweep.ts. */
   readonly outboxLag: () => number
+  /** None where that is not known; see notices/depth.ts. */
+  readonly queueJobs: () => readonly QueueJobs[]
   /** What waits on disk for the store. */
   readonly journalEntries: () => number
 }
@@ -127,6 +136,21 @@ function createHistograms(registry: Registry) {
   }
 }
 
+/** Without samples where nothing is known. Each process counts the same queues: together they know the largest count. */
+function queueGauge(registry: Registry, read: () => readonly QueueJobs[]): void {
+  new Gauge({
+    name: 'tollgate_queue_jobs',
+    help: 'Jobs in the queues of notifications.',
+    labelNames: ['queue', 'state'],
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { queue, state, jobs } of read()) this.set({ queue, state }, jobs)
+    },
+  })
+}
+
 function registerGauges(registry: Registry, gauges: () => Gauges): void {
   const show = (name: string, help: string, read: (gauges: Gauges) => number, aggregator?: Aggregator) =>
     gauge(registry, name, help, () => read(gauges()), aggregator)
@@ -138,6 +162,7 @@ function registerGauges(registry: Registry, gauges: () => Gauges): void {
     ({ outboxLag }) => outboxLag(),
     'max',
   )
+  queueGauge(registry, () => gauges().queueJobs())
   show(
     'tollgate_journal_entries',
     'Entries on disk that the store does not have yet.',
@@ -161,6 +186,7 @@ export function createMetrics(): Metrics {
     openStreams: () => 0,
     storeUp: () => false,
     outboxLag: () => 0,
+    queueJobs: () => [],
     journalEntries: () => 0,
   }
   const counters = createCounters(registry)

@@ -8,9 +8,10 @@ import { createNoticeLog, type Destination, type Redelivery } from '../ledger/no
 import type { StoreClock } from '../ledger/store-clock.ts'
 import type { Store } from '../ledger/store.ts'
 import type { Senders } from './channels/channel.ts'
+import { createDepth } from './depth.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
 import { createPlaces } from './places.ts'
-import { openQueues, type Queues, type Retries } from './queue.ts'
+import { openQueues, type QueueJobs, type Queues, type Retries } from './queue.ts'
 import { Relay } from './relay.ts'
 import { startSweep } from './sweep.ts'
 import { startWorkers, type Workers } from './workers.ts'
@@ -31,6 +32,8 @@ export interface Notices {
   /** Crossings were recorded in the organization's outbox. */
   wake(org: string): void
   lagSeconds(): number
+  /** As counted by one of the last sweeps; none while the store has not answered for some of them. */
+  queueJobs(): readonly QueueJobs[]
   /** Sends again what reached nobody, or one delivery that failed or was parked. Rejects as the store does. */
   redeliver(org: string, id: string, change: Change, only?: Destination): Promise<Redelivery>
   /** Takes no more deliveries, and resolves when those that run are done, or after `ms`. */
@@ -40,6 +43,8 @@ export interface Notices {
 }
 
 const LAST_RELAY_MS = 2_000
+/** For as long as so many sweeps take, a count is told when no newer one comes. */
+const COUNT_SWEEPS = 3
 
 export function startNotices(options: NoticesOptions): Notices {
   const { store, settings, clock, logger } = options
@@ -54,11 +59,14 @@ export function startNotices(options: NoticesOptions): Notices {
     logger.debug({ reason: error.message }, 'queue connection'),
   )
   const relay = new Relay({ redis, log, queues, clock, logger })
-  const sweep = startSweep({ redis, relay, everyMs: settings.sweepSeconds * 1_000, clock, logger })
+  const everyMs = settings.sweepSeconds * 1_000
+  const depth = createDepth({ queues, validMs: COUNT_SWEEPS * everyMs })
+  const sweep = startSweep({ redis, relay, depth, everyMs, clock, logger })
   const workers = settings.deliver ? openWorkers(options, retries, queues) : null
   return {
     wake: (org) => relay.wake(org),
     lagSeconds: () => sweep.lagSeconds(),
+    queueJobs: () => depth.jobs(),
     async redeliver(org, id, change, only) {
       if (workers === null) return 'off'
       const notice = await log.get(org, id)

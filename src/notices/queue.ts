@@ -43,12 +43,24 @@ const KEPT: JobsOptions = {
   stackTraceLimit: 0,
 }
 
+/** In Tollgate's words: what the queue calls failed was given up, while a delivery that failed is tried again. */
+const STATES = { waiting: 'waiting', delayed: 'delayed', active: 'active', failed: 'parked' } as const
+
+/** How many jobs of a queue are in a state. */
+export interface QueueJobs {
+  readonly queue: 'notices' | 'deliveries'
+  readonly state: (typeof STATES)[keyof typeof STATES]
+  readonly jobs: number
+}
+
 export interface Queues {
   /** All of them or none; those whose id is there already stay as they are. */
   addCrossings(crossings: readonly Crossing[]): Promise<void>
   addDeliveries(jobs: readonly DeliveryJob[]): Promise<void>
   /** Once per notice and round. */
   addFanOut(crossing: Crossing, round: number): Promise<void>
+  /** Each queue's jobs by state; the effort does not grow with their number. */
+  countJobs(): Promise<readonly QueueJobs[]>
   close(): Promise<void>
 }
 
@@ -87,10 +99,25 @@ export function openQueues(redis: RedisClient, retries: Retries, onError: (error
     async addFanOut(crossing, round) {
       await deliveries.add(FAN_OUT_JOB, { crossing }, { ...own, jobId: `${crossing.id}.again.${round}` })
     },
+    async countJobs() {
+      const counts = await Promise.all([
+        countStates('notices', notices),
+        countStates('deliveries', deliveries),
+      ])
+      return counts.flat()
+    },
     async close() {
       await Promise.all([notices.close(), deliveries.close()])
     },
   }
+}
+
+async function countStates(
+  queue: QueueJobs['queue'],
+  of: Pick<Queue, 'getJobCounts'>,
+): Promise<readonly QueueJobs[]> {
+  const counts = await of.getJobCounts('waiting', 'delayed', 'active', 'failed')
+  return Object.entries(STATES).map(([theirs, state]) => ({ queue, state, jobs: counts[theirs] ?? 0 }))
 }
 
 /** One job per notice, recipient and channel; another one where an admin has it sent again. */

@@ -1,6 +1,7 @@
 /**
  * The sweep: finds the crossings whose gateway died before it relayed them, and measures how old the oldest is that waits.
- * With any number of gateways, one looks through the outboxes in each interval, and the others learn what it found.
+ * With any number of gateways, one looks through the outboxes in each interval, and the others learn what it found. The
+ * jobs in the queues are counted by each of them, which is cheaper than telling.
  */
 import type { Logger } from 'pino'
 import type { UnixMs } from '../core/units.ts'
@@ -8,11 +9,13 @@ import type { RedisClient } from '../ledger/connection.ts'
 import { lastSweep, oldestInOutbox, registeredOrgs, reportSweep, takeSweep } from '../ledger/outbox.ts'
 import { readStoreTime, type StoreClock } from '../ledger/store-clock.ts'
 import { logRetry } from '../ledger/store-faults.ts'
+import type { Depth } from './depth.ts'
 import type { Relay } from './relay.ts'
 
 export interface SweepOptions {
   readonly redis: RedisClient
   readonly relay: Relay
+  readonly depth: Pick<Depth, 'count'>
   readonly everyMs: number
   /** Set right by every sweep: crossings bear the store's time, and this machine's may be another. */
   readonly clock: StoreClock
@@ -32,7 +35,12 @@ function earlier(one: UnixMs | null, other: UnixMs | null): UnixMs | null {
   return one === null || (other !== null && other < one) ? other : one
 }
 
-export function startSweep({ redis, relay, everyMs, clock, logger }: SweepOptions): Sweep {
+/** What fails is done again by the next sweep. */
+async function retry(logger: Logger, look: Promise<void>, message: string): Promise<void> {
+  await look.catch((error: unknown) => logRetry(logger, error, {}, message))
+}
+
+export function startSweep({ redis, relay, depth, everyMs, clock, logger }: SweepOptions): Sweep {
   let swept: UnixMs | null = null
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | null = null
@@ -63,12 +71,16 @@ export function startSweep({ redis, relay, everyMs, clock, logger }: SweepOption
   }
 
   function tick(): void {
-    running ??= sweep()
-      .catch((error: unknown) => logRetry(logger, error, {}, 'the sweep through the outboxes broke off'))
-      .finally(() => {
-        running = null
-        schedule()
-      })
+    if (running !== null) return
+    // Neither fails with the other.
+    const looks = [
+      retry(logger, sweep(), 'the sweep through the outboxes broke off'),
+      retry(logger, depth.count(), 'the jobs in the queues could not be counted'),
+    ]
+    running = Promise.all(looks).then(() => {
+      running = null
+      schedule()
+    })
   }
   function schedule(): void {
     if (isStopped) return

@@ -217,6 +217,7 @@ void t.test('each type of crossing, and each state of a delivery by each channel
     for (const [state, count] of counts)
       await reaches('tollgate_notifications_total', count, { channel, state })
   }
+  await reaches('tollgate_queue_jobs', 6, { queue: 'deliveries', state: 'parked' })
 
   const nobody = await orgThatFires([])
   await gateway.admin('PUT', `/v1/orgs/${nobody.id}/user-limits/custom/ada`, { limit: 0 })
@@ -257,6 +258,8 @@ void t.test(
     t.same([await transitions('down'), await transitions('up')], [(before[0] ?? 0) + 1, before[1]])
     t.equal(await call(org), 200, 'open')
     await reaches('tollgate_journal_entries', 1)
+    const jobs = async () => (await look()).get('tollgate_queue_jobs')?.samples.length
+    await until(async () => (await jobs()) === 0, { what: 'no count is told that is out of date' })
     redis.thaw()
     await reaches('tollgate_store_up', 1)
     t.same(
@@ -264,6 +267,7 @@ void t.test(
       before.map((count) => count + 1),
     )
     await reaches('tollgate_journal_entries', 0)
+    await until(async () => (await jobs()) === 8, { what: 'the queues are counted again' })
     t.equal(await org.usedWhenIdle(), 0.24)
   },
 )

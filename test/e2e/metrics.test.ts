@@ -42,6 +42,7 @@ const CONTRACT = [
   'tollgate_crossings_total',
   'tollgate_notifications_total',
   'tollgate_outbox_lag_seconds',
+  'tollgate_queue_jobs',
   'tollgate_journal_entries',
   'tollgate_store_up',
   'tollgate_store_transitions_total',
@@ -68,7 +69,8 @@ const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
   code: Object.keys(ERRORS),
   type: ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'],
   channel: ['email', 'webhook', 'slack'],
-  state: ['queued', 'sent', 'failed', 'parked', 'no_recipients'],
+  queue: ['notices', 'deliveries'],
+  state: ['queued', 'sent', 'failed', 'parked', 'no_recipients', 'waiting', 'delayed', 'active'],
   version: [version()],
 }
 

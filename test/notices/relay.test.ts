@@ -9,6 +9,7 @@ import * as keys from '../../src/ledger/keys.ts'
 import { createNoticeLog, readMember } from '../../src/ledger/notice-log.ts'
 import { createStoreClock } from '../../src/ledger/store-clock.ts'
 import { NOTICES_QUEUE, openQueues, QUEUE_PREFIX } from '../../src/notices/queue.ts'
+import { createDepth, type Depth } from '../../src/notices/depth.ts'
 import { Relay } from '../../src/notices/relay.ts'
 import { startSweep } from '../../src/notices/sweep.ts'
 import { CHANGE } from '../support/changes.ts'
@@ -30,7 +31,12 @@ const RETRIES = { attempts: 3, backoffMs: 100, maxBackoffMs: 1_000 }
 const ALERT = { alert_on: '1', alert_mark: String(wholeCredits(5)), alert_version: '1' }
 
 /** One gateway's part: a relay with connections of its own. */
-function relayOn(address: StoreAddress): { relay: Relay; redis: RedisClient; close(): Promise<void> } {
+function relayOn(address: StoreAddress): {
+  relay: Relay
+  depth: Depth
+  redis: RedisClient
+  close(): Promise<void>
+} {
   const redis = connect(address, 'decide')
   redis.on('error', () => undefined)
   const queues = openQueues(redis, RETRIES, () => undefined)
@@ -43,6 +49,7 @@ function relayOn(address: StoreAddress): { relay: Relay; redis: RedisClient; clo
   })
   return {
     relay,
+    depth: createDepth({ queues, validMs: 60_000 }),
     redis,
     async close() {
       await relay.stop(1_000)
@@ -156,11 +163,12 @@ for (const mode of ['server', 'cluster'] as const) {
         // Put into the queue by a gateway that died before it took them out of the outbox.
         await redis.del(keys.OUTBOX_SWEEP)
         const gateway = relayOn(address)
-        const { relay, redis: own } = gateway
+        const { relay, depth, redis: own } = gateway
         await connected(own)
         const sweep = startSweep({
           redis: own,
           relay,
+          depth,
           everyMs: 1_000,
           clock: createStoreClock(),
           logger: silent,
@@ -279,7 +287,7 @@ void t.test(
     await crossings(redis, 'acme', users(5))
     redis.disconnect()
     const gateway = relayOn({ url: server.url })
-    const { relay, redis: own } = gateway
+    const { relay, depth, redis: own } = gateway
     await connected(own)
     await server.kill()
     relay.wake('acme')
@@ -288,7 +296,14 @@ void t.test(
     await server.restart()
     await connected(own)
     t.equal(await own.xlen(keys.outbox('acme')), 5)
-    const sweep = startSweep({ redis: own, relay, everyMs: 1_000, clock: createStoreClock(), logger: silent })
+    const sweep = startSweep({
+      redis: own,
+      relay,
+      depth,
+      everyMs: 1_000,
+      clock: createStoreClock(),
+      logger: silent,
+    })
     await until(async () => (await own.xlen(keys.outbox('acme'))) === 0)
     const watched = watchQueue({ url: server.url })
     const worker = new Worker<Crossing>(NOTICES_QUEUE, null, {
