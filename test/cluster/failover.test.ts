@@ -8,7 +8,7 @@ import { until } from '../support/until.ts'
 
 const stage = await openClusterStage(2)
 const { cluster, gateways } = stage
-t.setTimeout(90_000)
+t.setTimeout(180_000)
 t.teardown(() => stage.stop())
 const [master] = await cluster.masters()
 if (master === undefined) throw new Error('three masters')

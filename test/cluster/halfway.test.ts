@@ -17,7 +17,7 @@ const ledger = await openLedger(redis)
 const directory = createDirectory({ redis, openPeriod: (org, now) => ledger.openPeriod(org, now) })
 const [from, to] = await cluster.masters()
 if (from === undefined || to === undefined) throw new Error('two masters')
-t.setTimeout(60_000)
+t.setTimeout(180_000)
 t.teardown(async () => {
   ledger.close()
   redis.disconnect()

@@ -9,7 +9,7 @@ const { cluster, gateways } = stage
 const masters = await cluster.masters()
 const [lost] = masters
 if (lost === undefined) throw new Error('three masters')
-t.setTimeout(60_000)
+t.setTimeout(180_000)
 t.teardown(() => stage.stop())
 
 const orgs: TestOrg[] = []

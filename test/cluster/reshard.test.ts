@@ -14,7 +14,7 @@ const { cluster } = stage
 const masters = await cluster.masters()
 const [one, two, three] = masters
 if (one === undefined || two === undefined || three === undefined) throw new Error('three masters')
-t.setTimeout(90_000)
+t.setTimeout(180_000)
 t.teardown(() => stage.stop())
 
 const errors = (code: Parameters<typeof errorReplies>[1]): Promise<number> => errorReplies(masters, code)

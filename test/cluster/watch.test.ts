@@ -9,7 +9,7 @@ import { startRedisCluster } from '../support/redis-cluster.ts'
 import { until } from '../support/until.ts'
 
 const cluster = await startRedisCluster()
-t.setTimeout(60_000)
+t.setTimeout(180_000)
 t.teardown(() => cluster.stop())
 
 void t.test('a gateway that has nothing under way learns of a failover by itself', async (t) => {

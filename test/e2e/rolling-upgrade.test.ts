@@ -22,7 +22,7 @@ const redis = await startRedis()
 const origin = await startOrigin()
 const balancer = await startLoadBalancer()
 const running: TestGateway[] = []
-t.setTimeout(60_000)
+t.setTimeout(180_000)
 t.teardown(async () => {
   await Promise.all(running.map((gateway) => gateway.kill()))
   await balancer.stop()
