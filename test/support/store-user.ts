@@ -5,13 +5,14 @@ import type { Redis } from 'ioredis'
 const FILE = new URL('../../deploy/redis/tollgate.acl', import.meta.url)
 export const USER_RULES: readonly string[] = readFileSync(FILE, 'utf8').trim().split(/\s+/)
 
-/** Makes the user `tollgate`, as docs/operations.md says. */
+/** Makes the user, as docs/operations.md says. */
 export async function createStoreUser(
   root: Redis,
   password: string,
   rules: readonly string[] = USER_RULES,
+  name = 'tollgate',
 ): Promise<void> {
-  await root.call('ACL', 'SETUSER', 'tollgate', 'reset', 'on', `>${password}`, ...rules)
+  await root.call('ACL', 'SETUSER', name, 'reset', 'on', `>${password}`, ...rules)
 }
 
 /** What the server refused since its log was reset. */
