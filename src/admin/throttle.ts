@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
-import { createLru } from '../ledger/lru.ts'
+import { createLru } from '../core/lru.ts'
 
 export interface ThrottleLimits {
   /** Failures of one address in a window. */

@@ -10,7 +10,7 @@ import { hashKey, parseIdentity, type KeyIdentity } from './directory/virtual-ke
 import { listenForInvalidations } from './key-invalidations.ts'
 import * as keys from './keys.ts'
 import { createLookupBudget, type LookupBudget } from './lookup-budget.ts'
-import { createLru, type Lru } from './lru.ts'
+import { createLru, type Lru } from '../core/lru.ts'
 import { UNWATCHED, type StoreWatch } from './store-watch.ts'
 
 export type { KeyIdentity } from './directory/virtual-keys.ts'

@@ -5,7 +5,7 @@
  * several times in a row is away: for a while deliveries to it fail at once, as they would after a time-out, and then one
  * at a time is tried, until something answers.
  */
-import { createLru } from '../ledger/lru.ts'
+import { createLru } from '../core/lru.ts'
 import { failed, type SendResult } from './channels/channel.ts'
 import { createLine, type Lane as PlacesOfLane } from './line.ts'
 

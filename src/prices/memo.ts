@@ -1,4 +1,5 @@
 /** Remembers what was looked up, for a while and not without bound: keys may be chosen by callers. */
+import { createLru } from '../core/lru.ts'
 import type { UnixMs } from '../core/units.ts'
 
 export interface MemoOptions {
@@ -11,20 +12,14 @@ export interface MemoOptions {
 
 /** Returns a function that answers from memory, or calls `compute` and remembers what it said. */
 export function createMemo<V>(options: MemoOptions): (key: string, compute: () => V) => V {
-  // A Map iterates in the order of insertion, so an entry that is put back on each use makes the first the oldest.
-  const entries = new Map<string, { readonly value: V; readonly since: UnixMs }>()
+  const entries = createLru<{ readonly value: V; readonly since: UnixMs }>(options.limit)
   return (key, compute) => {
     const now = options.now()
     let entry = entries.get(key)
-    entries.delete(key)
     // A clock that was set back must not keep an entry for longer either.
     if (entry === undefined || now < entry.since || now - entry.since >= options.maxAgeMs) {
       entry = { value: compute(), since: now }
-    }
-    entries.set(key, entry)
-    if (entries.size > options.limit) {
-      const oldest = entries.keys().next()
-      if (oldest.done !== true) entries.delete(oldest.value)
+      entries.set(key, entry)
     }
     return entry.value
   }

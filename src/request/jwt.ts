@@ -8,7 +8,7 @@ import { decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { isOrgId, isSource, isUserId, type Source } from '../core/policy.ts'
-import { createLru } from '../ledger/lru.ts'
+import { createLru } from '../core/lru.ts'
 import { createIssuerKeys, IdentityUnavailable } from './issuer-keys.ts'
 
 type IssuerConfig = Config['auth']['jwt'][number]
