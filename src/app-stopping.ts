@@ -30,7 +30,7 @@ export function countOpenAnswers(server: FastifyInstance['server']): () => numbe
       open -= 1
     }
     const stopWatching = onConnectionClosed(socket, closed)
-    response.once('close', closed)
+    response.on('close', closed)
   })
   return () => open
 }

@@ -4,14 +4,15 @@
 const MAX_BYTES = 65_536
 /** Values that are no longer may be the same in every event of a stream (`null`, a model), and are not decoded again. */
 const MAX_REMEMBERED_BYTES = 64
+const LAST_ASCII = 0x7f
 
 export class PickedField {
   readonly path: string
   #from = 0
   #pieces: Buffer[] = []
   #pieceBytes = 0
-  #remembered: Buffer = Buffer.alloc(0)
-  #rememberedText = ''
+  #remembered = ''
+  #rememberedText: string | null = null
 
   constructor(path: string) {
     this.path = path
@@ -48,24 +49,30 @@ export class PickedField {
     if (to - from > MAX_BYTES) return null
     if (to - from > MAX_REMEMBERED_BYTES) return textOf(chunk, from, to)
     if (!this.#isRemembered(chunk, to)) {
-      this.#remembered = Buffer.from(chunk.subarray(from, to))
-      this.#rememberedText = chunk.toString('utf8', from, to).trim()
+      this.#remembered = chunk.toString('utf8', from, to)
+      this.#rememberedText = trimmed(this.#remembered)
     }
-    return this.#rememberedText === '' ? null : this.#rememberedText
+    return this.#rememberedText
   }
 
+  /** Character by character: those of ASCII are bytes, and what has others is decoded again. */
   #isRemembered(chunk: Buffer, to: number): boolean {
     const from = this.#from
     const remembered = this.#remembered
     if (to - from !== remembered.length) return false
     for (let at = 0; at < remembered.length; at += 1) {
-      if (chunk[from + at] !== remembered[at]) return false
+      const code = remembered.charCodeAt(at)
+      if (code > LAST_ASCII || chunk[from + at] !== code) return false
     }
     return true
   }
 }
 
 function textOf(bytes: Buffer, from: number, to: number): string | null {
-  const text = bytes.toString('utf8', from, to).trim()
-  return text === '' ? null : text
+  return trimmed(bytes.toString('utf8', from, to))
+}
+
+function trimmed(text: string): string | null {
+  const inner = text.trim()
+  return inner === '' ? null : inner
 }

@@ -107,8 +107,6 @@ export function flatTariff(model: string, perCall: Microcredits): Tariff {
   return { model, tiers: [rates], perCall, webSearch: null, pricesOutput: true, maxOutput: 0 }
 }
 
-type Line = readonly [count: number, rate: Rate]
-
 /** Tokens that so many bytes of generated text are taken for, where the provider never said (C5). */
 export function tokensOfText(bytes: number): number {
   return Math.ceil(bytes / BYTES_PER_TOKEN)
@@ -118,16 +116,16 @@ export function tokensOfText(bytes: number): number {
 export function actualCost(tariff: Tariff, usage: Usage): Microcredits {
   const context = usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput
   const rates = tierAt(tariff, context)
-  return total(tariff.perCall, [
-    [usage.input, rates.input],
-    [usage.cachedInput, rates.cachedInput],
-    [usage.cacheWrite, rates.cacheWrite],
-    [usage.cacheWrite1h, rates.cacheWrite1h],
-    [usage.audioInput, rates.audioInput],
-    [usage.output, rates.output],
-    [usage.audioOutput, rates.audioOutput],
-    ...searches(tariff, usage.webSearches),
-  ])
+  const sum = startSum(tariff.perCall)
+  add(sum, usage.input, rates.input)
+  add(sum, usage.cachedInput, rates.cachedInput)
+  add(sum, usage.cacheWrite, rates.cacheWrite)
+  add(sum, usage.cacheWrite1h, rates.cacheWrite1h)
+  add(sum, usage.audioInput, rates.audioInput)
+  add(sum, usage.output, rates.output)
+  add(sum, usage.audioOutput, rates.audioOutput)
+  if (tariff.webSearch !== null) add(sum, usage.webSearches, tariff.webSearch)
+  return roundedUp(sum)
 }
 
 /**
@@ -161,11 +159,11 @@ export function estimate(
   audioTokens = 0,
 ): Microcredits {
   const rates = tierAt(tariff, promptTokens + audioTokens)
-  return total(tariff.perCall, [
-    [promptTokens, rates.input],
-    [audioTokens, rates.audioInput],
-    [tokensOfText(textBytes), rates.output],
-  ])
+  const sum = startSum(tariff.perCall)
+  add(sum, promptTokens, rates.input)
+  add(sum, audioTokens, rates.audioInput)
+  add(sum, tokensOfText(textBytes), rates.output)
+  return roundedUp(sum)
 }
 
 /**
@@ -192,13 +190,13 @@ function worstInTier(tariff: Tariff, rates: Rates, size: CallSize): Microcredits
   let prompt = dearer(rates.input, rates.cachedInput)
   if (size.cacheWrites !== 'none') prompt = dearer(prompt, rates.cacheWrite)
   if (size.cacheWrites === '1h') prompt = dearer(prompt, rates.cacheWrite1h)
-  return total(tariff.perCall, [
-    [size.promptTokens, prompt],
-    // A provider may report audio without saying that it is audio.
-    [size.audioTokens, dearer(prompt, rates.audioInput)],
-    [size.outputTokens, size.audioOutput ? dearer(rates.output, rates.audioOutput) : rates.output],
-    ...searches(tariff, size.webSearches),
-  ])
+  const sum = startSum(tariff.perCall)
+  add(sum, size.promptTokens, prompt)
+  // A provider may report audio without saying that it is audio.
+  add(sum, size.audioTokens, dearer(prompt, rates.audioInput))
+  add(sum, size.outputTokens, size.audioOutput ? dearer(rates.output, rates.audioOutput) : rates.output)
+  if (tariff.webSearch !== null) add(sum, size.webSearches, tariff.webSearch)
+  return roundedUp(sum)
 }
 
 function tierAt(tariff: Tariff, context: number): Rates {
@@ -210,26 +208,31 @@ function tierAt(tariff: Tariff, context: number): Rates {
   return reached
 }
 
-function searches(tariff: Tariff, count: number): readonly Line[] {
-  return tariff.webSearch === null ? [] : [[count, tariff.webSearch]]
-}
-
 function dearer(a: Rate, b: Rate): Rate {
   if (a.whole !== b.whole) return a.whole > b.whole ? a : b
   return a.millionths >= b.millionths ? a : b
 }
 
-/** Adds the lines up and rounds once, up to the next microcredit (C2). Throws a RangeError for a count that is none. */
-function total(perCall: Microcredits, lines: readonly Line[]): Microcredits {
-  let whole: number = perCall
-  let millionths = 0
-  for (const [asked, rate] of lines) {
-    const count = Math.min(asked, MAX_COUNT)
-    millionths += count * rate.millionths
-    const rest = millionths % MILLIONTHS
-    whole = Math.min(whole + times(count, rate.whole) + (millionths - rest) / MILLIONTHS, MAX_CALL_COST)
-    millionths = rest
-  }
+/** What was added up so far: whole microcredits, at most MAX_CALL_COST, and less than a million millionths. */
+interface Sum {
+  whole: number
+  millionths: number
+}
+
+function startSum(perCall: Microcredits): Sum {
+  return { whole: perCall, millionths: 0 }
+}
+
+function add(sum: Sum, asked: number, rate: Rate): void {
+  const count = Math.min(asked, MAX_COUNT)
+  const millionths = sum.millionths + count * rate.millionths
+  const rest = millionths % MILLIONTHS
+  sum.whole = Math.min(sum.whole + times(count, rate.whole) + (millionths - rest) / MILLIONTHS, MAX_CALL_COST)
+  sum.millionths = rest
+}
+
+/** Rounds once, up to the next microcredit (C2). Throws a RangeError where a count was none. */
+function roundedUp({ whole, millionths }: Sum): Microcredits {
   return microcredits(Math.min(whole + (millionths > 0 ? 1 : 0), MAX_CALL_COST))
 }
 

@@ -65,13 +65,13 @@ export function readRequestBody(
     }
     seen.add(folded)
   }
-  return { json, places: new Map(places.map(({ key, from, to }) => [key, { from, to }])) }
+  return { json, places: new Map(places.map((place) => [place.key, place])) }
 }
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
 function startsWithMark(bytes: Buffer): boolean {
-  return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+  return BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte)
 }
 
 const NO_POISON = { protoAction: 'error', constructorAction: 'error' } as const

@@ -89,8 +89,15 @@ export class Reserving {
       return Promise.reject(new NeverSent('the store does not answer'))
     }
     return new Promise((resolve, reject) => {
-      const fresh = { overdueRounds: 0, settlesAwaited: false, settledBefore: 0 }
-      this.#enqueue({ reservation, id: this.#mint(), ...fresh, resolve, reject })
+      this.#enqueue({
+        reservation,
+        id: this.#mint(),
+        overdueRounds: 0,
+        settlesAwaited: false,
+        settledBefore: 0,
+        resolve,
+        reject,
+      })
     })
   }
 

@@ -1,7 +1,7 @@
 /** When a client's connection is gone, told to every call on it. */
 import type { Socket } from 'node:net'
 
-const watchers = new WeakMap<Socket, Set<() => void>>()
+const watchers = new WeakMap<Socket, (() => void)[]>()
 
 /**
  * Calls `listener` when the connection closes, until the returned function is called. Node emits `close` only on the answer
@@ -10,13 +10,25 @@ const watchers = new WeakMap<Socket, Set<() => void>>()
 export function onConnectionClosed(socket: Socket, listener: () => void): () => void {
   let listeners = watchers.get(socket)
   if (listeners === undefined) {
-    const added = new Set<() => void>()
+    const added: (() => void)[] = []
     listeners = added
     watchers.set(socket, added)
     socket.once('close', () => {
       for (const each of [...added]) each()
     })
   }
-  const known = listeners.add(listener)
-  return () => known.delete(listener)
+  const known = listeners
+  known.push(listener)
+  return () => remove(known, listener)
+}
+
+/** A connection has a handful: a list of them costs less than a set, which is laid out anew every few changes. */
+function remove(listeners: (() => void)[], listener: () => void): void {
+  const at = listeners.indexOf(listener)
+  if (at === -1) return
+  for (let next = at + 1; next < listeners.length; next += 1) {
+    const moved = listeners[next]
+    if (moved !== undefined) listeners[next - 1] = moved
+  }
+  listeners.pop()
 }

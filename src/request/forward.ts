@@ -103,11 +103,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#status = status
     this.#options.onFirstByte()
-    // A header that came twice is a list.
-    const contentType = [headers['content-type'] ?? ''].flat().join(',')
+    const contentType = joined(headers['content-type']) ?? ''
     const isStream = contentType.includes('text/event-stream')
-    const given = headers['content-encoding']
-    const encoding = given === undefined ? 'identity' : [given].flat().join(',').toLowerCase()
+    const encoding = joined(headers['content-encoding'])?.toLowerCase() ?? 'identity'
     this.#meter = this.#options.createMeter(contentType, encoding)
     if (encoding === 'identity' && this.#options.shape.hidesUsageEvent && isStream) {
       const { family } = this.#options.target
@@ -209,6 +207,11 @@ class Exchange implements Dispatcher.DispatchHandler {
       failure,
     })
   }
+}
+
+/** A header that came twice is a list. */
+function joined(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(',') : value
 }
 
 function failureOf(error: Error, sent: boolean): Outcome['failure'] {

@@ -152,6 +152,7 @@ function unreadable({ request, route, path }: Call): Refusal | null {
 }
 
 function isJson(type: string): boolean {
+  if (type === 'application/json') return true
   if (!JSON_TYPE.test(type)) return false
   const charsets = type.match(/charset/gi)?.length ?? 0
   return charsets === 0 || (charsets === 1 && PLAIN_CHARSET.test(type))
@@ -190,7 +191,7 @@ function readBody(pipeline: Pipeline, call: Call, bodies: Bodies): void {
     stopWatching()
     const [first = Buffer.alloc(0)] = chunks
     const body = chunks.length <= 1 ? first : Buffer.concat(chunks, received)
-    void pipeline.handle(call, body).finally(() => (bodies.together -= received))
+    void pipeline.handle(call, body, () => (bodies.together -= received))
   }
   const refuseWith = (refusal: Refusal): void => {
     stop()

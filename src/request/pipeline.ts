@@ -121,8 +121,8 @@ export class Pipeline {
     else caller.then(arrived, (error: unknown) => this.#fail(call, error))
   }
 
-  /** Everything after that. Never rejects. */
-  async handle(call: Call, body: Buffer): Promise<void> {
+  /** Everything after that; calls `onEnd` when it is over. Never rejects. */
+  async handle(call: Call, body: Buffer, onEnd: () => void): Promise<void> {
     const { caller } = call
     if (caller === null) throw new Error('a call is identified before it is handled')
     call.stopWatching()
@@ -133,6 +133,7 @@ export class Pipeline {
       this.#fail(call, error)
     } finally {
       this.#leave(call)
+      onEnd()
     }
   }
 
