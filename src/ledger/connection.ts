@@ -1,6 +1,7 @@
 /** Connections to the store. Each purpose has its own, because each must fail in its own way. */
 import { once } from 'node:events'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { LastingCluster } from './lasting-cluster.ts'
 import { StoreUnavailable } from './ledger.ts'
 
 export type RedisClient = Redis | Cluster
@@ -122,7 +123,7 @@ const DECISIVE_REDIRECTIONS: ClusterOptions = {
 }
 
 function connectCluster(seeds: readonly string[], purpose: Purpose, redisOptions: RedisOptions): Cluster {
-  const cluster = new Cluster(seeds.map(parseHostPort), {
+  const cluster = new LastingCluster(seeds.map(parseHostPort), {
     ...(purpose === 'decide' ? DECISIVE_REDIRECTIONS : REDIRECTIONS),
     redisOptions,
     // It would look the seeds' addresses up, for which no certificate is.
