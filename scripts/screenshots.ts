@@ -7,8 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
+import type { Crossing } from '../src/core/crossing.ts'
 import { launchChromium } from '../test/support/browser.ts'
-import { createStagedOrg, spreadOverDays, startStage, type Stage, type StagedOrg } from '../test/web/stage.ts'
+import {
+  createStagedOrg,
+  logCrossing,
+  spreadOverDays,
+  startStage,
+  type Stage,
+  type StagedOrg,
+} from '../test/web/stage.ts'
 
 const WIDTHS = [1440, 768, 390]
 const SCHEMES = ['light', 'dark'] as const
@@ -33,6 +41,20 @@ const VIEWS: readonly { readonly name: string; readonly path: string; readonly o
   },
   { name: 'usage', path: '/usage' },
   { name: 'notifications', path: '/notifications' },
+  {
+    name: 'deliveries',
+    path: '/notifications',
+    open: async (page) => {
+      await page.getByRole('button', { name: /1,240 sent/ }).click()
+      const list = page.getByRole('group', { name: /^Deliveries/ })
+      await list.getByRole('textbox', { name: /^State of deliveries/ }).click()
+      await page.getByRole('option', { name: /^Given up/ }).click()
+      await page
+        .getByRole('button', { name: /2 sent/ })
+        .first()
+        .click()
+    },
+  },
   { name: 'channels', path: '/channels' },
   { name: 'members', path: '/members' },
   { name: 'keys', path: '/keys' },
@@ -94,8 +116,27 @@ async function furnish(stage: Stage): Promise<StagedOrg> {
   ] as const) {
     await org.admin('POST', '/adjustments', { user, credits, source, reason: 'Carried over from the pilot' })
   }
+  await logCrossing(stage, aCrossing(org.id), { sent: 1_240, parked: 3, queued: 12 })
   await spreadOverDays(stage, org.id, TIMEZONE, DAYS)
   return org
+}
+
+/** One that thousands are to hear of. */
+function aCrossing(org: string): Crossing {
+  return {
+    id: 'cx_crowd',
+    type: 'org.alert.crossed',
+    org,
+    alert: 'al_crowd',
+    thresholdType: 'percentage',
+    threshold: 90,
+    mark: 9_000,
+    version: 1,
+    used: 9_004.5,
+    allowance: 10_000,
+    period: { start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z' },
+    occurredAt: new Date().toISOString(),
+  }
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'tollgate-screenshots-'))

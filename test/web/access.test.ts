@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { startChromium } from '../support/chromium.ts'
-import { createStagedOrg, startStage } from './stage.ts'
+import { createStagedOrg, logCrossing, startStage } from './stage.ts'
 import { openPage, signIn } from './visitor.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -23,6 +23,22 @@ await org.admin('POST', '/channels', {
   name: 'Operations',
   url: 'https://hooks.example.com/tollgate',
 })
+await logCrossing(
+  stage,
+  {
+    id: 'cx_crowd',
+    type: 'user.limit.reached',
+    org: org.id,
+    user: 'ada',
+    threshold: 100,
+    mark: 100,
+    version: 1,
+    used: 100,
+    period: { start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z' },
+    occurredAt: new Date().toISOString(),
+  },
+  { sent: 1, queued: 20, failed: 5, parked: 3, no_recipients: 2 },
+)
 await org.spend('ada', 1_100)
 await org.spend('bob', 100)
 
@@ -80,6 +96,15 @@ const VIEWS: readonly [
   ['/start', 'Connect an SDK', {}],
 ]
 
+/** Rows that unfold, unfolded; whether there were any. */
+async function unfold(page: Page): Promise<boolean> {
+  const folded = page.getByRole('table').getByRole('button', { expanded: false, name: /Deliveries: / })
+  const count = await folded.count()
+  for (let left = count; left > 0; left -= 1) await folded.first().click()
+  await settled(page)
+  return count > 0
+}
+
 async function settled(page: Page): Promise<void> {
   await page.waitForLoadState('networkidle')
   await page.getByText('Loading', { exact: true }).first().waitFor({ state: 'detached' })
@@ -97,6 +122,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await visitor.visit(path, heading)
       await settled(page)
       t.same(await violations(page), [], heading)
+      const hasUnfolded = await unfold(page)
+      t.equal(hasUnfolded, path === '/notifications')
+      if (hasUnfolded) t.same(await violations(page), [], `${heading}, unfolded`)
       for (const [name, open] of Object.entries(dialogs)) {
         await open(page)
         const dialog = page.getByRole('dialog', { name })
@@ -122,6 +150,7 @@ void t.test('axe-core finds no violation on a phone, and nothing is wider than i
   for (const [path, heading] of VIEWS) {
     await visitor.visit(path, heading)
     await settled(visitor.page)
+    await unfold(visitor.page)
     t.same(await violations(visitor.page), [], heading)
     t.equal(await visitor.page.evaluate<number>('document.documentElement.scrollWidth'), 390, heading)
   }

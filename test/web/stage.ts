@@ -4,6 +4,8 @@
  */
 import type { RedisClient } from '../../src/ledger/connection.ts'
 import * as keys from '../../src/ledger/keys.ts'
+import { createNoticeLog, type DeliveryState } from '../../src/ledger/notice-log.ts'
+import type { Crossing } from '../../src/core/crossing.ts'
 import { addDays, parseDay } from '../../src/core/days.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
@@ -119,6 +121,41 @@ export async function createStagedOrg(
       await until(async () => ((await admin('GET', '')) as { held: number }).held === 0)
       return response.status
     },
+  }
+}
+
+const PLANNED_AT_ONCE = 500
+
+/**
+ * A crossing whose mails to thousands have come so far, as fan-out and workers leave them in the log; nobody is mailed.
+ * `mails` says how many are in each state; their recipients are `u0000` and so on, in this order.
+ */
+export async function logCrossing(
+  { store }: Stage,
+  crossing: Crossing,
+  mails: Readonly<Partial<Record<DeliveryState, number>>>,
+): Promise<void> {
+  const log = createNoticeLog(store)
+  await log.open((await store.hget(keys.org(crossing.org), 'created_at')) ?? '', [crossing])
+  const states = Object.entries(mails).flatMap(([state, count]) =>
+    Array.from({ length: count }, () => state as DeliveryState),
+  )
+  const mail = (index: number) =>
+    ({ channel: 'email', target: `u${String(index).padStart(4, '0')}` }) as const
+  for (let from = 0; from < states.length; from += PLANNED_AT_ONCE) {
+    const some = states.slice(from, from + PLANNED_AT_ONCE)
+    const planned = some.map((state, i) => ({
+      ...mail(from + i),
+      nobody: state === 'no_recipients' ? 'no e-mail address' : null,
+    }))
+    await log.plan(crossing, planned, from + PLANNED_AT_ONCE >= states.length)
+    await Promise.all(
+      some.map(async (state, i) => {
+        if (state === 'queued' || state === 'no_recipients') return
+        const [attempts, error] = state === 'sent' ? [1, null] : [15, '550 mailbox unavailable']
+        await log.attempted(crossing, mail(from + i), { round: 0, state, attempts, error })
+      }),
+    )
   }
 }
 

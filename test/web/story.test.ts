@@ -72,7 +72,10 @@ void t.test('N4: both firings stand in the log, and were mailed to both admins',
   await page.getByRole('link', { name: 'Notifications' }).click()
   await page.getByText('The organization reached 75% of its allowance (7,500 credits)').waitFor()
   await page.getByText('The organization reached 70% of its allowance (7,000 credits)').waitFor()
-  await page.getByText('Email to grace').first().waitFor()
+  await page.getByRole('button', { name: /^2 sent\. Deliveries: The organization reached 75%/ }).click()
+  const told = page.getByRole('group', { name: /^Deliveries: The organization reached 75%/ })
+  await told.getByText('Email to Ada Lovelace (ada)').waitFor()
+  await told.getByText('Email to Grace Hopper (grace)').waitFor()
 })
 
 void t.test('L1, L2: sets a default limit for all and a custom one for bob', async (t) => {

@@ -28,7 +28,7 @@ const orNull = (text: string): string | null => (text.trim() === '' ? null : tex
 const bodyOf = ({ name, email, role }: Form): object => ({ name: orNull(name), email: orNull(email), role })
 
 /** Lists that say what a member is called. */
-const SHOWN_IN = ['members', 'users', 'custom-limits', 'usage']
+const SHOWN_IN = ['members', 'users', 'custom-limits', 'usage', 'notifications']
 
 function changed(message: string): void {
   for (const list of SHOWN_IN) void queryClient.invalidateQueries({ queryKey: [list] })

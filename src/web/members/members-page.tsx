@@ -83,7 +83,7 @@ function RemoveMember({ member, onClose, onRemoved }: RemoveMemberProps): ReactE
       action="Remove member"
       pathOf={({ user }) => `${path}/members/${encodeURIComponent(user)}`}
       done="Member removed."
-      lists={['members', 'users', 'custom-limits', 'usage']}
+      lists={['members', 'users', 'custom-limits', 'usage', 'notifications']}
       onClose={onClose}
       onRemoved={onRemoved}
     >

@@ -1,13 +1,10 @@
-import { Button, Select, Text } from '@mantine/core'
-import { notifications as toasts } from '@mantine/notifications'
-import { useMutation, useQuery } from '@tanstack/react-query'
-import { useState, type ReactElement } from 'react'
+import { Select, Text, UnstyledButton } from '@mantine/core'
+import { IconChevronRight } from '@tabler/icons-react'
+import { Fragment, useState, type ReactElement } from 'react'
 import { Link } from 'wouter'
-import { send } from '../api/http.ts'
-import { getAll, usePaged } from '../api/paging.ts'
-import { queryClient } from '../api/query-client.ts'
-import type { Channel, Delivery, Notification } from '../api/types.ts'
-import { credits, dateTime } from '../format.ts'
+import { usePaged } from '../api/paging.ts'
+import type { DeliveryState, Notification } from '../api/types.ts'
+import { count, credits, dateTime } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { PageHead } from '../parts/page-head.tsx'
@@ -15,13 +12,20 @@ import { PagedList } from '../parts/paged-list.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Status } from '../parts/status.tsx'
 import { useOrg } from '../shell/org-context.tsx'
-import { canSendAgain, CHANNELS, happened, STATES } from './words.ts'
+import { Deliveries } from './deliveries.tsx'
+import { SendAgain } from './send-again.tsx'
+import { happened, STATES, summary, summaryId, unreached } from './words.ts'
+
+const detailId = ({ id }: Notification): string => `deliveries-${id}`
 
 export function NotificationsPage(): ReactElement {
   const { org, path } = useOrg()
-  const [state, setState] = useState<string | null>(null)
+  const [state, setState] = useState<DeliveryState | null>(null)
+  const { isOpen, toggle } = useUnfolded()
+  // A crossing may have thousands of deliveries: they are asked for when it is unfolded.
   const paged = usePaged<Notification>(['notifications'], `${path}/notifications`, {
     state: state ?? undefined,
+    deliveries: 0,
   })
   const { timezone } = org.billing
   return (
@@ -39,7 +43,7 @@ export function NotificationsPage(): ReactElement {
             className="tg-search"
             data={Object.entries(STATES).map(([value, { label }]) => ({ value, label }))}
             value={state}
-            onChange={setState}
+            onChange={(chosen) => setState(chosen as DeliveryState | null)}
           />
         }
       >
@@ -47,14 +51,37 @@ export function NotificationsPage(): ReactElement {
           <PagedList
             caption="Notifications"
             paged={paged}
-            columns={columns(timezone)}
+            columns={columns(timezone, isOpen, toggle)}
             rowKey={({ id }) => id}
+            detail={(notice) =>
+              isOpen(notice) ? (
+                <Deliveries key={state} id={detailId(notice)} notice={notice} state={state} />
+              ) : null
+            }
             empty={<Nothing isFiltered={state !== null} />}
           />
         </div>
       </Panel>
     </div>
   )
+}
+
+interface Unfolded {
+  readonly isOpen: (notice: Notification) => boolean
+  readonly toggle: (notice: Notification) => void
+}
+
+function useUnfolded(): Unfolded {
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
+  return {
+    isOpen: ({ id }) => open.has(id),
+    toggle: ({ id }) =>
+      setOpen((before) => {
+        const after = new Set(before)
+        if (!after.delete(id)) after.add(id)
+        return after
+      }),
+  }
 }
 
 function Nothing({ isFiltered }: { isFiltered: boolean }): ReactElement {
@@ -67,79 +94,81 @@ function Nothing({ isFiltered }: { isFiltered: boolean }): ReactElement {
   )
 }
 
-function columns(timezone: string): Column<Notification>[] {
+function columns(
+  timezone: string,
+  isOpen: Unfolded['isOpen'],
+  toggle: Unfolded['toggle'],
+): Column<Notification>[] {
   return [
-    { label: 'What', lead: true, width: '32%', cell: (notice) => <What notice={notice} /> },
+    { label: 'What', lead: true, width: '40%', cell: (notice) => <What notice={notice} /> },
     { label: 'When', nowrap: true, cell: ({ occurredAt }) => dateTime(occurredAt, timezone) },
-    { label: 'Delivery', stacked: true, cell: ({ deliveries }) => <Deliveries deliveries={deliveries} /> },
+    {
+      label: 'Delivery',
+      stacked: true,
+      cell: (notice) => <Summary notice={notice} isOpen={isOpen(notice)} onToggle={() => toggle(notice)} />,
+    },
     {
       label: '',
       hiddenLabel: 'Actions',
       align: 'end',
-      cell: (notice) => (canSendAgain(notice) ? <SendAgain notice={notice} /> : null),
+      cell: (notice) => <SendAllAgain notice={notice} />,
     },
   ]
 }
 
 function What({ notice }: { notice: Notification }): ReactElement {
+  const { user, name, used } = notice
   return (
     <>
       <Text fw={500}>{happened(notice)}</Text>
       <Text size="xs" c="dimmed">
-        {credits(notice.used)} credits used
+        {user !== null && name !== null && `${user}, `}
+        {credits(used)} credits used
       </Text>
     </>
   )
 }
 
-/** Names of channels by their ids; one that is gone keeps its id. */
-function useChannelNames(): ReadonlyMap<string, string> {
-  const { path } = useOrg()
-  const channels = useQuery({
-    queryKey: ['channels', 'names', path],
-    queryFn: () => getAll<Channel>(`${path}/channels`),
-  })
-  return new Map((channels.data ?? []).map(({ id, name, url }) => [id, name ?? url]))
+interface SummaryProps {
+  readonly notice: Notification
+  readonly isOpen: boolean
+  readonly onToggle: () => void
 }
 
-function Deliveries({ deliveries }: { deliveries: readonly Delivery[] }): ReactElement {
-  const names = useChannelNames()
-  if (deliveries.length === 0) return <Status tone="quiet">In line</Status>
+/** How many deliveries are in each state: a button that unfolds them. */
+function Summary({ notice, isOpen, onToggle }: SummaryProps): ReactElement {
+  const parts = summary(notice)
+  if (parts.length === 0) return <Status tone="quiet">In line</Status>
+  const said = parts.map(({ text }) => text).join(', ')
   return (
-    <ul className="tg-deliveries">
-      {deliveries.map((delivery) => (
-        <li key={`${delivery.channel} ${delivery.recipient ?? ''}`}>
-          <Status tone={STATES[delivery.state].tone}>{STATES[delivery.state].label}</Status>{' '}
-          <span className="tg-quiet">
-            {CHANNELS[delivery.channel]}
-            {delivery.recipient === null ? '' : ` to ${names.get(delivery.recipient) ?? delivery.recipient}`}
-            {delivery.error === null ? '' : `: ${delivery.error}`}
-          </span>
-        </li>
-      ))}
-    </ul>
+    <UnstyledButton
+      id={summaryId(notice.id)}
+      className="tg-unfold"
+      aria-label={`${said}. Deliveries: ${happened(notice)}`}
+      aria-expanded={isOpen}
+      aria-controls={isOpen ? detailId(notice) : undefined}
+      onClick={onToggle}
+    >
+      <IconChevronRight size={16} aria-hidden="true" />
+      <span>
+        {parts.map(({ tone, text }) => (
+          <Fragment key={text}>
+            <Status tone={tone}>{text}</Status>{' '}
+          </Fragment>
+        ))}
+      </span>
+    </UnstyledButton>
   )
 }
 
-function SendAgain({ notice }: { notice: Notification }): ReactElement {
-  const { path } = useOrg()
-  const again = useMutation({
-    mutationFn: () => send('POST', `${path}/notifications/${notice.id}/redeliver`),
-    onSuccess: () => {
-      toasts.show({ message: 'In line to be sent again.' })
-      void queryClient.invalidateQueries({ queryKey: ['notifications'] })
-    },
-    onError: (error) => toasts.show({ message: error.message, color: 'red' }),
-  })
+function SendAllAgain({ notice }: { notice: Notification }): ReactElement | null {
+  const many = unreached(notice)
+  if (many === 0) return null
   return (
-    <Button
-      variant="default"
-      size="xs"
-      loading={again.isPending}
-      aria-label={`Send again: ${happened(notice)}`}
-      onClick={() => again.mutate()}
-    >
-      Send again
-    </Button>
+    <SendAgain
+      notice={notice.id}
+      label={many === 1 ? 'Send again' : `Send ${count(many)} again`}
+      about={happened(notice)}
+    />
   )
 }

@@ -20,10 +20,12 @@ interface DataTableProps<T> {
   readonly columns: readonly Column<T>[]
   readonly rows: readonly T[]
   readonly rowKey: (row: T) => string
+  /** What a row is unfolded to, below it; null for one that is folded. */
+  readonly detail?: ((row: T) => ReactNode) | undefined
 }
 
 /** A table that on a phone is a list of cards. Roles are written down, because `display` takes them away there. */
-export function DataTable<T>({ caption, columns, rows, rowKey }: DataTableProps<T>): ReactElement {
+export function DataTable<T>({ caption, columns, rows, rowKey, detail }: DataTableProps<T>): ReactElement {
   return (
     <table className="tg-table" role="table" aria-label={caption}>
       <thead role="rowgroup">
@@ -37,25 +39,47 @@ export function DataTable<T>({ caption, columns, rows, rowKey }: DataTableProps<
       </thead>
       <tbody role="rowgroup">
         {rows.map((row) => (
-          <tr key={rowKey(row)} role="row">
-            {columns.map((column, index) => (
-              <td
-                key={index}
-                role="cell"
-                data-label={column.label === '' ? undefined : column.label}
-                data-actions={column.label === '' || undefined}
-                data-lead={column.lead}
-                data-stacked={column.stacked}
-                data-align={column.align}
-                data-nowrap={column.nowrap}
-              >
-                {column.cell(row)}
-              </td>
-            ))}
-          </tr>
+          <Row key={rowKey(row)} row={row} columns={columns} detail={detail?.(row) ?? null} />
         ))}
       </tbody>
     </table>
+  )
+}
+
+interface RowProps<T> {
+  readonly row: T
+  readonly columns: readonly Column<T>[]
+  readonly detail: ReactNode
+}
+
+function Row<T>({ row, columns, detail }: RowProps<T>): ReactElement {
+  const isOpen = detail !== null
+  return (
+    <>
+      <tr role="row" data-open={isOpen || undefined}>
+        {columns.map((column, index) => (
+          <td
+            key={index}
+            role="cell"
+            data-label={column.label === '' ? undefined : column.label}
+            data-actions={column.label === '' || undefined}
+            data-lead={column.lead}
+            data-stacked={column.stacked}
+            data-align={column.align}
+            data-nowrap={column.nowrap}
+          >
+            {column.cell(row)}
+          </td>
+        ))}
+      </tr>
+      {isOpen && (
+        <tr role="row" className="tg-detail">
+          <td role="cell" colSpan={columns.length}>
+            {detail}
+          </td>
+        </tr>
+      )}
+    </>
   )
 }
 

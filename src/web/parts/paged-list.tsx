@@ -5,17 +5,17 @@ import { DataTable, type Column } from './data-table.tsx'
 import { ErrorState } from './error-state.tsx'
 import { RowsSkeleton } from './skeletons.tsx'
 
-interface PagedListProps<T> {
-  readonly caption: string
+interface PagesProps<T> {
   readonly paged: Paged<T>
-  readonly columns: readonly Column<T>[]
-  readonly rowKey: (row: T) => string
-  /** In the place of the table where there is nothing. */
+  /** In the place of the rows where there is nothing. */
   readonly empty: ReactNode
+  /** What the button for more is about, for whoever hears it, where there are several on a view. */
+  readonly about?: string
+  readonly children: (rows: readonly T[]) => ReactNode
 }
 
-/** A table of what has been loaded so far, and a button for more. */
-export function PagedList<T>({ caption, paged, columns, rowKey, empty }: PagedListProps<T>): ReactElement {
+/** What has been loaded so far, and a button for more. */
+export function Pages<T>({ paged, empty, about, children }: PagesProps<T>): ReactElement {
   const { query, items } = paged
   if (query.isPending) return <RowsSkeleton />
   if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />
@@ -23,11 +23,12 @@ export function PagedList<T>({ caption, paged, columns, rowKey, empty }: PagedLi
   if (items.length === 0 && !query.hasNextPage) return <>{empty}</>
   return (
     <>
-      <DataTable caption={caption} columns={columns} rows={items} rowKey={rowKey} />
+      {children(items)}
       {query.hasNextPage && (
         <Button
           variant="default"
           mt="md"
+          aria-label={about === undefined ? undefined : `Show more ${about}`}
           loading={query.isFetchingNextPage}
           onClick={() => void query.fetchNextPage()}
         >
@@ -35,5 +36,22 @@ export function PagedList<T>({ caption, paged, columns, rowKey, empty }: PagedLi
         </Button>
       )}
     </>
+  )
+}
+
+interface PagedListProps<T> extends Omit<PagesProps<T>, 'about' | 'children'> {
+  readonly caption: string
+  readonly columns: readonly Column<T>[]
+  readonly rowKey: (row: T) => string
+  /** What a row is unfolded to, below it; null for one that is folded. */
+  readonly detail?: (row: T) => ReactNode
+}
+
+/** A table of what has been loaded so far. */
+export function PagedList<T>({ paged, empty, ...table }: PagedListProps<T>): ReactElement {
+  return (
+    <Pages paged={paged} empty={empty}>
+      {(rows) => <DataTable {...table} rows={rows} />}
+    </Pages>
   )
 }
