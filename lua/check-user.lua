@@ -37,7 +37,8 @@ for i = 1, #hash, 2 do
 end
 
 -- As the days have it.
-local USAGE = '^(%-?%d+) (%d+) (%d+) (%d+)$'
+-- As include/accounts.lua writes it: a late free takes its call back from a day that may not be there any more, and counts below zero then.
+local USAGE = '^(%-?%d+) (%-?%d+) (%d+) (%d+)$'
 local believed = #KEYS < FIRST_DAY and lines or {}
 for k = FIRST_DAY, #KEYS do
   local day = redis.call('HGETALL', KEYS[k])

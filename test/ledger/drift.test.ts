@@ -1,7 +1,7 @@
 /** Counters are what usage by day and open holds come to, and where they are not, that is found and put right (decision 0037). */
 import t, { type Test } from 'tap'
 import { dayAt } from '../../src/core/period.ts'
-import type { Microcredits, UnixMs } from '../../src/core/units.ts'
+import type { Day, Microcredits, UnixMs } from '../../src/core/units.ts'
 import { createDirectory, type Directory } from '../../src/ledger/directory.ts'
 import type { Change } from '../../src/ledger/directory/changes.ts'
 import { checkSample, takeDriftTurn } from '../../src/ledger/drift/background.ts'
@@ -36,7 +36,7 @@ const repair = (target: string): Change => ({
   before: null,
   after: null,
 })
-const today = (): string => dayAt('UTC', Date.now() as UnixMs).day
+const today = (): Day => dayAt('UTC', Date.now() as UnixMs).day
 const of = (user: string | null, counter: string, stored: number, recomputed: number): Difference => ({
   user,
   counter,
@@ -176,6 +176,18 @@ void t.test(
   },
 )
 
+void t.test('a call that was given back in a day that had forgotten it is no difference', async (t) => {
+  await household('back')
+  // As a late free writes it, where the lifetime of the day's usage ended after the hold had expired (C5, P5).
+  const [field, given] = ['chat|late', '-500000 -1 0 0']
+  await redis.hset(keys.user('back', 1, 'ada'), 'used:chat', '2500000', `m:${field}`, given)
+  await redis.hset(keys.userDay('back', today(), 'ada'), field, given)
+  await redis.hset(keys.day('back', today()), field, given)
+  await redis.zincrby(keys.top('back', 1), -500_000, 'ada')
+  await redis.hincrby(keys.total('back', 1), 'used', -500_000)
+  t.same(await look('back'), [])
+})
+
 void t.test('what was recreated has a lifetime', async (t) => {
   await household('lives')
   await redis.del(keys.user('lives', 1, 'bob'), keys.top('lives', 1))
@@ -187,7 +199,7 @@ void t.test('what was recreated has a lifetime', async (t) => {
 void t.test('a period that began in the middle of a day is compared with its usage by model', async (t) => {
   await household('midday')
   // As after a change of schedule: what was used of this day before belongs to the period before.
-  const day = keys.userDay('midday', today() as Parameters<typeof keys.userDay>[1], 'ada')
+  const day = keys.userDay('midday', today(), 'ada')
   await redis.hset(day, 'chat|small', '9000000 3 1 1')
   const start = Number(await redis.hget(keys.org('midday'), 'period_start'))
   t.same(await look('midday'), [
