@@ -34,7 +34,8 @@ export type Action =
   | { readonly kind: 'freed late'; readonly which: number; readonly gateway: number }
   | { readonly kind: 'faults'; readonly gateway: number; readonly faults: readonly Fault[] }
   | { readonly kind: 'replay'; readonly gateway: number; readonly which: number }
-  | { readonly kind: 'crash'; readonly gateway: number }
+  /** The heir takes over what it had written down before another one starts in its place. */
+  | { readonly kind: 'crash'; readonly gateway: number; readonly heir: number | null }
   | { readonly kind: 'leases of dead gateways end' }
   | { readonly kind: 'lease ends'; readonly which: number }
   | { readonly kind: 'sweep'; readonly gateway: number }
@@ -79,6 +80,16 @@ const faults = fc.record({
   }),
 })
 
+/** So many that a gateway writes down what it cannot tell the store. */
+const outage = fc.record({
+  kind: fc.constant('faults' as const),
+  gateway,
+  faults: fc.array(fc.constantFrom('lose_request' as const, 'lose_reply' as const, 'arrive_late' as const), {
+    minLength: 4,
+    maxLength: 8,
+  }),
+})
+
 const HOUR_MS = 3_600_000
 
 const action: fc.Arbitrary<Action> = fc.oneof(
@@ -110,8 +121,12 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle again' as const), which }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('freed late' as const), which, gateway }) },
   { weight: 8, arbitrary: faults },
+  { weight: 3, arbitrary: outage },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('replay' as const), gateway, which }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), gateway }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('crash' as const), gateway, heir: fc.option(gateway) }),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: 'leases of dead gateways end' as const }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('lease ends' as const), which }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('sweep' as const), gateway }) },

@@ -33,9 +33,9 @@ const onFailure = (seed: number, reason: string): void =>
 const report = await simulate({ server, firstSeed, seeds, seconds, worlds, length, onFailure })
 await server.stop()
 const took = Math.round((performance.now() - started) / 1_000)
-const { calls, faults, crashes, returns } = report
+const { calls, faults, crashes, returns, adopted } = report
 console.log(
-  `${report.seeds} seeds in ${took} s: ${calls} calls, ${faults} faults, ${crashes} crashes, ${returns} late frees`,
+  `${report.seeds} seeds in ${took} s: ${calls} calls, ${faults} faults, ${crashes} crashes, ${returns} late frees, ${adopted} ends that a journal outlived`,
 )
 for (const failure of report.failures) console.error(`\n${describe(failure)}`)
 process.exit(report.failures.length > 0 || calls === 0 || faults === 0 ? 1 : 0)

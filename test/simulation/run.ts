@@ -95,7 +95,7 @@ export async function shortest(
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
   const { server, firstSeed, worlds, length } = options
   const end = performance.now() + options.seconds * 1_000
-  const totals = { seeds: 0, calls: 0, faults: 0, crashes: 0, returns: 0 }
+  const totals = { seeds: 0, calls: 0, faults: 0, crashes: 0, returns: 0, adopted: 0 }
   const failures: Failure[] = []
   let next = firstSeed
 
@@ -106,7 +106,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       const { setting, actions } = draw(seed, length)
       const { counts, failed } = await play(server, database, setting, actions)
       totals.seeds += 1
-      for (const name of ['calls', 'faults', 'crashes', 'returns'] as const) totals[name] += counts[name]
+      for (const name of ['calls', 'faults', 'crashes', 'returns', 'adopted'] as const)
+        totals[name] += counts[name]
       if (failed === null) continue
       options.onFailure?.(seed, failed.reason)
       const kind = kindOf(failed.reason)

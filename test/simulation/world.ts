@@ -1,13 +1,17 @@
 /** One organization, three gateways' ledgers, each behind a bad network, and what became of every call. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Microcredits } from '../../src/core/units.ts'
 import type { RedisClient } from '../../src/ledger/connection.ts'
 import type { OpenPeriod } from '../../src/ledger/directory/configure.ts'
 import { createDriftDirectory } from '../../src/ledger/drift/check.ts'
+import { Journal } from '../../src/ledger/journal.ts'
 import * as keys from '../../src/ledger/keys.ts'
-import type { Hold } from '../../src/ledger/ledger.ts'
+import type { Charge, Hold } from '../../src/ledger/ledger.ts'
 import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { SCRIPT_NAMES, scriptSource } from '../../src/ledger/scripts.ts'
 import { countingMetrics, openClient, silent } from '../support/ledger.ts'
@@ -30,14 +34,38 @@ const AWAIT_MS = 400
 interface Gateway {
   readonly proxy: FaultyProxy
   /** Starts another process in its place. */
-  readonly open: () => Promise<Pick<Gateway, 'client' | 'ledger'>>
+  readonly open: () => Promise<Pick<Gateway, 'client' | 'journal' | 'ledger'>>
   client: Redis
+  journal: MortalJournal
   ledger: RedisLedger
   /** How far this machine's clock is off. */
   skewMs: number
   /** Counts its lives: a crash ends one. */
   life: number
 }
+
+/** A journal whose process can die while others of this one go on: what is to be written after that is written by nobody. */
+class MortalJournal extends Journal {
+  #isDead = false
+
+  override async settle(hold: Hold, charge: Charge, mayHaveCome: boolean): Promise<void> {
+    return this.#isDead ? NEVER : super.settle(hold, charge, mayHaveCome)
+  }
+
+  override async free(hold: Hold): Promise<void> {
+    return this.#isDead ? NEVER : super.free(hold)
+  }
+
+  /** Answers what the disk has that the store may not have, and leaves it to whoever takes it over. */
+  async die(): Promise<string[]> {
+    this.#isDead = true
+    const kept = this.books.flatMap(({ payable }) => payable)
+    await this.close()
+    return kept.flatMap((entry) => ('hold' in entry ? [entry.hold.id] : []))
+  }
+}
+
+const NEVER = new Promise<void>(() => undefined)
 
 /** A call that was admitted, as its client knows it. */
 interface Admitted {
@@ -57,6 +85,8 @@ export interface Counts {
   readonly crashes: number
   /** Holds that had expired, and were given back. */
   readonly returns: number
+  /** What gateways that crashed had written down, and others brought to the store. */
+  readonly adopted: number
 }
 
 export interface World {
@@ -83,10 +113,12 @@ async function openPatient(url: string): Promise<Redis> {
   return client
 }
 
-async function openGateway(url: string, skew: () => number): ReturnType<Gateway['open']> {
+async function openGateway(url: string, dir: string, skew: () => number): ReturnType<Gateway['open']> {
   const client = await openPatient(url)
+  const journal = new MortalJournal({ dir, maxBytes: 1_000_000, logger: silent })
   const ledger = await createRedisLedger({
     redis: client,
+    journal,
     leaseMs: LEASE_MS,
     userDayLifeMs: 62 * LEASE_MS,
     metrics: countingMetrics(),
@@ -95,7 +127,7 @@ async function openGateway(url: string, skew: () => number): ReturnType<Gateway[
     wallClock: () => Date.now() + skew(),
   })
   client.options.commandTimeout = COMMAND_TIMEOUT_MS
-  return { client, ledger }
+  return { client, journal, ledger }
 }
 
 async function fill(redis: RedisClient, setting: Setting): Promise<void> {
@@ -108,15 +140,16 @@ export async function openWorld({ port, password, database, setting }: WorldOpti
   const urlAt = (at: number): string => `redis://:${password}@127.0.0.1:${at}/${database}`
   const redis = await openPatient(urlAt(port))
   await fill(redis, setting)
+  const dir = mkdtempSync(join(tmpdir(), 'tg-simulation-'))
   const gateways: Gateway[] = []
   for (let index = 0; index < GATEWAYS; index += 1) {
     const timeOutMs = COMMAND_TIMEOUT_MS + 100
     const proxy = await startFaultyProxy({ target: port, password, database, delayMs: DELAY_MS, timeOutMs })
     const skew = (): number => gateways[index]?.skewMs ?? 0
-    const open = (): ReturnType<Gateway['open']> => openGateway(urlAt(proxy.port), skew)
+    const open = (): ReturnType<Gateway['open']> => openGateway(urlAt(proxy.port), dir, skew)
     gateways.push({ proxy, open, ...(await open()), skewMs: 0, life: 0 })
   }
-  return new Simulated(redis, gateways, setting)
+  return new Simulated(redis, gateways, setting, dir)
 }
 
 class Simulated implements World {
@@ -126,10 +159,14 @@ class Simulated implements World {
   readonly #admitted: Admitted[] = []
   readonly #excess = new Map<string, number>()
   readonly #peaks = new Peaks()
+  readonly #dir: string
+  /** Holds whose end a gateway had written down when it crashed. */
+  readonly #journaled = new Set<string>()
   #crashes = 0
   #returns = 0
 
-  constructor(redis: RedisClient, gateways: Gateway[], setting: Setting) {
+  constructor(redis: RedisClient, gateways: Gateway[], setting: Setting, dir: string) {
+    this.#dir = dir
     this.#redis = redis
     this.#gateways = gateways
     this.#setting = setting
@@ -139,6 +176,7 @@ class Simulated implements World {
     calls: this.#admitted.length,
     crashes: this.#crashes,
     returns: this.#returns,
+    adopted: this.#journaled.size,
     faults: this.#gateways
       .flatMap(({ proxy }) => Object.values(proxy.happened))
       .reduce((total, count) => total + count, 0),
@@ -163,7 +201,7 @@ class Simulated implements World {
         return
       }
       case 'crash':
-        return this.#crash(action.gateway)
+        return this.#crash(action.gateway, action.heir)
       case 'leases of dead gateways end':
         for (const call of this.#admitted) if (!this.#isAlive(call)) await this.#endLease(call)
         return
@@ -196,6 +234,8 @@ class Simulated implements World {
     }
     for (let open = this.#open(); open.length > 0; open = this.#open()) await this.#finish(0, 50, false)
     for (const { ledger } of this.#gateways) assert.ok(await ledger.drained(20_000), 'settles are stuck')
+    const isPaid = (): boolean => this.#gateways.every(({ journal }) => journal.entries === 0)
+    await until(isPaid, { what: 'the journals are brought to the store', timeoutMs: 20_000 })
     await this.check()
     // Only holds of the dead are left: their leases run out, and any gateway frees them.
     const { leases } = await readBooks(this.#redis, ORG)
@@ -225,12 +265,14 @@ class Simulated implements World {
   }
 
   async close(): Promise<void> {
-    for (const { ledger, client, proxy } of this.#gateways) {
+    for (const { ledger, client, journal, proxy } of this.#gateways) {
       ledger.close()
       client.disconnect()
+      await journal.die()
       await proxy.stop()
     }
     this.#redis.disconnect()
+    rmSync(this.#dir, { recursive: true, force: true })
   }
 
   // --- what clients and gateways do ---------------------------------------------------------------------------------------
@@ -240,7 +282,7 @@ class Simulated implements World {
     if (crash !== null) {
       // In the middle of it: scripts are on their way, replies are not back.
       await pause(1)
-      await this.#crash(crash)
+      await this.#crash(crash, null)
     }
     await Promise.all(all)
   }
@@ -328,14 +370,16 @@ class Simulated implements World {
     await ledger.drained(AWAIT_MS)
   }
 
-  /** The process is gone with all that it knew; another one starts at the same place. */
-  async #crash(place: number): Promise<void> {
+  /** The process is gone with all that it knew but its journal; another one starts at the same place, and takes that over unless the heir has. */
+  async #crash(place: number, heir: number | null): Promise<void> {
     const gateway = this.#gateway(place)
     gateway.ledger.close()
     gateway.client.disconnect()
     gateway.life += 1
     this.#crashes += 1
     gateway.proxy.heal()
+    for (const id of await gateway.journal.die()) this.#journaled.add(id)
+    if (heir !== null && this.#gateway(heir) !== gateway) this.#gateway(heir).journal.adopt()
     Object.assign(gateway, await gateway.open())
   }
 
@@ -385,9 +429,11 @@ class Simulated implements World {
   }
 
   #allowed(call: Admitted): Set<number> {
-    const { end, prompt, leaseEnded } = call
-    const died = !this.#isAlive(call)
-    const expires = leaseEnded || died
+    const { end, hold, prompt, leaseEnded } = call
+    const isDead = !this.#isAlive(call)
+    const expires = leaseEnded || isDead
+    // What it had written down comes to the store all the same.
+    const died = isDead && !this.#journaled.has(hold.id)
     if (end === null) return new Set([prompt])
     const { cost } = end
     // Its gateway tries until the store has it, and then nothing is left of what expiring charged.
