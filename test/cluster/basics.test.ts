@@ -61,8 +61,13 @@ void t.test('N1, N2: crossings of every slot come to the one queue, once', async
     const types = (await queue.jobsOf(org.id)).map(({ data }) => data.type).sort()
     t.strictSame(types, ['org.alert.crossed', 'user.limit.reached'])
     await until(async () => (await stage.store.xlen(keys.outbox(org.id))) === 0)
-    const log = (await one.admin('GET', `/v1/orgs/${org.id}/notifications`)) as { items: unknown[] }
+    const log = (await one.admin('GET', `/v1/orgs/${org.id}/notifications`)) as {
+      items: readonly { readonly counts: unknown; readonly deliveries: unknown }[]
+    }
     t.equal(log.items.length, 2)
+    for (const { counts, deliveries } of log.items) t.ok(counts !== undefined && Array.isArray(deliveries))
+    const users = (await one.admin('GET', `/v1/orgs/${org.id}/users`)) as { items: { used: number }[] }
+    t.ok((users.items[0]?.used ?? 0) > 0, 'whoever used most comes with the own counters')
   }
   const added = await queue.added()
   t.equal(new Set(added).size, added.length)
