@@ -3338,6 +3338,7 @@ export interface operations {
       query?: {
         /** @description With `recipient`: only this delivery, if it failed or was parked. */
         channel?: 'email' | 'webhook' | 'slack'
+        /** @description the recipient of a delivery: a user for email, else the id of a channel */
         recipient?: string
       }
       header?: {
