@@ -496,7 +496,10 @@ void t.test(
     t.match(await directory.putCustomLimit(org, custom, none), { status: 'conflict' }, 'A2')
     t.same(await redis.hgetall(keys.customLimits(org)), { ada: '2500000000', bob: 'unlimited' })
     t.match(await directory.getCustomLimit(org, 'ada'), custom)
-    t.same((await directory.listCustomLimits(org, EVERYONE))?.items, [custom, { user: 'bob', limit: null }])
+    t.same((await directory.listCustomLimits(org, EVERYONE))?.items, [
+      { ...custom, name: null },
+      { user: 'bob', limit: null, name: null },
+    ])
     t.match(await directory.putCustomLimit(org, { user: 'eve', limit: null }, none), { status: 'no_member' })
     t.match(await directory.putCustomLimit('org-none', custom, none), { status: 'no_org' })
     const save = saveOf((await directory.getCustomLimit(org, 'bob'))?.tag)
