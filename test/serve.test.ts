@@ -1,13 +1,14 @@
 /** The production form as a process: it starts, says where it is, and stops as the contract says. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { until } from './support/until.ts'
+import { removeFolder } from './support/folder.ts'
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname
 
@@ -17,7 +18,7 @@ interface Scope {
 
 function configFile(t: Scope, keys: string): string {
   const dir = mkdtempSync(join(tmpdir(), 'tg-serve-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  t.teardown(() => removeFolder(dir))
   const file = join(dir, 'config.yaml')
   writeFileSync(
     file,

@@ -1,6 +1,6 @@
 /** `npm start`'s demo, on the real gateway with a real Redis: what it prints works as pasted. */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -10,9 +10,10 @@ import t from 'tap'
 import { startGateway } from '../../src/app.ts'
 import { startDemo } from '../../src/demo/demo.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'tg-demo-'))
-t.teardown(() => rmSync(dataDir, { recursive: true, force: true }))
+t.teardown(() => removeFolder(dataDir))
 
 /** A port that is busy for as long as the test runs. */
 async function busyPort(): Promise<number> {

@@ -3,7 +3,7 @@
  * holds back, or the network to the store stands still in front of a script or behind it.
  */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -14,6 +14,7 @@ import { books, openClient } from '../support/ledger.ts'
 import { chatAnswer, chatBody, chunkEvent, CHAT_COST, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const redis = await startRedis()
 const store = await openClient({ url: redis.url })
@@ -57,7 +58,7 @@ async function stage(
   t.teardown(async () => {
     await victim.kill()
     await proxy.stop()
-    rmSync(dir, { recursive: true, force: true })
+    removeFolder(dir)
   })
   const org = await createOrg(survivor)
   const me = await fetch(`${victim.dataUrl}/tollgate/v1/me`, {

@@ -4,7 +4,7 @@
  * library between gateway and system makes up (test/support/shims/failing-disk.c).
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -14,6 +14,7 @@ import { chatAnswer, CHAT_COST, postChat, startOrigin } from '../support/origin.
 import { startRedis } from '../support/redis.ts'
 import { createFailingDisk, noShims } from '../support/shim.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const hasLimits = spawnSync('prlimit', ['--version']).status === 0
 
@@ -36,7 +37,7 @@ void t.test(
       await gateway.stop()
       await origin.stop()
       await server.stop()
-      rmSync(dir, { recursive: true, force: true })
+      removeFolder(dir)
     })
     const mayWrite = (bytes: number | 'unlimited'): void => {
       const args = ['--pid', String(gateway.process.pid), `--fsize=${bytes}:unlimited`]
@@ -119,7 +120,7 @@ async function onFailingDisk(t: Test) {
     await gateway.stop()
     await origin.stop()
     await server.stop()
-    rmSync(dir, { recursive: true, force: true })
+    removeFolder(dir)
   })
   const org = await createOrg(gateway)
   /** Calls of CHAT_COST that ada was charged, once nothing is held. */

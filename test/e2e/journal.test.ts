@@ -10,6 +10,7 @@ import { chatAnswer, chatBody, CHAT_COST, postChat, startOrigin, type Origin } f
 import { startHaltingProxy } from '../support/halting-proxy.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const server = await startRedis()
 const origin = await startOrigin()
@@ -25,7 +26,7 @@ function gateways(t: Test, config: Readonly<Record<string, unknown>> = {}) {
   t.teardown(async () => {
     server.thaw()
     await Promise.all(running.map((gateway) => gateway.stop()))
-    rmSync(dir, { recursive: true, force: true })
+    removeFolder(dir)
   })
   return {
     dir,

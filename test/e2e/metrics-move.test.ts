@@ -1,5 +1,5 @@
 /** Every metric of docs/metrics.md is moved by what it measures, and gauges come back: none is a placeholder. */
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -20,6 +20,7 @@ import { startReceiver } from '../support/receiver.ts'
 import { startRedis } from '../support/redis.ts'
 import { DOCUMENTED, scrape, sum, type Metric } from '../support/scrape.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'tg-metrics-'))
 const redis = await startRedis()
@@ -45,7 +46,7 @@ t.teardown(async () => {
   await gateway.stop()
   await origin.stop()
   await redis.stop()
-  rmSync(dir, { recursive: true, force: true })
+  removeFolder(dir)
 })
 t.beforeEach(() => {
   origin.answer = (_request, response) => chatAnswer(response)

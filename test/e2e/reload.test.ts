@@ -1,6 +1,6 @@
 /** A changed configuration is taken over whole while calls run, or refused whole. */
 import { once } from 'node:events'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -9,6 +9,7 @@ import { chatAnswer, chatBody, postChat, startOrigin } from '../support/origin.t
 import { startRedis } from '../support/redis.ts'
 import { change, changed, logged, REFUSED, RELOADED, type Settings } from '../support/reload.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const redis = await startRedis()
 const [first, second] = [await startOrigin(), await startOrigin()]
@@ -197,7 +198,7 @@ void t.test(
   async (t) => {
     const gateway = await start(t)
     const mails = mkdtempSync(join(tmpdir(), 'tg-reload-mail-'))
-    t.teardown(() => rmSync(mails, { recursive: true, force: true }))
+    t.teardown(() => removeFolder(mails))
     await changed(gateway, (settings) => void (settings['notifications'] = { mailDir: mails, attempts: 3 }))
     const org = await createOrg(gateway, { limit: 0 })
     await gateway.admin('PUT', `/v1/orgs/${org.id}/members/boss`, {

@@ -1,5 +1,5 @@
 /** SIGTERM while the store is down (D2): the end comes within its times, and nothing that was served is lost. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -7,6 +7,7 @@ import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts
 import { CHAT_COST, chatAnswer, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis, type RedisServer } from '../support/redis.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const CALLS = 5
 const origin = await startOrigin()
@@ -27,7 +28,7 @@ async function stage(t: Test, config: Readonly<Record<string, unknown>>): Promis
     store.thaw()
     await Promise.all(started.map((gateway) => gateway.kill()))
     await store.stop()
-    rmSync(dir, { recursive: true, force: true })
+    removeFolder(dir)
   })
   return {
     store,

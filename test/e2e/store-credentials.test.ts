@@ -1,5 +1,5 @@
 /** The credentials of the store are changed while calls run, in the store and in the configuration (D1, D2). */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -9,6 +9,7 @@ import { CHAT_COST, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { changed, logged, REFUSED, RELOADED } from '../support/reload.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const ALL = ['on', 'allkeys', 'allchannels', '+@all']
 const users = ['ann', 'bob'].flatMap((name) => ['--user', name, ...ALL, `>${name}-1`])
@@ -21,7 +22,7 @@ t.teardown(async () => {
   operator.disconnect()
   await origin.stop()
   await server.stop()
-  rmSync(mails, { recursive: true, force: true })
+  removeFolder(mails)
 })
 
 const as = (credentials: string): string => server.url.replace('//', `//${credentials}@`)

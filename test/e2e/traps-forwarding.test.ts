@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
@@ -28,6 +28,7 @@ import { freePort } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
 import { silent } from '../support/ledger.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const BODY_BYTES = 20_000
 const PROVIDERS_KEY = 'Bearer sk-the-providers-own'
@@ -147,7 +148,7 @@ tap.teardown(async () => {
     raw.stop(),
     redis.stop(),
   ])
-  rmSync(dir, { recursive: true, force: true })
+  removeFolder(dir)
 })
 
 interface Answer {

@@ -1,7 +1,7 @@
 /** `serve --workers N`: one gateway made of several processes, which share their ports and their scrape. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -21,6 +21,7 @@ import { books, openClient } from '../support/ledger.ts'
 import { CHAT_COST, chatAnswer, chatBody, postChat, type Received, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 
@@ -463,7 +464,7 @@ async function serversIn(dir: string): Promise<number[]> {
 
 void t.test('an embedded Redis is started once for all workers, and goes with the primary', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'tg-w-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  t.teardown(() => removeFolder(dir))
   const victim = await startVictim(t, { redis: { embedded: join(dir, 'redis') } })
   const [server, ...more] = await serversIn(dir)
   t.type(server, 'number')

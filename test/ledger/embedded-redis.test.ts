@@ -1,7 +1,7 @@
 /** The Redis that Tollgate starts itself: real servers, real processes that die. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +11,7 @@ import { StartupError } from '../../src/errors.ts'
 import { startEmbeddedRedis } from '../../src/ledger/embedded-redis.ts'
 import { findRedisServer } from '../../src/ledger/redis-server.ts'
 import { until } from '../support/until.ts'
+import { removeFolder } from '../support/folder.ts'
 
 interface Scope {
   teardown(end: () => unknown): void
@@ -19,7 +20,7 @@ interface Scope {
 /** A short path: what tap makes of a test's title would not fit into a socket's address. */
 function folder(t: Scope): string {
   const dir = mkdtempSync(join(tmpdir(), 'tg-embedded-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  t.teardown(() => removeFolder(dir))
   return dir
 }
 

@@ -1,7 +1,7 @@
 /** What is shipped: the package as npm installs it, and files for engines that this machine does not have. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,6 +11,7 @@ import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../src/config.ts'
 import { version } from '../../src/version.ts'
 import { startRedis } from '../support/redis.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const run = promisify(execFile)
 const ROOT = new URL('../../', import.meta.url).pathname
@@ -18,7 +19,7 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
 function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'tg-packaging-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  t.teardown(() => removeFolder(dir))
   return dir
 }
 

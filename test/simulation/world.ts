@@ -1,6 +1,6 @@
 /** One organization, three gateways' ledgers, each behind a bad network, and what became of every call. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -20,6 +20,7 @@ import { GATEWAYS, type Action, type Setting, type SimulatedCall } from './actio
 import { check, Peaks, readBooks, type Books } from './books.ts'
 import { startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
 import { createOrganization } from './organization.ts'
+import { removeFolder } from '../support/folder.ts'
 
 const ORG = 'sim'
 /** Longer than any run: leases end when an action says so. */
@@ -272,7 +273,7 @@ class Simulated implements World {
       await proxy.stop()
     }
     this.#redis.disconnect()
-    rmSync(this.#dir, { recursive: true, force: true })
+    removeFolder(this.#dir)
   }
 
   // --- what clients and gateways do ---------------------------------------------------------------------------------------

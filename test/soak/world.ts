@@ -1,5 +1,5 @@
 /** What a soak runs: a store of its own, gateways that call it through a proxy each, a provider, a mail server, a receiver. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { startMailbox, type Mailbox } from './mailbox.ts'
 import { startSoakOrigin, type SoakOrigin } from './origin.ts'
 import { configuredPrices, SEARCH_CREDITS } from './prices.ts'
+import { removeFolder } from '../support/folder.ts'
 
 /** A gateway from its start to its end. */
 export interface Life {
@@ -136,7 +137,7 @@ export async function openWorld(count: number, leaseSeconds: number): Promise<Wo
       }
       await Promise.all([...proxies.map((proxy) => proxy.stop()), origin.stop(), mailbox.stop()])
       await store.stop()
-      rmSync(dir, { recursive: true, force: true })
+      removeFolder(dir)
     },
   }
 }

@@ -1,13 +1,14 @@
 /** A gateway as a process of its own, started as the README says, with an organization and keys made over its admin API. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 import { freePort } from './ports.ts'
 import { until } from './until.ts'
+import { removeFolder } from './folder.ts'
 
 export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
@@ -117,7 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       await exited
     }
     process.removeListener('exit', killAtExit)
-    rmSync(dir, { recursive: true, force: true })
+    removeFolder(dir)
     return child.exitCode
   }
 

@@ -1,12 +1,13 @@
 /** A real Prometheus on a free port, which scrapes one target every second; in a folder that goes away with it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { freePort } from './ports.ts'
 import { until } from './until.ts'
+import { removeFolder } from './folder.ts'
 
 export interface Series {
   readonly metric: Readonly<Record<string, string>>
@@ -77,7 +78,7 @@ export async function startPrometheus(options: {
       child.kill('SIGKILL')
       await exited
       process.removeListener('exit', killAtExit)
-      rmSync(dir, { recursive: true, force: true })
+      removeFolder(dir)
     },
   }
 }

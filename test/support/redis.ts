@@ -1,12 +1,13 @@
 /** A real Redis for a test file: on a port and a socket of its own, in a folder that goes away with it. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { freePort } from './ports.ts'
 import { until } from './until.ts'
+import { removeFolder } from './folder.ts'
 
 export interface RedisServer {
   /** `redis://127.0.0.1:<port>`; always TCP, so that a test's proxy can stand in between. */
@@ -119,7 +120,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     stop: async () => {
       await end('SIGKILL')
       process.removeListener('exit', killAtExit)
-      rmSync(dir, { recursive: true, force: true })
+      removeFolder(dir)
     },
   }
 }

@@ -3,10 +3,11 @@
  * back or a disk that fails, they make up. Compiled from test/support/shims/ when a test asks for them.
  */
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from './folder.ts'
 
 /** Why there can be no shims here, for a test's `skip`; false where there can. */
 export const noShims = process.platform === 'linux' ? false : 'LD_PRELOAD is Linux only'
@@ -22,7 +23,7 @@ function compile(name: string, dir: string): string {
 
 function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'tg-shim-'))
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+  process.once('exit', () => removeFolder(dir))
   return dir
 }
 
