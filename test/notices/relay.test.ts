@@ -9,9 +9,9 @@ import * as keys from '../../src/ledger/keys.ts'
 import { createNoticeLog, readMember } from '../../src/ledger/notice-log.ts'
 import { createStoreClock } from '../../src/ledger/store-clock.ts'
 import { NOTICES_QUEUE, openQueues, QUEUE_PREFIX } from '../../src/notices/queue.ts'
-import { createDepth, type Depth } from '../../src/notices/depth.ts'
+import { createDepth } from '../../src/notices/depth.ts'
 import { Relay } from '../../src/notices/relay.ts'
-import { startSweep } from '../../src/notices/sweep.ts'
+import { startSweep, type Sweep } from '../../src/notices/sweep.ts'
 import { CHANGE } from '../support/changes.ts'
 import {
   charge,
@@ -30,27 +30,23 @@ import { until } from '../support/until.ts'
 const RETRIES = { attempts: 3, backoffMs: 100, maxBackoffMs: 1_000 }
 const ALERT = { alert_on: '1', alert_mark: String(wholeCredits(5)), alert_version: '1' }
 
-/** One gateway's part: a relay with connections of its own. */
+/** One gateway's part: a relay, and a sweep where one is wanted, with connections of its own. */
 function relayOn(address: StoreAddress): {
   relay: Relay
-  depth: Depth
   redis: RedisClient
+  sweep(): Sweep
   close(): Promise<void>
 } {
   const redis = connect(address, 'decide')
   redis.on('error', () => undefined)
   const queues = openQueues(redis, RETRIES, () => undefined)
-  const relay = new Relay({
-    redis,
-    log: createNoticeLog(redis),
-    queues,
-    clock: createStoreClock(),
-    logger: silent,
-  })
+  const common = { redis, clock: createStoreClock(), logger: silent }
+  const relay = new Relay({ ...common, log: createNoticeLog(redis), queues })
   return {
     relay,
-    depth: createDepth({ queues, validMs: 60_000 }),
     redis,
+    sweep: () =>
+      startSweep({ ...common, relay, depth: createDepth({ queues, validMs: 60_000 }), everyMs: 1_000 }),
     async close() {
       await relay.stop(1_000)
       await queues.close()
@@ -163,16 +159,9 @@ for (const mode of ['server', 'cluster'] as const) {
         // Put into the queue by a gateway that died before it took them out of the outbox.
         await redis.del(keys.OUTBOX_SWEEP)
         const gateway = relayOn(address)
-        const { relay, depth, redis: own } = gateway
+        const { redis: own } = gateway
         await connected(own)
-        const sweep = startSweep({
-          redis: own,
-          relay,
-          depth,
-          everyMs: 1_000,
-          clock: createStoreClock(),
-          logger: silent,
-        })
+        const sweep = gateway.sweep()
         await until(async () => (await jobsOf('left')).length === 3)
         await until(async () => (await redis.xlen(keys.outbox('left'))) === 0)
         await until(() => sweep.lagSeconds() === 0)
@@ -287,7 +276,7 @@ void t.test(
     await crossings(redis, 'acme', users(5))
     redis.disconnect()
     const gateway = relayOn({ url: server.url })
-    const { relay, depth, redis: own } = gateway
+    const { relay, redis: own } = gateway
     await connected(own)
     await server.kill()
     relay.wake('acme')
@@ -296,14 +285,7 @@ void t.test(
     await server.restart()
     await connected(own)
     t.equal(await own.xlen(keys.outbox('acme')), 5)
-    const sweep = startSweep({
-      redis: own,
-      relay,
-      depth,
-      everyMs: 1_000,
-      clock: createStoreClock(),
-      logger: silent,
-    })
+    const sweep = gateway.sweep()
     await until(async () => (await own.xlen(keys.outbox('acme'))) === 0)
     const watched = watchQueue({ url: server.url })
     const worker = new Worker<Crossing>(NOTICES_QUEUE, null, {
