@@ -86,12 +86,11 @@ const Wanted = Closed({
   channel: Type.Optional(
     OneOf(DELIVERY_CHANNELS, 'With `recipient`: only this delivery, if it failed or was parked.'),
   ),
-  recipient: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9._@+|:-]{1,128}$',
-      description: 'the recipient of a delivery: a user for email, else the id of a channel',
-    }),
-  ),
+  // The ids of channels are of the form of users', too.
+  recipient: Type.Optional({
+    ...UserId,
+    description: 'the recipient of a delivery: a user for email, else the id of a channel',
+  }),
 })
 type NoticeRoute = { Params: Static<typeof NoticePath> }
 
