@@ -3,9 +3,10 @@ import type { Account } from './failover-books.ts'
 
 /** Times in milliseconds since the kill. */
 export interface Round {
-  readonly firstRefusalMs: number
+  /** Null where no call was refused. */
+  readonly firstRefusalMs: number | null
   readonly firstSuccessMs: number
-  readonly lastRefusalMs: number
+  readonly lastRefusalMs: number | null
   /** That any call waited for its answer, whatever it was. */
   readonly longestWaitMs: number
   readonly refused: number
@@ -18,6 +19,7 @@ export interface Round {
 export interface FailoverResult {
   readonly machine: string
   readonly nodeTimeoutMs: number
+  readonly patienceSeconds: number
   readonly kills: number
   readonly gateways: number
   readonly callers: number
@@ -27,7 +29,7 @@ export interface FailoverResult {
   readonly books: { readonly hit: Account; readonly neighbours: Account }
 }
 
-const TIMES: readonly (readonly [name: string, of: (round: Round) => number])[] = [
+const TIMES: readonly (readonly [name: string, of: (round: Round) => number | null])[] = [
   ['first 503', (round) => round.firstRefusalMs],
   ['first success again', (round) => round.firstSuccessMs],
   ['last 503', (round) => round.lastRefusalMs],
@@ -48,11 +50,12 @@ const CALLS: readonly (readonly [name: string, of: (account: Account) => number]
 ]
 
 export function report(result: FailoverResult): string {
-  const { rounds, books, machine, nodeTimeoutMs, kills, gateways, callers, healthySilences } = result
+  const { rounds, books, machine, nodeTimeoutMs, patienceSeconds, kills, gateways, callers } = result
+  const { healthySilences } = result
   const sum = (of: (round: Round) => number): number => rounds.reduce((total, round) => total + of(round), 0)
   return [
     '',
-    `${machine}; cluster-node-timeout ${nodeTimeoutMs} ms; ${kills} kills; ${gateways} gateways, ${callers} calls at a time each`,
+    `${machine}; cluster-node-timeout ${nodeTimeoutMs} ms; patience ${patienceSeconds} s; ${kills} kills; ${gateways} gateways, ${callers} calls at a time each`,
     '',
     row('ms after the kill', ['min', 'median', 'max']),
     ...TIMES.map(([name, of]) => row(name, spread(rounds.map(of)))),
@@ -66,10 +69,10 @@ export function report(result: FailoverResult): string {
   ].join('\n')
 }
 
-function spread(values: readonly number[]): number[] {
-  const sorted = [...values].sort((a, b) => a - b)
+function spread(values: readonly (number | null)[]): string[] {
+  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b)
   return [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)].map((value) =>
-    Math.round(value ?? Number.NaN),
+    value === undefined ? 'none' : String(Math.round(value)),
   )
 }
 

@@ -46,14 +46,16 @@ export interface FailoverStage extends Pick<ClusterStage, 'cluster' | 'gateways'
 }
 
 const LONGEST_ANSWER_MS = 100
-const SILENT_MS = 10_000
+const SILENT_MS = 30_000
 const PAUSE_MS = 10
 
 export async function openFailoverStage(options: {
   readonly gateways: number
   readonly nodeTimeoutMs: number
+  readonly patienceSeconds: number
 }): Promise<FailoverStage> {
-  const stage = await openClusterStage(options.gateways, { nodeTimeoutMs: options.nodeTimeoutMs })
+  const { nodeTimeoutMs, patienceSeconds } = options
+  const stage = await openClusterStage(options.gateways, { nodeTimeoutMs, patienceSeconds })
   const { cluster, origin, gateways } = stage
   const received = new Map<string, Received>()
   origin.answer = async ({ body }, response) => {

@@ -6,6 +6,7 @@ import type { LiveNotices } from './app-notices.ts'
 import type { Config } from './config.ts'
 import { createDirectory } from './ledger/directory.ts'
 import type { KeyCache } from './ledger/key-cache.ts'
+import { backWithin } from './ledger/patience.ts'
 import type { RedisLedger } from './ledger/redis-ledger.ts'
 import type { Store } from './ledger/store.ts'
 import type { Metrics } from './metrics.ts'
@@ -59,9 +60,14 @@ export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null):
     publicUrl,
     trustProxy: admin.trustProxy,
     metrics: () => metrics.scrape(),
-    readiness: async () => {
+    untilStoreAnswers: (org) => backWithin(store.watch, org ?? '', config.redis.patienceSeconds * 1_000),
+    readiness: () => {
       if (stopping.now) return { ready: false, reason: 'stopping' }
-      return (await store.answers()) ? { ready: true } : { ready: false, reason: 'the store does not answer' }
+      const silentMs = store.watch.silentMs()
+      // Until then calls wait for it, and none has to go to another gateway.
+      return silentMs === 0 || silentMs < config.redis.patienceSeconds * 1_000
+        ? { ready: true }
+        : { ready: false, reason: 'the store does not answer' }
     },
     logger,
   })

@@ -96,6 +96,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
   opened.push(() => store.stop())
   const live: Pick<Live, 'out'> = { out: openNotices(config, { store, metrics, logger }) }
   opened.push(() => live.out.close())
+  const patienceMs = config.redis.patienceSeconds * 1_000
   const journal = new Journal({ ...config.journal, logger })
   opened.push(() => journal.close())
   const ledger = await createRedisLedger({
@@ -105,6 +106,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     leaseMs: config.leaseSeconds * 1_000,
     userDayLifeMs: config.retentionDays * 86_400_000,
     metrics: metrics.ledger,
+    patienceMs,
     logger,
     onCrossings: (org) => live.out.notices.wake(org),
   })
@@ -122,6 +124,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     redis: store.redis,
     listener: store.listener,
     watch: store.watch,
+    patience: { ms: patienceMs, metrics: metrics.ledger },
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())

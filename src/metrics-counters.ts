@@ -116,6 +116,13 @@ export function createCounters(registry: Registry) {
     ['to'],
   )
   for (const to of ['up', 'down']) transitions.declare(to, { to })
+  const storeWaits = new Tally().register(
+    registry,
+    'tollgate_store_waits_total',
+    'Calls that had to wait for a store that did not answer.',
+    [],
+  )
+  storeWaits.declare('', {})
   return {
     ...callCounters(registry),
     ...creditCounters(registry),
@@ -123,5 +130,6 @@ export function createCounters(registry: Registry) {
     ...driftCounters(registry),
     reloadFailures,
     transitions,
+    storeWaits,
   }
 }

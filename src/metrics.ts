@@ -29,6 +29,7 @@ const LATENCY_BUCKETS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ]
 const UPSTREAM_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+const WAIT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60]
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64]
 
 /** How many jobs of a queue are in a state. */
@@ -127,6 +128,12 @@ function createHistograms(registry: Registry) {
       'script',
       LATENCY_BUCKETS,
     ),
+    storeWaits: histogram(
+      'tollgate_store_wait_seconds',
+      'How long calls waited for a store that did not answer.',
+      null,
+      WAIT_BUCKETS,
+    ),
     batches: histogram(
       'tollgate_ledger_batch_size',
       'Calls that shared one run of a script.',
@@ -192,7 +199,7 @@ export function createMetrics(): Metrics {
   const counters = createCounters(registry)
   const { requests, denials, refusals, credits, crossings, notifications, exceeded, reloadFailures } =
     counters
-  const { overhead, upstream, scripts, batches } = createHistograms(registry)
+  const { overhead, upstream, scripts, batches, storeWaits } = createHistograms(registry)
   registerGauges(registry, () => gauges)
 
   return {
@@ -204,6 +211,8 @@ export function createMetrics(): Metrics {
       credits: (kind: CreditKind, amount) => credits.add(kind, amount, () => ({ kind })),
       holdExceeded: () => exceeded.add('', 1, () => ({})),
       crossings: (type: CrossingType, count) => crossings.add(type, count, () => ({ type })),
+      storeWait: () => counters.storeWaits.add('', 1, () => ({})),
+      storeWaited: (seconds) => storeWaits.observe('', seconds),
     },
     declareUpstream: (name, family) => {
       for (const outcome of OUTCOMES)

@@ -17,6 +17,7 @@ const OPTIONS: AdminPlaneOptions = {
   keyCache: anything,
   metrics: anything,
   readiness: anything,
+  untilStoreAnswers: anything,
   sessionLife: anything,
   logger: pino({ level: 'silent' }),
   operatorToken: null,

@@ -42,6 +42,8 @@ export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttl
   /** Proxies whose word on who asks is taken: addresses and networks. */
   readonly trustProxy: readonly string[]
   readonly throttleLimits?: ThrottleLimits
+  /** Resolves when the store has an answer for this organization, or when waiting for one is in vain. */
+  readonly untilStoreAnswers: (org: string | undefined) => Promise<void>
   readonly logger: FastifyBaseLogger
 }
 
@@ -113,6 +115,8 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
   })
   const auth = authOf(options)
   void app.register(async (v1) => {
+    // A request that has begun is not repeated, since it may have written: it waits before that.
+    v1.addHook('onRequest', ({ params }) => options.untilStoreAnswers((params as { org?: string }).org))
     await v1.register(cookies)
     signInRoute(v1, options.directory, auth)
     void v1.register((guarded, _options, done) => {

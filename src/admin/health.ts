@@ -10,8 +10,8 @@ export interface HealthOptions {
     /** 200 where it is absent. */
     readonly status?: number
   }>
-  /** Whether traffic may be sent here: the store answers, and the process is not stopping. */
-  readonly readiness: () => Promise<{ readonly ready: boolean; readonly reason?: string }>
+  /** Whether traffic may be sent here: the store answers, or calls wait for it, and the process is not stopping. */
+  readonly readiness: () => { readonly ready: boolean; readonly reason?: string }
 }
 
 const getMetrics = documented({
@@ -66,8 +66,8 @@ export function healthRoutes(app: FastifyInstance, { metrics, readiness }: Healt
       .send(body)
   })
   app.get('/healthz', getHealth, () => ({ status: 'ok' }))
-  app.get('/readyz', getReadiness, async (_request, reply) => {
-    const { ready, reason } = await readiness()
+  app.get('/readyz', getReadiness, (_request, reply) => {
+    const { ready, reason } = readiness()
     if (ready) return { status: 'ready' }
     return reply.code(503).send({ status: 'not ready', reason: reason ?? null })
   })

@@ -34,13 +34,13 @@ export function refuseRestart(before: Config, after: Config): void {
 
 /** With whose name and password the store is used may change, since both are rotated; which store it is may not. */
 function withoutCredentials(config: Config): Config {
-  const redis: Record<string, unknown> = { ...config.redis }
-  delete redis['username']
-  delete redis['password']
-  if (config.redis.url !== undefined) {
-    const url = new URL(config.redis.url)
+  const redis: { -readonly [K in keyof Config['redis']]: Config['redis'][K] } = { ...config.redis }
+  delete redis.username
+  delete redis.password
+  if (redis.url !== undefined) {
+    const url = new URL(redis.url)
     url.username = url.password = ''
-    redis['url'] = url.href
+    redis.url = url.href
   }
   return { ...config, redis }
 }

@@ -1,6 +1,6 @@
 /** Where the credits are kept, and by what right a gateway gets there. */
 import { Type } from '@sinclair/typebox'
-import { mapping, secret, text } from './fields.ts'
+import { mapping, seconds, secret, text } from './fields.ts'
 
 const STORES = ['url', 'embedded', 'cluster']
 
@@ -56,6 +56,12 @@ export const Redis = mapping(
     username: Type.Optional(secret("A user of the store's; without it, its default user.")),
     password: Type.Optional(secret('The password of that user, for a URL without one or for a cluster.')),
     tls: Type.Optional(Tls),
+    patienceSeconds: seconds(
+      3,
+      0,
+      60,
+      'How long a call waits for a store that does not answer before it is refused or, under open, passes; 0 for not at all.',
+    ),
   },
   {
     // For editors; the loader has words of its own for it.

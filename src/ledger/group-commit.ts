@@ -4,8 +4,10 @@
  */
 export interface GroupCommit<T> {
   add(item: T): void
-  /** Takes back what waits for a batch of its own. */
-  takeWaiting(): T[]
+  /** What waits for a batch of its own, in order. */
+  readonly waiting: readonly T[]
+  /** Takes away what waits and no longer has to. */
+  drop(isOver: (item: T) => boolean): void
 }
 
 export interface GroupCommitOptions<T> {
@@ -47,10 +49,11 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
       waiting.push(item)
       schedule()
     },
-    takeWaiting() {
-      const taken = waiting
-      waiting = []
-      return taken
+    get waiting() {
+      return waiting
+    },
+    drop(isOver) {
+      waiting = waiting.filter((item) => !isOver(item))
     },
   }
 }

@@ -10,6 +10,8 @@ import { hashKey, parseIdentity, type KeyIdentity } from './directory/virtual-ke
 import { listenForInvalidations } from './key-invalidations.ts'
 import * as keys from './keys.ts'
 import { createLookupBudget, type LookupBudget } from './lookup-budget.ts'
+import { NO_PATIENCE, patiently, type Patience } from './patience.ts'
+import { mayPass } from './store-faults.ts'
 import { createLru, type Lru } from '../core/lru.ts'
 import { UNWATCHED, type StoreWatch } from './store-watch.ts'
 
@@ -18,7 +20,7 @@ export type { KeyIdentity } from './directory/virtual-keys.ts'
 export interface KeyCache {
   /**
    * Whom a key names; null for a malformed, unknown or revoked one. Rejects with StoreUnavailable when it is not in the
-   * cache and the store cannot be asked (D1), or not now because of too many unknown keys (TooManyLookups): that is
+   * cache and the store cannot be asked within the patience (D1), or not now because of too many unknown keys (TooManyLookups): that is
    * remembered for nobody. Who was known here before never waits for guesses, and stays known while the store is down.
    */
   lookup(key: string): KeyIdentity | null | Promise<KeyIdentity | null>
@@ -32,6 +34,8 @@ export interface KeyCacheOptions {
   readonly listener: RedisClient
   /** Knows whether the store answers; absent: failures are taken as they come. */
   readonly watch?: StoreWatch
+  /** How long a look-up waits for a store that does not answer; absent: not at all. */
+  readonly patience?: Patience
   /** Unix ms, of this process: only differences matter. */
   readonly now: () => number
   readonly limits?: { readonly known: number; readonly unknown: number }
@@ -62,14 +66,9 @@ const LIMITS = { known: 100_000, unknown: 10_000 }
 /** How often one look-up is repeated because revocations overtake it; then its last reply is used, and not kept. */
 const MOST_LOOKS = 3
 
-export function createKeyCache({
-  redis,
-  listener,
-  watch = UNWATCHED,
-  now,
-  limits = LIMITS,
-  budget = createLookupBudget(),
-}: KeyCacheOptions): KeyCache {
+export function createKeyCache(options: KeyCacheOptions): KeyCache {
+  const { redis, watch = UNWATCHED, patience = NO_PATIENCE, now, limits = LIMITS } = options
+  const { listener, budget = createLookupBudget() } = options
   const entries = createEntries(limits)
   const loading = new Map<string, Loading>()
   let misses = 0
@@ -96,20 +95,23 @@ export function createKeyCache({
   const isFresh = (entry: Entry): boolean =>
     entry.misses === misses && now() - entry.loadedAt < (invalidations.hearing() ? LIFE_MS : DEAF_LIFE_MS)
 
-  async function load(sha256: string, look: Look): Promise<KeyIdentity | null> {
+  async function load(sha256: string, look: Look, wait: Patience): Promise<KeyIdentity | null> {
     for (let looks = 1; ; looks += 1) {
       const { revocations } = look
       const loadedAt = now()
-      const identity = await find(redis, watch, sha256)
+      const identity = await find(redis, watch, sha256, wait)
       const overtaken = look.revocations !== revocations
       if (!overtaken) entries.set(sha256, { identity, loadedAt, misses })
       if (!overtaken || looks === MOST_LOOKS) return identity
     }
   }
 
-  function startLoading(sha256: string, wasKnown: boolean): Promise<KeyIdentity | null> {
+  function startLoading(sha256: string, known: KeyIdentity | null): Promise<KeyIdentity | null> {
     const look: Look = { revocations: 0 }
-    const loaded = wasKnown ? load(sha256, look) : budget.lookUp(() => load(sha256, look))
+    const loaded =
+      known === null
+        ? budget.lookUp(() => load(sha256, look, patience))
+        : load(sha256, look, NO_PATIENCE).catch((error: unknown) => orKnown(entries.get(sha256), error))
     const promise = loaded.finally(() => loading.delete(sha256))
     loading.set(sha256, { promise, look })
     return promise
@@ -123,15 +125,26 @@ export function createKeyCache({
       if (!isWellFormedKey(key)) return null
       const known = entry?.identity ?? null
       if (known !== null && watch.isDown(keys.virtualKey(sha256))) return known
-      return loading.get(sha256)?.promise ?? startLoading(sha256, known !== null)
+      return loading.get(sha256)?.promise ?? startLoading(sha256, known)
     },
     close: () => invalidations.close(),
   }
 }
 
-async function find(redis: RedisClient, watch: StoreWatch, sha256: string): Promise<KeyIdentity | null> {
+async function find(
+  redis: RedisClient,
+  watch: StoreWatch,
+  sha256: string,
+  wait: Patience,
+): Promise<KeyIdentity | null> {
   const name = keys.virtualKey(sha256)
-  return parseIdentity(await storeCall(() => watch.guard(name, () => redis.hgetall(name))))
+  return parseIdentity(await storeCall(() => patiently(wait, watch, name, () => redis.hgetall(name))))
+}
+
+/** Whose key is known stays known where the store does not answer, unless it was revoked meanwhile. */
+function orKnown(entry: Entry | undefined, error: unknown): KeyIdentity {
+  if (entry === undefined || entry.identity === null || !mayPass(error)) throw error
+  return entry.identity
 }
 
 /** Known and unknown keys apart, so that a flood of invented ones drives out no real one. By hash: no secret stays in memory. */

@@ -1,11 +1,12 @@
 /** What the ledger reports of itself. Called on the hot path: implementations only add numbers up. */
+import type { WaitMetrics } from './patience.ts'
 import type { CrossingType } from './replies.ts'
 import type { ScriptName } from './scripts.ts'
 
 /** `returned`: charged when a lease ran out, and given back since its call was not served. */
 export type CreditKind = 'held' | 'charged' | 'freed' | 'expired' | 'returned'
 
-export interface LedgerMetrics {
+export interface LedgerMetrics extends WaitMetrics {
   script(name: ScriptName, seconds: number, batchSize: number): void
   /** `amount` in microcredits. */
   credits(kind: CreditKind, amount: number): void

@@ -22,6 +22,12 @@ export interface Reservation {
   readonly promptPrice: Microcredits
   /** Whether an unknown user may be enrolled (the key is an app's; the organization has the last word). */
   readonly mayEnroll: boolean
+  /** Whether the call passes without the store where waiting for it is in vain (D1, `open`). */
+  readonly mayPass?: boolean
+  /** For how long the call has waited for the store before (ms). */
+  readonly waitedMs?: number
+  /** Whether the caller has hung up: such a call no longer waits for the store. */
+  readonly isGone?: () => boolean
 }
 
 /** An open hold, as the gateway that owns it remembers it. */

@@ -1,5 +1,9 @@
 /** One server of the store: whether it gives signs of life, and who waits for it. */
+import { isNoConnection } from './store-faults.ts'
+
 export interface NodeWatchOptions {
+  /** `host:port` in a cluster. */
+  readonly name: string
   /** How long a server may be silent. */
   readonly silenceMs: number
   readonly ping: () => Promise<unknown>
@@ -15,6 +19,8 @@ const LEAST_ROUNDS = 4
 export class NodeWatch {
   /** Those who wait for an answer of this server; each is called once with the reason when it counts as down. */
   readonly waiting = new Set<(reason: string) => void>()
+  /** Those who wait until it answers again; each is called once. */
+  readonly waitingForReturn = new Set<() => void>()
   readonly #options: NodeWatchOptions
   /** When the first question was put that has no good answer yet. */
   #askedAt: number | null = null
@@ -32,12 +38,32 @@ export class NodeWatch {
     this.#options = options
   }
 
+  get name(): string {
+    return this.#options.name
+  }
+
   get isDown(): boolean {
     return this.#downAt !== null
   }
 
   get reason(): string {
     return this.#reason
+  }
+
+  /** What its last failure said; while it is down this may change, as when it comes back with another password. */
+  get lastError(): string {
+    return this.#refusedOrg === null ? this.#lastError : this.#reason
+  }
+
+  /** For how long it has been down, in ms; 0 while it is up. */
+  get downMs(): number {
+    return this.#downAt === null ? 0 : performance.now() - this.#downAt
+  }
+
+  /** For how long it has given no sign of life, in ms; 0 while it is up, or answers and refuses. */
+  get silentMs(): number {
+    if (this.#downAt === null || this.#askedAt === null || this.#refusedOrg !== null) return 0
+    return performance.now() - this.#askedAt
   }
 
   /** Asks for a sign of life, one question at a time. */
@@ -53,6 +79,7 @@ export class NodeWatch {
       (error: unknown) => {
         this.#isAsking = false
         this.#lastError = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)
+        if (isNoConnection(this.#lastError)) this.#refusedOrg = null
       },
     )
   }
@@ -67,10 +94,14 @@ export class NodeWatch {
     this.#goDown(this.#isAsking ? 'no answer' : this.#lastError)
   }
 
-  /** It answered, but not to the purpose: from here on only a write of this organization's shows that it serves again. */
-  refused(reason: string, org: string): void {
+  /**
+   * A call failed for good: from here on only a write of this organization's shows that it serves again. Null where the
+   * connection is gone, so that any sign of life does.
+   */
+  refused(reason: string, org: string | null): void {
     if (this.isDown) return
     this.#refusedOrg = org
+    if (org === null) this.#askedAt ??= performance.now()
     this.#goDown(reason)
   }
 
@@ -95,6 +126,9 @@ export class NodeWatch {
     const downMs = Math.round(performance.now() - this.#downAt)
     this.#downAt = null
     this.#options.onUp(downMs)
+    const waiting = [...this.waitingForReturn]
+    this.waitingForReturn.clear()
+    for (const goOn of waiting) goOn()
   }
 
   #goDown(reason: string): void {

@@ -12,6 +12,7 @@ import type { Journal } from './journal.ts'
 import { createOrgViews, type OrgViews } from './org-views.ts'
 import type { CrossingType } from './replies.ts'
 import { readStanding } from './standing.ts'
+import { patiently, type Patience } from './patience.ts'
 import { Reserving } from './reserving.ts'
 import { letThrough } from './let-through.ts'
 import { Replaying } from './replaying.ts'
@@ -32,6 +33,8 @@ export interface RedisLedgerOptions {
   readonly watch?: StoreWatch
   /** Absent: what the store does not take stays in memory, and no call is let through without it. */
   readonly journal?: Journal
+  /** The longest that a call waits for a store that does not answer; absent: 0. */
+  readonly patienceMs?: number
   /** This machine's clock; absent: `Date.now`. */
   readonly wallClock?: () => number
 }
@@ -53,7 +56,8 @@ const POLL_MS = 5
 /** Needs a connection that is ready: the store's clock is read first. Rejects with StoreUnavailable. */
 export async function createRedisLedger(options: RedisLedgerOptions): Promise<RedisLedger> {
   const { redis, leaseMs, metrics, logger, onCrossings, userDayLifeMs, watch = UNWATCHED } = options
-  const { journal = null } = options
+  const { journal = null, patienceMs = 0 } = options
+  const patience = { ms: patienceMs, metrics }
   const clock = createStoreClock(options.wallClock)
   clock.learn(await storeCall(() => readStoreTime(redis)))
 
@@ -67,6 +71,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
   })
   const reserving = new Reserving({
     ...parts,
+    patience,
     leaseMs,
     expire: (org, due) => resolving.expire(org, due),
     release: (hold) => resolving.free(hold),
@@ -88,7 +93,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
       if (hold.ticket === undefined) resolving.free(hold)
       else journal?.end(hold.ticket, null)
     },
-    ...asking(redis, watch, views, clock),
+    ...asking({ redis, watch, views, clock, patience }),
     drained: (ms) => drained(resolving, ms),
     async openPeriod(org, now) {
       views.forget(org)
@@ -98,6 +103,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
     openHolds: leases.open,
     sweep: () => leases.sweep(),
     close: () => {
+      reserving.close()
       leases.stop()
       replaying?.stop()
     },
@@ -121,22 +127,28 @@ async function drained(resolving: Resolving, ms: number): Promise<boolean> {
 }
 
 /** What is only asked, and decides nothing. */
-function asking(
-  redis: RedisClient,
-  watch: StoreWatch,
-  views: OrgViews,
-  clock: StoreClock,
-): Pick<Ledger, 'isMember' | 'standing'> {
+function asking({
+  redis,
+  watch,
+  views,
+  clock,
+  patience,
+}: {
+  readonly redis: RedisClient
+  readonly watch: StoreWatch
+  readonly views: OrgViews
+  readonly clock: StoreClock
+  readonly patience: Patience
+}): Pick<Ledger, 'isMember' | 'standing'> {
+  const read = <T>(org: string, ask: () => Promise<T>): Promise<T> =>
+    storeCall(() => patiently(patience, watch, org, ask))
   return {
-    isMember: (org, user) =>
-      storeCall(async () => (await watch.guard(org, () => redis.hexists(keys.members(org), user))) === 1),
+    isMember: (org, user) => read(org, async () => (await redis.hexists(keys.members(org), user)) === 1),
     standing: (org, user) =>
-      storeCall(() =>
-        watch.guard(org, async () => {
-          views.forget(org)
-          const view = await views.current(org, clock.now())
-          return view === null ? null : readStanding(redis, view, user)
-        }),
-      ),
+      read(org, async () => {
+        views.forget(org)
+        const view = await views.current(org, clock.now())
+        return view === null ? null : readStanding(redis, view, user)
+      }),
   }
 }

@@ -1,41 +1,28 @@
 /** Reserve, in batches of one organization each. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { NOTHING, type Microcredits, type UnixMs } from '../core/units.ts'
-import { reconnected, type RedisClient } from './connection.ts'
-import { createGroupCommit, type GroupCommit } from './group-commit.ts'
+import type { RedisClient } from './connection.ts'
 import { createHoldIds } from './hold-ids.ts'
-import { StoreUnavailable, type Decision, type Hold, type Reservation, type ReserveResult } from './ledger.ts'
+import type { Decision, Hold, Reservation, ReserveResult } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import type { AdminsToAsk } from './admins-to-ask.ts'
 import type { OrgView, OrgViews } from './org-views.ts'
+import type { Patience } from './patience.ts'
+import { Pending } from './pending.ts'
 import { entries, readReserveEntry, readReserveHead, type ReserveEntry, type ReserveHead } from './replies.ts'
 import { holdOf, reserveArguments } from './reserve-arguments.ts'
+import { NO_ANSWER, ReserveLine } from './reserve-line.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
-import { mayHaveRun, NeverSent } from './store-faults.ts'
+import { mayHaveRun, mayPass } from './store-faults.ts'
 import type { StoreWatch } from './store-watch.ts'
 
-const MAX_BATCH = 64
-/** A batch is asked again this often when the belief it was built on was stale, or its outcome is unknown. */
+/** A batch is asked again this often when the belief it was built on was stale. */
 const MAX_STALE = 4
-const ASK_AGAIN_AFTER_MS = 120
-/** The longest that asking again waits for a connection; a store that is down is found sooner, by the watch. */
-const RECONNECT_MS = 1_000
 /** Each round expires up to 500 holds of the user; a dead gateway may leave more than one round's. */
 const MAX_OVERDUE_ROUNDS = 20
 /** The longest that a call waits for the user's settles: a store that is slow must not keep a call that could be told. */
 const SETTLES_WAIT_MS = 1_000
-
-interface Pending {
-  readonly reservation: Reservation
-  id: string
-  overdueRounds: number
-  settlesAwaited: boolean
-  /** How many settles had been tried here when the call was asked for. */
-  settledBefore: number
-  readonly resolve: (result: ReserveResult) => void
-  readonly reject: (error: StoreUnavailable) => void
-}
 
 export interface ReservingOptions {
   readonly redis: RedisClient
@@ -44,6 +31,8 @@ export interface ReservingOptions {
   readonly clock: StoreClock
   readonly leaseMs: number
   readonly metrics: LedgerMetrics
+  /** How long a call waits for a store that does not answer. */
+  readonly patience: Patience
   /** Resolves leases of dead gateways that stand in a caller's way. */
   readonly expire: (org: string, leases: readonly string[]) => Promise<unknown>
   /** Settles of the user that are under way from here, if any. */
@@ -55,11 +44,6 @@ export interface ReservingOptions {
   readonly adminsToAsk: AdminsToAsk
   readonly onReserved: (hold: Hold) => void
   readonly onCrossings: (org: string) => void
-}
-
-/** The belief under which a batch may have been admitted without an answer; null where nothing is in doubt. */
-interface Doubt {
-  view: OrgView | null
 }
 
 interface Decided {
@@ -74,10 +58,18 @@ interface Decided {
 export class Reserving {
   readonly #options: ReservingOptions
   readonly #ids = createHoldIds()
-  readonly #queues = new Map<string, GroupCommit<Pending>>()
+  readonly #lines = new Map<string, ReserveLine>()
+  readonly #stopLooking: () => void
 
   constructor(options: ReservingOptions) {
     this.#options = options
+    this.#stopLooking = options.watch.whileDown(() => {
+      for (const line of this.#lines.values()) if (options.watch.isDown(line.org)) line.look()
+    })
+  }
+
+  close(): void {
+    this.#stopLooking()
   }
 
   #mint(): string {
@@ -85,83 +77,66 @@ export class Reserving {
   }
 
   reserve(reservation: Reservation): Promise<ReserveResult> {
-    if (this.#options.watch.isDown(reservation.org)) {
-      return Promise.reject(new NeverSent('the store does not answer'))
-    }
+    const { watch, patience } = this.#options
+    const { org, waitedMs = 0 } = reservation
+    // What passes without the store does not wait for one that has been down for long.
+    const spentMs = waitedMs + (reservation.mayPass === true ? watch.downMs(org) : 0)
     return new Promise((resolve, reject) => {
-      this.#enqueue({
-        reservation,
-        id: this.#mint(),
-        overdueRounds: 0,
-        settlesAwaited: false,
-        settledBefore: 0,
-        resolve,
-        reject,
-      })
+      const deadlineMs = performance.now() + patience.ms - spentMs
+      const { metrics } = patience
+      const pending = new Pending({ reservation, id: this.#mint(), deadlineMs, metrics, resolve, reject })
+      if (watch.isDown(org)) {
+        const reason = watch.refusal(org)
+        if (reason !== null || pending.isInVain(performance.now())) {
+          pending.fail(reason ?? NO_ANSWER)
+          return
+        }
+        pending.wait()
+      }
+      this.#enqueue(pending)
     })
   }
 
   #enqueue(pending: Pending): void {
     const { org } = pending.reservation
-    let queue = this.#queues.get(org)
-    if (queue === undefined) {
-      const run = (batch: Pending[]): Promise<void> => this.#run(org, batch)
-      queue = createGroupCommit<Pending>({ maxBatch: MAX_BATCH, collect: 'turn', run })
-      this.#queues.set(org, queue)
-    }
-    queue.add(pending)
-  }
-
-  /**
-   * An outcome that is not known is asked for once more with the same ids. What may still have taken effect after that is
-   * released. Who waits behind a store that is gone is told at once.
-   */
-  async #run(org: string, batch: Pending[]): Promise<void> {
-    const { watch } = this.#options
-    const doubt: Doubt = { view: null }
-    try {
-      await this.#commit(org, batch, doubt).catch(async (error: unknown) => {
-        if (watch.isDown(org)) throw error
-        await pause(ASK_AGAIN_AFTER_MS)
-        await watch.guard(org, () => reconnected(this.#options.redis, RECONNECT_MS))
-        await this.#commit(org, batch, doubt).catch((again: unknown) => {
-          // What the server itself said tells more than that its connection was closed after it.
-          throw mayHaveRun(error) ? again : error
-        })
+    let line = this.#lines.get(org)
+    if (line === undefined) {
+      const created: ReserveLine = new ReserveLine({
+        org,
+        redis: this.#options.redis,
+        watch: this.#options.watch,
+        decide: () => this.#commit(created),
+        giveUp: (view, item) => this.#giveUp(view, item),
       })
-    } catch (error) {
-      watch.failed(org, error)
-      const reason = error instanceof Error ? error.message : String(error)
-      const waiting = this.#queues.get(org)?.takeWaiting() ?? []
-      for (const pending of [...batch, ...waiting])
-        pending.reject(new StoreUnavailable(reason, { cause: error }))
+      this.#lines.set(org, created)
+      line = created
     }
-    const { view } = doubt
-    if (view !== null) for (const pending of batch) this.#giveUp(view, pending)
+    line.add(pending)
   }
 
   /** What may be admitted by a question that was lost, should it arrive after all, nobody would own. The next has another id. */
   #giveUp(view: OrgView, pending: Pending): void {
     this.#options.release(holdOf(view, pending, NOTHING))
-    pending.id = this.#mint()
+    if (!pending.isOver) pending.id = this.#mint()
   }
 
   /**
    * What may have been admitted in a period or on a day that is over is given up, and asked for anew under other ids: one
    * id admitted twice would be two holds with one fate.
    */
-  #startAnewWhereOver(view: OrgView, batch: readonly Pending[], doubt: Doubt): void {
-    const before = doubt.view
+  #startAnewWhereOver(view: OrgView, { running, doubt }: ReserveLine): void {
+    const before = doubt.lost
     if (before === null) return
     if (before.period.no === view.period.no && before.day.day === view.day.day) return
-    for (const pending of batch) this.#giveUp(before, pending)
-    doubt.view = null
+    for (const pending of running) this.#giveUp(before, pending)
+    doubt.lost = null
   }
 
-  async #commit(org: string, batch: readonly Pending[], doubt: Doubt): Promise<void> {
-    const decided = await this.#decide(org, batch, doubt)
+  async #commit(line: ReserveLine): Promise<void> {
+    const { org, running: batch } = line
+    const decided = await this.#decide(line)
     if (decided === null) {
-      for (const pending of batch) pending.resolve({ status: 'unknown_org' })
+      for (const pending of batch) if (!pending.isOver) pending.answer({ status: 'unknown_org' })
       return
     }
     const { view, head, items, wasInDoubt } = decided
@@ -177,17 +152,18 @@ export class Reserving {
   }
 
   /** Asks until the belief is fresh; null for an organization that does not exist. */
-  async #decide(org: string, batch: readonly Pending[], doubt: Doubt): Promise<Decided | null> {
+  async #decide(line: ReserveLine): Promise<Decided | null> {
     const { views, clock, watch } = this.#options
+    const { org, doubt } = line
     for (let attempt = 0; attempt < MAX_STALE; attempt += 1) {
       const view = await watch.guard(org, () => views.current(org, clock.now()))
       if (view === null) return null
-      this.#startAnewWhereOver(view, batch, doubt)
-      const { head, items } = entries(await this.#ask(view, batch, doubt))
+      this.#startAnewWhereOver(view, line)
+      const { head, items } = entries(await this.#ask(view, line))
       const read = readReserveHead(head)
       if (read.status === 'ok') {
-        const wasInDoubt = doubt.view !== null
-        doubt.view = null
+        const wasInDoubt = doubt.lost !== null
+        doubt.lost = null
         clock.learn(read.now)
         const worded = await this.#withWordsOf(read.revision, view, read.now)
         return { view: worded, head: read, items, wasInDoubt }
@@ -199,20 +175,25 @@ export class Reserving {
     throw new Error(`the period of ${org} keeps changing`)
   }
 
-  /** Sends a batch once. `doubt` remembers that it may have taken effect without an answer. */
-  async #ask(view: OrgView, batch: readonly Pending[], doubt: Doubt): Promise<unknown> {
-    const { redis, watch, metrics, leaseMs, settlesTried } = this.#options
-    for (const pending of batch) pending.settledBefore = settlesTried()
-    const { keyList, args } = reserveArguments(view, batch, leaseMs)
+  /**
+   * Sends a batch once, and waits for the reply also where the store falls silent: who has no more time is told meanwhile.
+   * `doubt` remembers that it may have taken effect without an answer.
+   */
+  async #ask(view: OrgView, { running, doubt }: ReserveLine): Promise<unknown> {
+    const { redis, metrics, leaseMs, settlesTried } = this.#options
+    for (const pending of running) pending.settledBefore = settlesTried()
+    const { keyList, args } = reserveArguments(view, running, leaseMs)
     const started = performance.now()
     const wasSent = redis.status === 'ready'
+    doubt.asked = view
     try {
-      return await watch.guard(view.org, () => runScript(redis, 'reserve', keyList, args))
+      return await runScript(redis, 'reserve', keyList, args)
     } catch (error) {
-      if (wasSent && mayHaveRun(error)) doubt.view = view
+      if (wasSent && mayHaveRun(error)) doubt.lost = view
       throw error
     } finally {
-      metrics.script('reserve', (performance.now() - started) / 1_000, batch.length)
+      doubt.asked = null
+      metrics.script('reserve', (performance.now() - started) / 1_000, running.length)
     }
   }
 
@@ -227,15 +208,19 @@ export class Reserving {
   }
 
   #answer(view: OrgView, now: UnixMs, pending: Pending, entry: ReserveEntry): void {
+    if (pending.isOver) {
+      if (entry.status === 'reserved') this.#giveUp(view, pending)
+      return
+    }
     switch (entry.status) {
       case 'overdue':
         this.#expireThenAskAgain(pending, entry.leases)
         return
       case 'gone':
-        pending.reject(new StoreUnavailable('the hold was released before it was made'))
+        pending.fail('the hold was released before it was made')
         return
       case 'unknown_user':
-        pending.resolve({ status: 'unknown_user' })
+        pending.answer({ status: 'unknown_user' })
         return
       case 'reserved':
       case 'denied':
@@ -258,7 +243,7 @@ export class Reserving {
           const { status } = entry
           void this.#options
             .adminsToAsk(view)
-            .then((admins) => pending.resolve({ status, decision: { ...decision, admins } }))
+            .then((admins) => pending.answer({ status, decision: { ...decision, admins } }))
         }
       }
     }
@@ -268,18 +253,21 @@ export class Reserving {
     const hold = holdOf(view, pending, amount)
     this.#options.metrics.credits('held', amount)
     this.#options.onReserved(hold)
-    pending.resolve({ status: 'reserved', hold, decision })
+    pending.answer({ status: 'reserved', hold, decision })
   }
 
   #expireThenAskAgain(pending: Pending, leases: readonly string[]): void {
     pending.overdueRounds += 1
     if (pending.overdueRounds > MAX_OVERDUE_ROUNDS) {
-      pending.reject(new StoreUnavailable('a lease that is over could not be expired'))
+      pending.fail('a lease that is over could not be expired')
       return
     }
     this.#options.expire(pending.reservation.org, leases).then(
       () => this.#enqueue(pending),
-      (error: unknown) => pending.reject(new StoreUnavailable(String(error), { cause: error })),
+      (error: unknown) => {
+        if (mayPass(error) && !pending.isInVain(performance.now())) this.#enqueue(pending)
+        else pending.fail(String(error), error)
+      },
     )
   }
 

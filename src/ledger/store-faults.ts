@@ -15,12 +15,27 @@ const NO_REPLY =
 /** Nothing was sent, or all that came back were redirections: a slot that moves is the trouble of whose keys are in it, not of its server. */
 const NEVER_RAN =
   /^(?:Stream isn't writeable|Cluster isn't ready|None of startup nodes|Too many Cluster redirections)/
+/** The store refuses our credentials or rights: only an operator can change that, so waiting does not help. */
+const REFUSES_US = /^(?:NOPERM|WRONGPASS|NOAUTH|ERR invalid password|ERR AUTH)\b/
+/** A slot is on its way to another master. */
+const MOVES = /^(?:TRYAGAIN|Too many Cluster redirections)\b/
 
 /** Why the store serves nobody now; null where the error is of the one command that met it. */
 export function storeFault(error: unknown): string | null {
   if (!(error instanceof Error)) return null
   const isFault = NOT_SERVING.test(error.message) || NO_REPLY.test(error.message) || 'syscall' in error
   return isFault ? (error.message.split('\n', 1)[0] ?? '') : null
+}
+
+/** Whether the store refuses this gateway's credentials or rights, which no waiting mends (D1). */
+export function refusesUs(reason: string): boolean {
+  return REFUSES_US.test(reason)
+}
+
+/** Whether the same command may succeed in a moment: the store is down, loads, fails over, or moves a slot. */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof Error) || refusesUs(error.message)) return false
+  return error instanceof StoreUnavailable || storeFault(error) !== null || MOVES.test(error.message)
 }
 
 /** Whether a command that failed so may have run all the same. */

@@ -31,8 +31,6 @@ export interface Store {
    * refuses them; nothing has changed until `use`.
    */
   prepare(config: Config['redis']): Promise<NextCredentials>
-  /** Whether the store answers within a second; of a cluster any master, since no other gateway would reach more of it. */
-  answers(): Promise<boolean>
   /** Closes the connections, and the embedded server last. */
   stop(): Promise<void>
 }
@@ -46,7 +44,6 @@ export interface NextCredentials {
 
 const WAIT_MS = 30_000
 const POLL_MS = 100
-const ANSWER_MS = 1_000
 const OLDEST_MAJOR = 7
 
 function describe(redis: Config['redis']): string {
@@ -175,11 +172,6 @@ export async function openStore(
     watch,
     open: connections.open,
     prepare: connections.prepare,
-    answers: () =>
-      Promise.race([
-        askAny(redis, (server) => server.ping()).then(() => true),
-        pause(ANSWER_MS, false, { ref: false }),
-      ]).catch(() => false),
     stop: () => {
       watch.close()
       return stop()

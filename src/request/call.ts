@@ -63,6 +63,16 @@ export interface Outcome {
   readonly failure: 'unreachable' | 'timeout' | 'broken' | null
 }
 
+/** An exchange of which nothing is known. */
+export const LOST: Outcome = {
+  sent: true,
+  status: null,
+  complete: false,
+  reading: null,
+  clientGone: false,
+  failure: 'broken',
+}
+
 /** One call on its way, from its headers to the end of its answer. */
 export interface Call {
   readonly request: IncomingMessage
@@ -75,6 +85,8 @@ export interface Call {
   /** When the call arrived (`performance.now()`). */
   readonly startedMs: number
   caller: Caller | null
+  /** How long it took to find out who calls (ms): 0 where that is remembered. */
+  identifiedMs: number
   /** What is noted of it for the log; null for most. */
   readonly record: CallRecord | null
   /** Whether it counts as in flight. */

@@ -112,6 +112,7 @@ function serve(
     path: pathOf(request.url ?? '').slice(prefix.length),
     requestId: requestIdOf(request),
     startedMs: performance.now(),
+    identifiedMs: 0,
     caller: null,
     record: pipeline.record(),
     isCounted: false,

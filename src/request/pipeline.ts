@@ -8,7 +8,7 @@ import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
 import type { Logger } from 'pino'
 import type { Metrics, RequestOutcome } from '../metrics.ts'
 import type { PriceBook } from '../prices/price-book.ts'
-import type { Call, Caller, Outcome, PricedCall, UpstreamTarget } from './call.ts'
+import { LOST, type Call, type Caller, type Outcome, type PricedCall, type UpstreamTarget } from './call.ts'
 import type { CallLog, CallRecord } from './call-log.ts'
 import { forwardableQuery } from './credentials.ts'
 import type { Drains } from './drain.ts'
@@ -18,7 +18,7 @@ import { standingHeaders, upstreamHeaders } from './headers.ts'
 import { identify, type LookUp } from './identify.ts'
 import { createMeter } from './meter.ts'
 import { price } from './price.ts'
-import { outcomeOf, outcomeOfStatus, writeRefusal } from './refusal.ts'
+import { outcomeOf, outcomeOfExchange, writeRefusal } from './refusal.ts'
 import { reserve, type Admission } from './reserve.ts'
 import { settle } from './settle.ts'
 
@@ -42,25 +42,9 @@ const STORE_DOWN = refuse(
   'The credit store cannot be reached right now. Try again in a moment.',
 )
 
-/** An exchange of which nothing is known. */
-const LOST: Outcome = {
-  sent: true,
-  status: null,
-  complete: false,
-  reading: null,
-  clientGone: false,
-  failure: 'broken',
-}
-
 /** The connection is closed after the answer once the process is stopping, so that clients move on. */
 function ownHeaders(call: Call, stopping: boolean): string[] {
   return stopping ? ['x-request-id', call.requestId, 'connection', 'close'] : ['x-request-id', call.requestId]
-}
-
-function outcomeOfExchange(outcome: Outcome): RequestOutcome {
-  if (outcome.clientGone) return 'client_gone'
-  if (outcome.failure !== null) return 'upstream_error'
-  return outcomeOfStatus(outcome.status ?? 500)
 }
 
 export class Pipeline {
@@ -117,8 +101,14 @@ export class Pipeline {
       goOn()
     }
     const caller = identify(lookUp, request.headers, request.url ?? '')
-    if (!(caller instanceof Promise)) arrived(caller)
-    else caller.then(arrived, (error: unknown) => this.#fail(call, error))
+    if (!(caller instanceof Promise)) {
+      arrived(caller)
+      return
+    }
+    const asked = performance.now()
+    caller
+      .finally(() => (call.identifiedMs = performance.now() - asked))
+      .then(arrived, (error: unknown) => this.#fail(call, error))
   }
 
   /** Everything after that; calls `onEnd` when it is over. Never rejects. */
@@ -142,7 +132,8 @@ export class Pipeline {
     if (error instanceof StoreUnavailable) {
       // The watch over the store says once that it is down; a line for each call would drown it.
       this.#options.logger.debug({ reason: error.message }, 'the credit store did not answer')
-      this.refuse(call, STORE_DOWN)
+      if (call.request.socket.destroyed) this.#hungUp(call)
+      else this.refuse(call, STORE_DOWN)
       return
     }
     this.#fault(call, error)
@@ -157,6 +148,12 @@ export class Pipeline {
       this.#fault(call, second)
       call.response.destroy()
     }
+  }
+
+  /** Ends a call whose client left before it was decided. */
+  #hungUp(call: Call): void {
+    this.#leave(call)
+    this.#end(call, 'client_gone', null)
   }
 
   #fault({ requestId }: Call, error: unknown): void {
@@ -222,10 +219,15 @@ export class Pipeline {
     const priced = price(book, priceProvider, shape)
     if (isRefusal(priced)) return priced
     if (record !== null) Object.assign(record, { model: priced.tariff.model, stream: shape.stream })
-    const admission = await reserve(ledger, caller, priced, call.target.onStoreDown)
+    const { socket } = call.request
+    const admission = await reserve(ledger, caller, priced, {
+      mayPass: call.target.onStoreDown === 'open',
+      waitedMs: call.identifiedMs,
+      isGone: () => socket.destroyed,
+    })
     if (isRefusal(admission)) return admission
     if (record !== null) record.held = admission.hold.amount
-    if (call.request.socket.destroyed) {
+    if (socket.destroyed) {
       ledger.free(admission.hold)
       this.#end(call, 'client_gone', null)
       return null

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { ERRORS, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Family } from '../families/family.ts'
 import type { RequestOutcome } from '../metrics.ts'
+import type { Outcome } from './call.ts'
 
 /** Headers and body of a refusal. A 402 tells the SDKs not to try again, and never when to. */
 export function writeRefusal(
@@ -70,4 +71,10 @@ export function outcomeOf(code: ErrorCode): RequestOutcome {
     case 'internal_error':
       return 'rejected'
   }
+}
+
+export function outcomeOfExchange(outcome: Outcome): RequestOutcome {
+  if (outcome.clientGone) return 'client_gone'
+  if (outcome.failure !== null) return 'upstream_error'
+  return outcomeOfStatus(outcome.status ?? 500)
 }

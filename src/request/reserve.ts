@@ -20,23 +20,26 @@ export interface Admission {
   readonly decision: Decision | null
 }
 
+/** How a call waits for a store that does not answer. */
+export type Waiting = Required<Pick<Reservation, 'mayPass' | 'waitedMs' | 'isGone'>>
+
 /** Rejects with StoreUnavailable (D1): where it may be done without the store, only if that cannot be written down. */
 export async function reserve(
   ledger: Ledger,
   caller: Caller,
   call: PricedCall,
-  onStoreDown: 'closed' | 'open',
+  waiting: Waiting,
 ): Promise<Admission | Refusal> {
-  const reservation = reservationOf(caller, call)
+  const reservation = reservationOf(caller, call, waiting)
   try {
     return admissionOf(call, await ledger.reserve(reservation), caller)
   } catch (error) {
-    if (!(error instanceof StoreUnavailable) || onStoreDown === 'closed') throw error
+    if (!(error instanceof StoreUnavailable) || !waiting.mayPass || waiting.isGone()) throw error
     return { hold: await ledger.letThrough(reservation), decision: null }
   }
 }
 
-function reservationOf(caller: Caller, call: PricedCall): Reservation {
+function reservationOf(caller: Caller, call: PricedCall, waiting: Waiting): Reservation {
   const { worstCase, strictWorstCase, promptPrice, tariff } = call
   return {
     org: caller.org,
@@ -47,6 +50,7 @@ function reservationOf(caller: Caller, call: PricedCall): Reservation {
     strictWorstCase,
     promptPrice,
     mayEnroll: caller.mayEnroll,
+    ...waiting,
   }
 }
 

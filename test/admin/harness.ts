@@ -105,7 +105,8 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
     operatorToken: options.operatorToken === undefined ? OPERATOR : options.operatorToken,
     metrics: () =>
       Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'tollgate_store_up 1\n' }),
-    readiness: () => Promise.resolve(readiness),
+    untilStoreAnswers: () => Promise.resolve(),
+    readiness: () => readiness,
     redeliver: (...wish) => redeliver(redis, ...wish),
     channels: { urlProblem: senders.urlProblem, sendTest: createTestSender(senders, publicUrl) },
     publicUrl,

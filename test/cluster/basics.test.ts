@@ -2,7 +2,7 @@
 import t from 'tap'
 import { slotOf } from '../../src/ledger/cluster-slot.ts'
 import * as keys from '../../src/ledger/keys.ts'
-import { answered, callOf, exact, openClusterStage } from '../support/cluster-load.ts'
+import { callOf, exact, openClusterStage } from '../support/cluster-load.ts'
 import type { TestOrg } from '../support/gateway.ts'
 import { watchQueue } from '../support/queues.ts'
 import { until } from '../support/until.ts'
@@ -33,11 +33,11 @@ void t.test(
       // 0.12 credits each: the ninth passes the limit of 1 credit.
       for (let i = 0; i < 9; i += 1) {
         const gateway = i % 2 === 0 ? one : two
-        t.equal((await answered(stage, gateway, org)).status, 200)
+        t.equal((await callOf(gateway, org)).status, 200)
         await org.usedWhenIdle()
       }
       for (const gateway of gateways)
-        t.match(await answered(stage, gateway, org), { status: 402, code: 'user_credit_limit_reached' })
+        t.match(await callOf(gateway, org), { status: 402, code: 'user_credit_limit_reached' })
       await exact(t, stage, org)
       const usage = await two.admin('GET', `/v1/orgs/${org.id}/usage?by=user`)
       t.match(usage, { items: [{ key: 'ada', credits: 1.08, calls: 9 }], total: { credits: 1.08 } })
@@ -50,7 +50,7 @@ void t.test(
         default: 2,
         recipients: 'all',
       })
-      t.equal((await answered(stage, one, org)).status, 200, 'L8: a raised limit holds for the next call')
+      t.equal((await callOf(one, org)).status, 200, 'L8: a raised limit holds for the next call')
     }
   },
 )
@@ -84,7 +84,7 @@ void t.test('A4: a revoked key fails on every gateway, wherever its look-up lies
       name: 'second',
       user: 'ada',
     })) as { id: string; key: string }
-    for (const gateway of gateways) t.equal((await answered(stage, gateway, org, key)).status, 200)
+    for (const gateway of gateways) t.equal((await callOf(gateway, org, key)).status, 200)
     await two.admin('DELETE', `/v1/orgs/${org.id}/keys/${id}`)
     for (const gateway of gateways)
       await until(async () => (await callOf(gateway, org, key)).status === 401, { what: 'revoked' })
@@ -115,6 +115,6 @@ void t.test('an organization goes as a whole', async (t) => {
       const left = await Promise.all((await cluster.masters()).map(({ client }) => client.keys(`*{${id}}*`)))
       return left.flat().length === 0
     })
-    t.equal((await answered(stage, two, org)).status, 401)
+    t.equal((await callOf(two, org)).status, 401)
   }
 })

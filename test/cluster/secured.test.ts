@@ -13,7 +13,6 @@ import {
   openClusterStage,
   redisConfig,
   rootAddress,
-  silences,
   startLoad,
 } from '../support/cluster-load.ts'
 import { startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
@@ -76,7 +75,6 @@ void t.test(
 
 void t.test('slots move under load: redirections need nothing that the user may not', async (t) => {
   const org: TestOrg = await stage.orgOn(one)
-  const silent = silences(stage)
   const before = [await errorReplies(masters, 'MOVED'), await errorReplies(masters, 'ASK')] as const
   const load = startLoad(stage, [org])
   await until(() => load.count(org, 200) > 30)
@@ -90,7 +88,7 @@ void t.test('slots move under load: redirections need nothing that the user may 
     await until(() => load.count(org, 200) > soFar + 30)
   }
   await load.end()
-  allServed(t, load.outcomes, { silent: silences(stage) > silent, what: 'all are answered' })
+  allServed(t, load.outcomes, 'all are answered')
   // One key whose slot has gone, and is asked for at the other node.
   await moveSlot(cluster, slotOf(org.id), {
     from: one,
@@ -190,7 +188,6 @@ void t.test(
     const refusal = await changed(first, credentials('nobody', PASSWORD), REFUSED)
     t.match(refusal, /redis\.password: the store refuses these credentials: WRONGPASS/)
     const orgs = await Promise.all(masters.map((master) => stage.orgOn(master)))
-    const silent = silences(stage)
     const load = startLoad(stage, orgs)
     const goesOn = async (): Promise<void> => {
       const soFar = load.outcomes.length
@@ -211,7 +208,7 @@ void t.test(
       await goesOn()
     }
     await load.end()
-    allServed(t, load.outcomes, { silent: silences(stage) > silent, what: 'all are answered' })
+    allServed(t, load.outcomes, 'all are answered')
     for (const org of orgs) {
       await exact(t, stage, org)
       await first.admin('PUT', `/v1/orgs/${org.id}/user-limits`, {

@@ -38,7 +38,7 @@ void t.test('only redis and upstreams are required: everything else has the defa
       session: { idleMinutes: 30, absoluteHours: 12 },
       trustProxy: [],
     },
-    redis: { url: 'redis://127.0.0.1:6379' },
+    redis: { url: 'redis://127.0.0.1:6379', patienceSeconds: 3 },
     creditsPerUsd: 100,
     upstreams: {
       openai: {
@@ -130,7 +130,7 @@ void t.test('paths in the file are relative to the file', (t) => {
     etc: { 'config.yaml': MINIMAL.replace(/redis: .*/, 'redis: { embedded: ../data/redis }') },
   })
   const config = loadConfig(join(dir, 'etc/config.yaml'), {})
-  t.strictSame(config.redis, { embedded: join(dir, 'data/redis') })
+  t.strictSame(config.redis, { embedded: join(dir, 'data/redis'), patienceSeconds: 3 })
   t.equal(config.journal.dir, join(dir, 'etc/data/journal'))
   t.end()
 })
@@ -155,6 +155,7 @@ void t.test('a cluster has user, password and certificates of its own', (t) => {
   })
   t.strictSame(loadConfig(join(dir, 'config.yaml'), { REDIS_PASSWORD: 'p@ss:/?#' }).redis, {
     cluster: ['a:1'],
+    patienceSeconds: 3,
     username: 'tollgate',
     password: 'p@ss:/?#',
     tls: {
@@ -164,9 +165,14 @@ void t.test('a cluster has user, password and certificates of its own', (t) => {
       serverName: 'redis.internal',
     },
   })
-  t.strictSame(loadConfig(join(dir, 'short.yaml'), {}).redis, { cluster: ['a:1'], tls: {} })
+  t.strictSame(loadConfig(join(dir, 'short.yaml'), {}).redis, {
+    cluster: ['a:1'],
+    patienceSeconds: 3,
+    tls: {},
+  })
   t.strictSame(loadConfig(join(dir, 'url.yaml'), {}).redis, {
     url: 'rediss://a',
+    patienceSeconds: 3,
     password: 'p',
     tls: { ca: join(dir, 'ca.pem') },
   })

@@ -47,7 +47,7 @@ void t.test(
   'D1: with the store down, calls get 503 with retry-after 1 and reach no provider; then they pass again',
   async (t) => {
     const own = await startRedis({ persist: true })
-    const gateway = await startGateway({ redisUrl: own.url, upstreamUrl: origin.url })
+    const gateway = await startGateway({ redisUrl: own.url, upstreamUrl: origin.url, patienceSeconds: 0 })
     t.teardown(async () => {
       await gateway.stop()
       await own.stop()
@@ -93,7 +93,7 @@ void t.test('D2: a call that ends while the store is down is charged when it is 
   finish()
   t.equal((await call).status, 200, 'the caller notices nothing')
   await own.restart()
-  await until(async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok)
+  await until(async () => (await gateway.metric('tollgate_store_up')) === 1, { what: 'the store is back' })
   t.equal(await org.usedWhenIdle(), 0.12)
 })
 

@@ -376,7 +376,7 @@ void t.test(
   'D1: without the store every key is answered 503, an unknown one never a wrong 401',
   async (t) => {
     const own = await startRedis({ persist: true })
-    const gateway = await startGateway({ ...options, redisUrl: own.url })
+    const gateway = await startGateway({ ...options, redisUrl: own.url, patienceSeconds: 0 })
     t.teardown(async () => {
       await gateway.stop()
       await own.stop()

@@ -34,6 +34,7 @@ function gateways(t: Test, config: Readonly<Record<string, unknown>> = {}) {
       const gateway = await startGateway({
         redisUrl,
         upstreamUrl: origin.url,
+        patienceSeconds: 0,
         config: { leaseSeconds: 60, journal: { dir, ...(config['journal'] as object) }, ...without(config) },
       })
       running.push(gateway)

@@ -425,7 +425,7 @@ void t.test(
   'D1: without the store, tollgate_store_up is 0 and calls are counted as store_down',
   async (t) => {
     const own = await startRedis()
-    const other = await startGateway({ redisUrl: own.url, upstreamUrl: origin.url })
+    const other = await startGateway({ redisUrl: own.url, upstreamUrl: origin.url, patienceSeconds: 0 })
     t.teardown(async () => {
       await other.stop()
       await own.stop()

@@ -1,7 +1,6 @@
 /** Two gateways behind a load balancer are replaced one after the other, while calls flow: no call fails, and no hold is left. */
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { silences } from '../support/cluster-load.ts'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import { books, openClient } from '../support/ledger.ts'
 import { startLoadBalancer } from '../support/load-balancer.ts'
@@ -105,16 +104,9 @@ void t.test(
     }
     isOn = false
     await Promise.all(load)
-    // Only where the machine was so busy that the store seemed silent, which a gateway has logged.
-    const refused = answers.filter(
-      (answer) => answer.startsWith('503 ') && answer.includes('credit_store_unavailable'),
-    )
-    if (silences({ gateways: running }) > 0)
-      t.comment(`the store seemed silent: ${refused.length} calls got 503`)
-    else t.strictSame(refused, [])
-    t.strictSame([...new Set(answers.filter((answer) => !refused.includes(answer)))], ['served'])
+    t.strictSame([...new Set(answers)], ['served'])
     t.strictSame(balancer.failures, [])
-    t.equal(served, answers.length - refused.length)
+    t.equal(served, answers.length)
     const store = await openClient({ url: redis.url })
     const used = Math.round(served * CHAT_COST * 1e6)
     await until(async () => (await books(store, org.id, ['ada'])).held === 0)

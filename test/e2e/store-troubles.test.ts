@@ -32,6 +32,7 @@ const origin = await startOrigin()
 const gateway = await startGateway({
   redisUrl: server.url.replace('//', '//gateway:first@'),
   upstreamUrl: origin.url,
+  patienceSeconds: 0,
   // So that whatever goes round by itself has gone round in every trouble.
   config: { notifications: { sweepSeconds: 1 } },
 })

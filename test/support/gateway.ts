@@ -16,6 +16,8 @@ const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 export interface GatewayOptions {
   /** Absent where `config` says where the store is. */
   readonly redisUrl?: string
+  /** How long calls wait for a store that does not answer; absent: the default. */
+  readonly patienceSeconds?: number
   /** Where the one upstream is; its prefix is /openai. */
   readonly upstreamUrl: string
   /** More of the configuration, merged over the tests' own at the top level. */
@@ -55,7 +57,10 @@ async function configOf(options: GatewayOptions): Promise<Record<string, unknown
   return {
     listen: { port: await freePort() },
     admin: { port: await freePort(), operatorToken: OPERATOR_TOKEN },
-    redis: { url: options.redisUrl },
+    redis: {
+      url: options.redisUrl,
+      ...(options.patienceSeconds !== undefined && { patienceSeconds: options.patienceSeconds }),
+    },
     upstreams: {
       openai: {
         family: 'openai',

@@ -67,6 +67,8 @@ export function countingMetrics(): LedgerMetrics & {
     credits: (kind, amount) => void (credit[kind] = (credit[kind] ?? 0) + amount),
     holdExceeded: () => void (counts.exceeded += 1),
     crossings: (type, count) => void (crossing[type] = (crossing[type] ?? 0) + count),
+    storeWait: () => undefined,
+    storeWaited: () => undefined,
   }
 }
 

@@ -1,0 +1,125 @@
+/** The calls of one organization that ask for a hold, in their order: one batch is decided, the others wait. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { reconnected, type RedisClient } from './connection.ts'
+import { createGroupCommit, type GroupCommit } from './group-commit.ts'
+import type { OrgView } from './org-views.ts'
+import type { Pending } from './pending.ts'
+import { mayHaveRun, mayPass } from './store-faults.ts'
+import type { StoreWatch } from './store-watch.ts'
+
+export interface ReserveLineOptions {
+  readonly org: string
+  readonly redis: RedisClient
+  readonly watch: StoreWatch
+  /** Puts the running batch to the store, and answers it. */
+  readonly decide: () => Promise<void>
+  /** Has freed what may be held for a call that no longer waits. */
+  readonly giveUp: (view: OrgView, pending: Pending) => void
+}
+
+/** What may have been admitted without an answer. */
+interface Doubt {
+  /** The belief under which a question was put that was lost; null where nothing is in doubt. */
+  lost: OrgView | null
+  /** The belief of the question that is under way. */
+  asked: OrgView | null
+}
+
+const MAX_BATCH = 64
+/** Before the same is asked again for the first time. */
+const ASK_AGAIN_AFTER_MS = 120
+/** The longest that asking again waits for a connection; a store that is down is found sooner, by the watch. */
+const RECONNECT_MS = 1_000
+export const NO_ANSWER = 'the store does not answer'
+const NONE: readonly Pending[] = []
+
+export class ReserveLine {
+  readonly org: string
+  /** Those of the batch that is being decided. */
+  running = NONE
+  readonly doubt: Doubt = { lost: null, asked: null }
+  readonly #options: ReserveLineOptions
+  readonly #queue: GroupCommit<Pending>
+
+  constructor(options: ReserveLineOptions) {
+    this.org = options.org
+    this.#options = options
+    const run = (batch: Pending[]): Promise<void> => this.#run(batch)
+    this.#queue = createGroupCommit<Pending>({ maxBatch: MAX_BATCH, collect: 'turn', run })
+  }
+
+  add(pending: Pending): void {
+    this.#queue.add(pending)
+  }
+
+  /**
+   * Decides a batch. What failed in a way that may pass is asked again with the same ids, which is safe whether it ran or
+   * not: once after a moment, and then each time that the store is back, for as long as somebody of the batch waits.
+   */
+  async #run(batch: readonly Pending[]): Promise<void> {
+    this.running = batch
+    let before: unknown = null
+    for (let attempt = 1; this.running.length > 0; attempt += 1) {
+      try {
+        await this.#options.decide()
+        break
+      } catch (error) {
+        // What the server itself said tells more than that its connection was closed after it.
+        const told = before !== null && !mayHaveRun(before) && mayHaveRun(error) ? before : error
+        before = error
+        await this.#waitAfter(attempt, told)
+        this.running = this.running.filter(({ isOver }) => !isOver)
+      }
+    }
+    this.running = NONE
+    this.doubt.lost = null
+  }
+
+  /** Resolves when the same may be asked again. Who no longer waits has been told. */
+  async #waitAfter(attempt: number, error: unknown): Promise<void> {
+    const { watch, redis } = this.#options
+    if (attempt > 1) {
+      watch.failed(this.org, error)
+      if (!mayPass(error)) {
+        this.#dismissAll(error)
+        return
+      }
+      this.look()
+    }
+    if (!watch.isDown(this.org)) {
+      await pause(ASK_AGAIN_AFTER_MS)
+      if (!watch.isDown(this.org)) await reconnected(redis, RECONNECT_MS)
+    }
+    await watch.back(this.org)
+  }
+
+  /** The store does not answer: dismisses the calls that have waited for too long, and those whose caller has hung up. */
+  look(): void {
+    const { waiting } = this.#queue
+    if (this.running.length === 0 && waiting.length === 0) return
+    const refusal = this.#options.watch.refusal(this.org)
+    const nowMs = performance.now()
+    const lookAt = (pending: Pending): void => {
+      if (pending.isOver) return
+      if (refusal === null && !pending.isInVain(nowMs)) pending.wait()
+      else this.#dismiss(pending, refusal ?? NO_ANSWER)
+    }
+    this.running.forEach(lookAt)
+    waiting.forEach(lookAt)
+    this.#queue.drop(({ isOver }) => isOver)
+  }
+
+  /** Dismisses every call: the error is none that passes. */
+  #dismissAll(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    for (const pending of [...this.running, ...this.#queue.waiting]) this.#dismiss(pending, reason, error)
+    this.#queue.drop(() => true)
+  }
+
+  #dismiss(pending: Pending, reason: string, cause?: unknown): void {
+    if (pending.isOver) return
+    pending.fail(reason, cause)
+    const view = this.doubt.lost ?? this.doubt.asked
+    if (view !== null && this.running.includes(pending)) this.#options.giveUp(view, pending)
+  }
+}
