@@ -319,7 +319,7 @@ void t.test('plain data in the format of the file makes the same configuration, 
   }
   const before = structuredClone(input)
   const config = configFrom(input, { dir: '/srv' })
-  t.strictSame(config.redis, { embedded: '/srv/redis' })
+  t.strictSame(config.redis, { embedded: '/srv/redis', patienceSeconds: 3 })
   t.strictSame(input, before)
   t.throws(() => configFrom({ ...input, x: 1 }, { dir: '/srv' }), { message: /^x: is not a known key/ })
   t.end()
