@@ -64,8 +64,9 @@ export const ERRORS = {
   },
   unsupported_option: {
     status: 400,
-    when: 'The request asks for something without a price: a service tier, a tool that runs at the provider, work in the background.',
-    advice: 'Leave out the option that `param` names.',
+    when: 'The request asks for something without a price: a service tier, a beta, a tool that runs at the provider, a paid search, work in the background.',
+    advice:
+      'Leave out the option that `param` names. The message names the switch of the client, where it is known.',
   },
   unbounded_request: {
     status: 400,
@@ -74,18 +75,23 @@ export const ERRORS = {
   },
   invalid_request: {
     status: 400,
-    when: 'The request cannot be read: bad JSON, a field that prices and stands twice, a wrong content type, bad HTTP.',
+    when: 'The request cannot be read: bad JSON, a compressed body that is broken, a field that prices and stands twice, a wrong content type, bad HTTP.',
     advice: 'Correct what the message names.',
   },
   body_too_large: {
     status: 413,
-    when: 'The body is larger than `limits.bodyBytes`.',
+    when: 'The body, unpacked where it came compressed, is larger than `limits.bodyBytes`.',
     advice: 'Send less, or have the operator raise the limit.',
   },
   unsupported_encoding: {
     status: 415,
-    when: 'The request’s body is compressed.',
-    advice: 'Send it without `content-encoding`.',
+    when: 'The request’s body has a `content-encoding` other than gzip, deflate, br or zstd, or more than one.',
+    advice: 'Send it plain, or in one of these.',
+  },
+  websocket_not_supported: {
+    status: 426,
+    when: 'The client asks to go on by WebSocket.',
+    advice: 'Send the request as POST over HTTP. Codex falls back to it by itself.',
   },
   route_not_allowed: {
     status: 404,

@@ -82,43 +82,6 @@ function mergeReports(earlier: JsonObject | null, later: unknown, path: string):
   return path === 'message.usage' ? raiseCounts(earlier, later) : mergeCounts(earlier, later)
 }
 
-/**
- * Betas that may be passed on: they change what a call may hold, not what its tokens cost beyond what usage reports. Any
- * other is taken out of the header, since a beta can change what is billed.
- */
-const KNOWN_BETAS: ReadonlySet<string> = new Set([
-  'claude-code-20250219',
-  'computer-use-2024-10-22',
-  'computer-use-2025-01-24',
-  'computer-use-2025-11-24',
-  'context-1m-2025-08-07',
-  'context-management-2025-06-27',
-  'extended-cache-ttl-2025-04-11',
-  'files-api-2025-04-14',
-  'fine-grained-tool-streaming-2025-05-14',
-  'interleaved-thinking-2025-05-14',
-  'max-tokens-3-5-sonnet-2024-07-15',
-  'mcp-client-2025-04-04',
-  'mcp-client-2025-11-20',
-  'model-context-window-exceeded-2025-08-26',
-  'oauth-2025-04-20',
-  'output-128k-2025-02-19',
-  'pdfs-2024-09-25',
-  'prompt-caching-2024-07-31',
-  'structured-outputs-2025-11-13',
-  'token-counting-2024-11-01',
-  'token-efficient-tools-2025-02-19',
-  'tool-search-tool-2025-10-19',
-])
-
-function allowedBetas(value: string): string | null {
-  const kept = value
-    .split(',')
-    .map((beta) => beta.trim())
-    .filter((beta) => KNOWN_BETAS.has(beta))
-  return kept.length === 0 ? null : kept.join(',')
-}
-
 const TEXT_KEYS = ['text', 'thinking', 'partial_json']
 
 export const anthropic: Family = {
@@ -129,7 +92,7 @@ export const anthropic: Family = {
       method: 'POST',
       url: '/v1/messages',
       takes: 'json',
-      inspect: ({ body }) => messageShape(body),
+      inspect: ({ body, headers }) => messageShape(body, headers),
       textKeys: { stream: TEXT_KEYS, whole: TEXT_KEYS },
     },
   ],
@@ -137,9 +100,9 @@ export const anthropic: Family = {
     { method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200})?$/ },
     { method: 'POST', path: /^\/v1\/messages\/count_tokens$/ },
   ],
+  webSocketPaths: [],
   credential: (apiKey) => ['x-api-key', apiKey],
   removedHeaders: ['anthropic-workspace-id', 'anthropic-user-profile-id'],
-  rewrittenHeaders: new Map([['anthropic-beta', allowedBetas]]),
   refusalBody,
   usagePaths: ['usage', 'message.usage'],
   modelPaths: ['model', 'message.model'],

@@ -22,6 +22,8 @@ export interface MeteredRoute {
 
 export interface RequestSeen {
   readonly body: Buffer
+  /** By their names in lower case, as Node reads them. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly path: string
   readonly query: string
 }
@@ -52,6 +54,8 @@ export interface CallShape {
   readonly cacheWrites: CacheWrites
   /** Searches that the provider may make for the call, as far as one can tell. */
   readonly webSearches: number
+  /** Other models that may answer in place of `model`: the hold is for the dearest of them all. */
+  readonly alternatives: readonly string[]
   /** The price of the call where it is flat; null where it follows from what was used. */
   readonly flatPrice: Microcredits | null
   /** The body to send: the caller's own bytes, but for what the contract lets the family splice in. */
@@ -71,12 +75,12 @@ export interface Family {
   readonly priceProvider: string | null
   readonly metered: readonly MeteredRoute[]
   readonly free: readonly FreeRoute[]
+  /** Routes that clients also try by WebSocket: they are told at once to go on by HTTP. */
+  readonly webSocketPaths: readonly string[]
   /** The header that carries the provider's own key. */
   readonly credential: (apiKey: string) => readonly [name: string, value: string]
   /** Headers of the caller that would pick another account's billing, in lower case. */
   readonly removedHeaders: readonly string[]
-  /** Headers of the caller that go on changed, or not at all (null), by their name in lower case. */
-  readonly rewrittenHeaders: ReadonlyMap<string, (value: string) => string | null>
   /** A refusal as this API would word it, so that the official SDKs show the message (E2). */
   readonly refusalBody: (refusal: Refusal, requestId: string) => RefusalBody
   /** Where an answer, or an event of its stream, has usage and the model that served it (dotted paths). */

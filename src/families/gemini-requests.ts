@@ -3,7 +3,15 @@ import type { Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
 import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media, type MediaTokens } from './media.ts'
 import { isObject, placesOfKeys, readRequestBody, type JsonObject } from './request-body.ts'
-import { malformed, optionalCount, shapeOf, unpriced } from './shapes.ts'
+import {
+  hostedTool,
+  malformed,
+  optionalCount,
+  outputLimit,
+  shapeOf,
+  unpriced,
+  type ClientSwitches,
+} from './shapes.ts'
 
 /** Names that the price depends on, folded: without case and underscores. */
 const PRICED_KEYS: ReadonlySet<string> = new Set([
@@ -72,7 +80,15 @@ function look(value: unknown, media: Media, depth = 0): void {
   if (isObject(inline)) addBlob(inline, media)
   if (isObject(field(value, 'fileData'))) addRemote(media, IMAGE_TOKENS.estimate)
   look(value['parts'], media, depth + 1)
+  // What a function or a tool of the provider's returned may hold parts of its own.
+  look(field(value, 'functionResponse'), media, depth + 1)
+  look(field(value, 'toolResponse'), media, depth + 1)
 }
+
+/** How clients are told not to send a tool. */
+const CLIENT_SWITCHES: ClientSwitches = [
+  [/^google_?search/i, 'Gemini CLI: "tools": { "exclude": ["google_web_search"] }'],
+]
 
 function toolsRefusal(tools: unknown, media: Media): Refusal | null {
   if (tools === undefined || tools === null) return null
@@ -80,13 +96,18 @@ function toolsRefusal(tools: unknown, media: Media): Refusal | null {
   for (const tool of tools) {
     if (!isObject(tool)) return malformed('tools', 'a list of tools')
     for (const name of Object.keys(tool)) {
-      if (!TOKEN_ONLY_TOOLS.has(fold(name))) return unpriced('tools', `'${name}' has no price here`)
+      // A serializer that writes nulls names every kind of tool.
+      if (tool[name] === null) continue
+      if (!TOKEN_ONLY_TOOLS.has(fold(name))) return hostedTool(name, CLIENT_SWITCHES)
       // What they bring into the prompt is reported afterwards, and bounded by nothing.
       if (fold(name) !== 'functiondeclarations') media.bound = null
     }
   }
   return null
 }
+
+/** By name and by number (GenerationConfig.Modality), as Google's own REST transports write it. */
+const AUDIO_OUTPUT: ReadonlySet<unknown> = new Set(['AUDIO', 3])
 
 interface Generation {
   readonly maxOutput: number | null
@@ -104,12 +125,13 @@ function readGeneration(bytes: Buffer, config: unknown, at: number | undefined):
     maxOutputTokens: field(config, 'maxOutputTokens'),
     candidateCount: field(config, 'candidateCount'),
   }
-  const maxOutput = optionalCount(values, 'maxOutputTokens', 0)
+  const maxOutput = outputLimit(values, ['maxOutputTokens'])
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const choices = optionalCount(values, 'candidateCount', 1)
   if (choices !== null && typeof choices === 'object') return choices
   const modalities = field(config, 'responseModalities')
-  const audioOutput = Array.isArray(modalities) && modalities.includes('AUDIO')
+  const audioOutput =
+    Array.isArray(modalities) && (modalities as unknown[]).some((modality) => AUDIO_OUTPUT.has(modality))
   return { maxOutput, choices: choices ?? 1, audioOutput }
 }
 

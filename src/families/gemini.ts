@@ -57,12 +57,22 @@ function refusalBody({ code, message, param, facts, resetsAt }: Refusal, request
   }
 }
 
+/** Numbers of google.ai.generativelanguage's Modality, which stand for its names where enums come as numbers. */
+const MODALITY_NUMBERS: Readonly<Record<string, number>> = {
+  TEXT: 1,
+  IMAGE: 2,
+  VIDEO: 3,
+  AUDIO: 4,
+  DOCUMENT: 5,
+}
+
 function ofModality(details: unknown, modality: string): number {
   if (!Array.isArray(details)) return 0
   return details.reduce((sum: number, detail: unknown) => {
-    const counts =
-      isObject(detail) && detail['modality'] === modality ? (count(detail['tokenCount']) ?? 0) : 0
-    return sum + counts
+    if (!isObject(detail)) return sum
+    const named = detail['modality']
+    const isIt = named === modality || named === MODALITY_NUMBERS[modality]
+    return sum + (isIt ? (count(detail['tokenCount']) ?? 0) : 0)
   }, 0)
 }
 
@@ -95,13 +105,25 @@ function readUsage(report: unknown): Usage | null {
   }
 }
 
-/** Google's system parameters choose fields and formats: only these leave the usage report where it is. */
-const HARMLESS_PARAMETERS = /^(?:\$?alt=(?:sse|json)|\$?prettyPrint=(?:true|false))$/
+/**
+ * Google's system parameters choose fields and formats: only these leave the usage report where it is. With enums as
+ * numbers, which Google's own REST transports ask for, modalities are read by their numbers.
+ */
+const HARMLESS_PARAMETERS = /^(?:\$?alt=(?:sse|json(?:;enum-encoding=int)?)|\$?prettyPrint=(?:true|false))$/
 
 function unknownParameter(query: string): string | null {
   const pairs = query.slice(1).split('&')
-  const unknown = pairs.find((pair) => pair !== '' && !HARMLESS_PARAMETERS.test(pair))
+  const unknown = pairs.find((pair) => pair !== '' && !HARMLESS_PARAMETERS.test(decoded(pair)))
   return unknown === undefined ? null : (unknown.split('=', 1)[0] ?? '').slice(0, 64)
+}
+
+/** As the provider reads it; what cannot be decoded stays, and is unknown. */
+function decoded(pair: string): string {
+  try {
+    return decodeURIComponent(pair)
+  } catch {
+    return pair
+  }
 }
 
 const VERSIONS = ['v1', 'v1beta', 'v1alpha']
@@ -134,10 +156,10 @@ export const gemini: Family = {
     { method: 'GET', path: /^\/v1(?:beta|alpha)?\/models(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199})?$/ },
     { method: 'POST', path: /^\/v1(?:beta|alpha)?\/models\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}:countTokens$/ },
   ],
+  webSocketPaths: [],
   credential: (apiKey) => ['x-goog-api-key', apiKey],
   // The field mask could take the usage report out of the answer.
   removedHeaders: ['x-goog-user-project', 'x-goog-fieldmask'],
-  rewrittenHeaders: new Map(),
   refusalBody,
   // A stream without `alt=sse` is one JSON array, whose elements are what the events would be.
   usagePaths: ['usageMetadata', '*.usageMetadata'],

@@ -1,18 +1,19 @@
 /** What OpenAI's requests tell about their price: one function a route. */
 import type { Refusal } from '../errors.ts'
 import type { CallShape } from './family.ts'
-import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media } from './media.ts'
+import { noMedia } from './media.ts'
+import { mediaOf } from './openai-media.ts'
+import { readTools, TOKENS_PER_SEARCH } from './openai-tools.ts'
+import { alternativesOf, paidSwitchRefusal, SWITCH_FIELDS } from './paid-switches.ts'
 import {
   foldCase,
-  hasKeyTwice,
   isObject,
   placesOfKeys,
   readRequestBody,
   splice,
-  type JsonObject,
   type RequestBody,
 } from './request-body.ts'
-import { largestCount, malformed, optionalCount, shapeOf, unpriced } from './shapes.ts'
+import { largestCount, malformed, NO_LIMIT, optionalCount, outputLimit, shapeOf, unpriced } from './shapes.ts'
 
 /** Keys that the price depends on: they may stand only once, and only in this spelling. */
 const PRICED_KEYS: ReadonlySet<string> = new Set([
@@ -29,88 +30,38 @@ const PRICED_KEYS: ReadonlySet<string> = new Set([
   'prompt',
   'modalities',
   'tools',
-  'web_search_options',
+  'max_tool_calls',
   'service_tier',
   'background',
   'previous_response_id',
   'conversation',
+  ...SWITCH_FIELDS,
 ])
 
-/** Tools that the caller runs itself: they cost nothing but tokens. */
-const CALLERS_TOOLS: ReadonlySet<string> = new Set([
-  'function',
-  'custom',
-  'local_shell',
-  'apply_patch',
-  'computer_use_preview',
-])
-const PRICED_TIERS: ReadonlySet<unknown> = new Set([undefined, null, 'auto', 'default'])
-/** Models that search the web on every call, at a fee that no usage report shows. */
-const SEARCH_MODEL = /-search-(?:preview|api)/
+/** Names of the tier that the price table's prices are for. */
+const STANDARD_TIERS: ReadonlySet<unknown> = new Set([undefined, null, 'auto', 'default'])
 
-/**
- * Tokens of one image: what most images cost, and the most that any does (gpt-4o-mini in high detail: 2,833 for the
- * image and 5,667 for each of up to 8 tiles, from OpenAI's guide to images).
- */
-const IMAGE_TOKENS = { estimate: 1_500, bound: 48_169 }
-/** Audio costs about 10 tokens a second; 8 kbit/s is the thinnest that is sent, 1,366 base64 characters a second. */
-const AUDIO_CHARACTERS_PER_TOKEN = 100
-/** A page of a PDF is read as text and image; nothing bounds it from outside. */
-const FILE_CHARACTERS_PER_TOKEN = 20
-
-/** Adds up the media of the content parts below `value`: chat messages, or the items of a response's input. */
-function mediaOf(value: unknown, media: Media, depth = 0): Media {
-  if (depth > MAX_MEDIA_DEPTH) {
-    media.bound = null
-    return media
-  }
-  if (Array.isArray(value)) {
-    for (const part of value) mediaOf(part, media, depth + 1)
-    return media
-  }
-  if (!isObject(value)) return media
-  const image = value['image_url']
-  if (image !== undefined) addImage(isObject(image) ? image['url'] : image, media)
-  const audio = value['input_audio']
-  if (isObject(audio) && typeof audio['data'] === 'string') {
-    addInline(media, audio['data'].length, { estimate: 0, bound: 0 })
-    media.audioTokens += Math.ceil(audio['data'].length / AUDIO_CHARACTERS_PER_TOKEN)
-  }
-  addFile(value, media)
-  if (isObject(value['file'])) addFile(value['file'], media)
-  if (isStored(value)) addRemote(media, IMAGE_TOKENS.estimate)
-  mediaOf(value['output'], media, depth + 1)
-  return mediaOf(value['content'], media, depth + 1)
+/** How a provider that speaks OpenAI's API differs from it. */
+export interface Dialect {
+  /** Whether streams report usage only when `stream_options.include_usage` asks for it. */
+  readonly asksForUsage: boolean
+  /** What else it calls the standard tier. */
+  readonly standardTier: string | null
+  /** Whether a shell runs at the provider, wherever the request says that it runs. */
+  readonly hostsShell: boolean
 }
 
-function addFile(file: JsonObject, media: Media): void {
-  const { file_data: data, file_id: id, file_url: url } = file
-  if (typeof data === 'string') {
-    addInline(media, data.length, {
-      estimate: Math.ceil(data.length / FILE_CHARACTERS_PER_TOKEN),
-      bound: null,
-    })
-  }
-  if (typeof id === 'string' || typeof url === 'string') addRemote(media, IMAGE_TOKENS.estimate)
+export const OPENAI_REQUESTS: Dialect = { asksForUsage: true, standardTier: null, hostsShell: false }
+
+/** What every route has in common: a model, those that may answer in its place, and whether the answer is a stream. */
+interface Common {
+  readonly body: RequestBody
+  readonly model: string
+  readonly alternatives: readonly string[]
+  readonly stream: boolean
 }
 
-/**
- * Whether an item stands in the request by its id only, and the provider reads what it has stored: the audio of an earlier
- * answer, or any item of an earlier response.
- */
-function isStored({ type, id, role, audio }: JsonObject): boolean {
-  if (isObject(audio) && typeof audio['id'] === 'string') return true
-  return type === 'item_reference' || (typeof id === 'string' && (type ?? role ?? null) === null)
-}
-
-function addImage(url: unknown, media: Media): void {
-  if (typeof url !== 'string') return
-  if (url.startsWith('data:')) addInline(media, url.length, IMAGE_TOKENS)
-  else addRemote(media, IMAGE_TOKENS.estimate)
-}
-
-/** What every route has in common: a model, and whether the answer is a stream. */
-function common(bytes: Buffer): { body: RequestBody; model: string; stream: boolean } | Refusal {
+function common(bytes: Buffer, { standardTier }: Dialect): Common | Refusal {
   const body = readRequestBody(bytes, PRICED_KEYS)
   if ('refused' in body) return body
   const { model, stream, service_tier: tier } = body.json
@@ -119,46 +70,23 @@ function common(bytes: Buffer): { body: RequestBody; model: string; stream: bool
   }
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
     return malformed('stream', 'true or false')
-  if (!PRICED_TIERS.has(tier)) return unpriced('service_tier', 'only the default tier has a price')
-  if (SEARCH_MODEL.test(model))
-    return unpriced('model', `'${model}' searches the web, which has no price here`)
-  return { body, model, stream: stream === true }
+  if (!STANDARD_TIERS.has(tier) && (standardTier === null || tier !== standardTier))
+    return unpriced('service_tier', 'only the default tier has a price')
+  const paid = paidSwitchRefusal(bytes, body, model)
+  if (paid !== null) return paid
+  const alternatives = alternativesOf(body)
+  if ('refused' in alternatives) return alternatives
+  return { body, model, alternatives, stream: stream === true }
 }
 
-function toolsRefusal(bytes: Buffer, { json, places }: RequestBody): Refusal | null {
-  const { tools } = json
-  if (tools === undefined || tools === null) return null
-  const place = places.get('tools')
-  if (!Array.isArray(tools) || place === undefined) return malformed('tools', 'a list')
-  if (hasKeyTwice(bytes, place.from, 'type')) return malformed('tools', 'a list of tools with one type each')
-  for (const tool of tools) {
-    const type: unknown = isObject(tool) ? tool['type'] : undefined
-    if (typeof type !== 'string' || !CALLERS_TOOLS.has(type)) {
-      return unpriced('tools', `'${String(type)}' runs at the provider and has no price here`)
-    }
-  }
-  return null
-}
-
-/** How a provider that speaks OpenAI's API differs from it. */
-export interface Dialect {
-  /** Whether streams report usage only when `stream_options.include_usage` asks for it. */
-  readonly asksForUsage: boolean
-}
-
-const OPENAI: Dialect = { asksForUsage: true }
-
-export function chatShape(bytes: Buffer, dialect: Dialect = OPENAI): CallShape | Refusal {
-  const read = common(bytes)
+export function chatShape(bytes: Buffer, dialect: Dialect = OPENAI_REQUESTS): CallShape | Refusal {
+  const read = common(bytes, dialect)
   if ('refused' in read) return read
   const { json } = read.body
   if (!Array.isArray(json['messages'])) return malformed('messages', 'a list')
-  if (json['web_search_options'] !== undefined && json['web_search_options'] !== null) {
-    return unpriced('web_search_options', 'web searches have no price here')
-  }
-  const tools = toolsRefusal(bytes, read.body)
-  if (tools !== null) return tools
-  const maxOutput = largestCount(json, ['max_completion_tokens', 'max_tokens'], 0)
+  const tools = readTools(bytes, read.body, { reportsSearches: false, hostsShell: dialect.hostsShell })
+  if ('refused' in tools) return tools
+  const maxOutput = outputLimit(json, ['max_completion_tokens', 'max_tokens'])
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const choices = optionalCount(json, 'n', 1)
   if (choices !== null && typeof choices === 'object') return choices
@@ -166,9 +94,11 @@ export function chatShape(bytes: Buffer, dialect: Dialect = OPENAI): CallShape |
   const withUsage = asks ? askForUsage(bytes, read.body) : { body: bytes, asked: false }
   if ('refused' in withUsage) return withUsage
   const modalities = json['modalities']
-  return shapeOf(bytes, read, mediaOf(json['messages'], noMedia()), {
+  const media = mediaOf(json['messages'], noMedia())
+  if (tools.unbounded) media.bound = null
+  return shapeOf(bytes, read, media, {
     maxOutput,
-    maxOutputField: json['max_completion_tokens'] === undefined ? 'max_tokens' : 'max_completion_tokens',
+    maxOutputField: (json['max_completion_tokens'] ?? null) === null ? 'max_tokens' : 'max_completion_tokens',
     generates: true,
     choices: choices ?? 1,
     audioOutput: Array.isArray(modalities) && modalities.includes('audio'),
@@ -177,11 +107,11 @@ export function chatShape(bytes: Buffer, dialect: Dialect = OPENAI): CallShape |
   })
 }
 
-export function completionShape(bytes: Buffer, dialect: Dialect = OPENAI): CallShape | Refusal {
-  const read = common(bytes)
+export function completionShape(bytes: Buffer, dialect: Dialect = OPENAI_REQUESTS): CallShape | Refusal {
+  const read = common(bytes, dialect)
   if ('refused' in read) return read
   const { json } = read.body
-  const maxOutput = optionalCount(json, 'max_tokens', 0)
+  const maxOutput = outputLimit(json, ['max_tokens'])
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const perPrompt = largestCount(json, ['n', 'best_of'], 1)
   if (perPrompt !== null && typeof perPrompt === 'object') return perPrompt
@@ -193,7 +123,7 @@ export function completionShape(bytes: Buffer, dialect: Dialect = OPENAI): CallS
   if ('refused' in withUsage) return withUsage
   return shapeOf(bytes, read, noMedia(), {
     // The API's own default where the request says nothing.
-    maxOutput: maxOutput ?? 16,
+    maxOutput: json['max_tokens'] === NO_LIMIT ? null : (maxOutput ?? 16),
     generates: true,
     choices: prompts * (perPrompt ?? 1),
     body: withUsage.body,
@@ -201,28 +131,48 @@ export function completionShape(bytes: Buffer, dialect: Dialect = OPENAI): CallS
   })
 }
 
-export function embeddingShape(bytes: Buffer): CallShape | Refusal {
-  const read = common(bytes)
+export function embeddingShape(bytes: Buffer, dialect: Dialect = OPENAI_REQUESTS): CallShape | Refusal {
+  const read = common(bytes, dialect)
   if ('refused' in read) return read
-  if (read.body.json['input'] === undefined) return malformed('input', 'given')
-  return shapeOf(bytes, { ...read, stream: false }, noMedia(), { maxOutput: 0, generates: false })
+  const { input, messages } = read.body.json
+  if (input === undefined) return malformed('input', 'given')
+  // Models that embed images take them as content parts, in either of these.
+  const media = mediaOf(messages, mediaOf(input, noMedia()))
+  return shapeOf(bytes, { ...read, stream: false }, media, { maxOutput: 0, generates: false })
 }
 
-export function responseShape(bytes: Buffer): CallShape | Refusal {
-  const read = common(bytes)
+export function responseShape(bytes: Buffer, dialect: Dialect = OPENAI_REQUESTS): CallShape | Refusal {
+  const read = common(bytes, dialect)
   if ('refused' in read) return read
   const { json } = read.body
   if (isObject(json['prompt'])) return unpriced('prompt', 'a stored prompt may bring tools of its own')
   if (json['background'] === true) return unpriced('background', 'its answer does not come through this call')
-  const tools = toolsRefusal(bytes, read.body)
-  if (tools !== null) return tools
-  const maxOutput = optionalCount(json, 'max_output_tokens', 0)
+  const tools = readTools(bytes, read.body, { reportsSearches: true, hostsShell: dialect.hostsShell })
+  if ('refused' in tools) return tools
+  const maxOutput = outputLimit(json, ['max_output_tokens'])
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const media = mediaOf(json['input'], noMedia())
   // What the provider has stored becomes part of the prompt, in a size that nobody knows here.
   const stored = ['previous_response_id', 'conversation'].some((field) => (json[field] ?? null) !== null)
-  if (stored) media.bound = null
-  return shapeOf(bytes, read, media, { maxOutput, maxOutputField: 'max_output_tokens', generates: true })
+  if (stored || tools.unbounded) media.bound = null
+  media.tokens += tools.searches * TOKENS_PER_SEARCH
+  return shapeOf(bytes, read, media, {
+    maxOutput,
+    maxOutputField: 'max_output_tokens',
+    generates: true,
+    webSearches: tools.searches,
+  })
+}
+
+/**
+ * `/v1/responses/compact`: a response that is a summary of its input. The request has no field that bounds it, so that
+ * under strict admission only the model's own maximum does.
+ */
+export function compactionShape(bytes: Buffer, dialect: Dialect = OPENAI_REQUESTS): CallShape | Refusal {
+  const shape = responseShape(bytes, dialect)
+  return 'refused' in shape
+    ? shape
+    : { ...shape, maxOutputField: 'maxOutput of the model under prices.models' }
 }
 
 const INCLUDE_USAGE = '"include_usage":true'

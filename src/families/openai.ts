@@ -1,7 +1,15 @@
 /** OpenAI's API, and every API that is compatible with it. */
 import { toCredits } from '../core/units.ts'
 import { ERRORS, type Refusal } from '../errors.ts'
-import { chatShape, completionShape, embeddingShape, responseShape, type Dialect } from './openai-requests.ts'
+import {
+  chatShape,
+  compactionShape,
+  completionShape,
+  embeddingShape,
+  OPENAI_REQUESTS,
+  responseShape,
+  type Dialect,
+} from './openai-requests.ts'
 import { OPENAI_REPORTS, readUsage, type ReportDialect } from './openai-usage.ts'
 import type { Family, MeteredRoute, RefusalBody } from './family.ts'
 import { isObject } from './request-body.ts'
@@ -59,7 +67,7 @@ function isUsageEvent(event: unknown): boolean {
 
 const CHAT_TEXT = ['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments', 'input', 'transcript']
 
-const OPENAI: Dialect & ReportDialect = { asksForUsage: true, ...OPENAI_REPORTS }
+const OPENAI: Dialect & ReportDialect = { ...OPENAI_REQUESTS, ...OPENAI_REPORTS }
 
 const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
   // They report usage at the end of every stream, and some of them refuse to be asked for it.
@@ -75,6 +83,9 @@ const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
       searches: 'num_search_queries',
     },
   ],
+  ['groq', { ...OPENAI, standardTier: 'on_demand' }],
+  // A shell of OpenAI's shape runs in a container of OpenRouter's for every other model.
+  ['openrouter', { ...OPENAI, hostsShell: true }],
   // Gemini's thoughts stand in the total, and nowhere else.
   ['google', { ...OPENAI, outputInTotal: true }],
 ])
@@ -89,33 +100,40 @@ function route(
 
 type TextKeys = MeteredRoute['textKeys']
 
+/** Later events of a stream repeat the text that the deltas brought. */
+const RESPONSE_TEXT: TextKeys = { stream: ['delta'], whole: ['text', 'arguments', 'refusal', 'input'] }
+
 function routes(dialect: Dialect): MeteredRoute[] {
+  const chatText = { stream: CHAT_TEXT, whole: CHAT_TEXT }
   return [
-    route('/v1/chat/completions', (body) => chatShape(body, dialect), {
-      stream: CHAT_TEXT,
-      whole: CHAT_TEXT,
-    }),
-    // Later events of a stream repeat the text that the deltas brought.
-    route('/v1/responses', responseShape, {
-      stream: ['delta'],
-      whole: ['text', 'arguments', 'refusal', 'input'],
-    }),
-    route('/v1/embeddings', embeddingShape, { stream: [], whole: [] }),
+    route('/v1/chat/completions', (body) => chatShape(body, dialect), chatText),
+    route('/v1/responses', (body) => responseShape(body, dialect), RESPONSE_TEXT),
+    route('/v1/responses/compact', (body) => compactionShape(body, dialect), RESPONSE_TEXT),
+    route('/v1/embeddings', (body) => embeddingShape(body, dialect), { stream: [], whole: [] }),
     route('/v1/completions', (body) => completionShape(body, dialect), { stream: ['text'], whole: ['text'] }),
   ]
 }
 
+export interface OpenAiOptions {
+  /** False where the upstream refuses to be asked for usage in streams. */
+  readonly askForUsage?: boolean
+}
+
 /** The family as one provider speaks it; null is OpenAI itself. */
-export function openai(provider: string | null): Family {
-  const dialect = DIALECTS.get(provider ?? '') ?? OPENAI
+export function openai(provider: string | null, { askForUsage = true }: OpenAiOptions = {}): Family {
+  const spoken = DIALECTS.get(provider ?? '') ?? OPENAI
+  const dialect = { ...spoken, asksForUsage: spoken.asksForUsage && askForUsage }
   return {
     name: 'openai',
     priceProvider: 'openai',
     metered: routes(dialect),
-    free: [{ method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._:@-]{1,200}){0,3}$/ }],
+    free: [
+      { method: 'GET', path: /^\/v1\/models(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._:@-]{1,200}){0,3}$/ },
+      { method: 'POST', path: /^\/v1\/(?:responses\/input_tokens|moderations)$/ },
+    ],
+    webSocketPaths: ['/v1/responses'],
     credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
     removedHeaders: ['openai-organization', 'openai-project'],
-    rewrittenHeaders: new Map(),
     refusalBody,
     // Groq puts it into an object of its own.
     usagePaths: ['usage', 'x_groq.usage', 'response.usage'],

@@ -151,6 +151,34 @@ export function hasKeyTwice(bytes: Buffer, open: number, name: string): boolean 
   return false
 }
 
+/** The items of the list that opens at `open`, in order. */
+export function placesOfItems(bytes: Buffer, open: number): Place[] {
+  const found: Place[] = []
+  for (let from = skipSpace(bytes, open + 1); from < bytes.length && bytes[from] !== 0x5d;) {
+    const to = endOfValue(bytes, from)
+    found.push({ from, to })
+    from = skipSpace(bytes, to)
+    if (bytes[from] === 0x2c) from = skipSpace(bytes, from + 1)
+  }
+  return found
+}
+
+/** Whether any object in the value at `from`, however deep, has one of these keys twice. */
+export function hasKeyTwiceBelow(bytes: Buffer, from: number, names: ReadonlySet<string>): boolean {
+  const left = [from]
+  for (let at = left.pop(); at !== undefined; at = left.pop()) {
+    if (bytes[at] === 0x5b) left.push(...placesOfItems(bytes, at).map((item) => item.from))
+    if (bytes[at] !== 0x7b) continue
+    const seen = new Set<string>()
+    for (const { key, from: value } of placesOfKeys(bytes, at)) {
+      if (names.has(key) && seen.has(key)) return true
+      seen.add(key)
+      left.push(value)
+    }
+  }
+  return false
+}
+
 function skipSpace(bytes: Buffer, from: number): number {
   let at = from
   while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at += 1

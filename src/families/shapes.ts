@@ -9,6 +9,17 @@ export function unpriced(option: string, why: string): Refusal {
   return refuse('unsupported_option', `'${option}' cannot be priced: ${why}.`, { param: option })
 }
 
+/** Tools by their type, with how a client is told not to send them. */
+export type ClientSwitches = readonly (readonly [type: RegExp, advice: string])[]
+
+/** A tool that runs at the provider, at a price that is not known here (C7). */
+export function hostedTool(type: string, switches: ClientSwitches): Refusal {
+  const advice = switches.find(([known]) => known.test(type))?.[1]
+  const leaveOut = advice === undefined ? 'Leave it out' : `Leave it out (${advice})`
+  const refusal = unpriced('tools', `'${type.slice(0, 64)}' runs at the provider and has no price here`)
+  return { ...refusal, message: `${refusal.message} ${leaveOut}.` }
+}
+
 export function malformed(field: string, must: string): Refusal {
   return refuse('invalid_request', `'${field}' must be ${must}.`, { param: field })
 }
@@ -39,10 +50,23 @@ export function largestCount(
   return largest
 }
 
+/** What LM Studio, llama.cpp, Ollama and their clients write for "no limit". */
+export const NO_LIMIT = -1
+
+/**
+ * The largest of the fields that bound the output; null where none is given, or one of them lifts the bound: which of two
+ * fields a provider goes by is not known here.
+ */
+export function outputLimit(json: JsonObject, fields: readonly string[]): number | null | Refusal {
+  const given = fields.filter((field) => json[field] !== NO_LIMIT)
+  const largest = largestCount(json, given, 0)
+  return given.length < fields.length && typeof largest !== 'object' ? null : largest
+}
+
 /** A call's shape from its bytes: what is not media is text, at three bytes a token, or one at most. */
 export function shapeOf(
   bytes: Buffer,
-  read: { readonly model: string; readonly stream: boolean },
+  read: { readonly model: string; readonly stream: boolean; readonly alternatives?: readonly string[] },
   media: Media,
   rest: Partial<CallShape> & Pick<CallShape, 'maxOutput' | 'generates'>,
 ): CallShape {
@@ -58,6 +82,7 @@ export function shapeOf(
     choices: 1,
     cacheWrites: '5m',
     webSearches: 0,
+    alternatives: read.alternatives ?? [],
     flatPrice: null,
     body: bytes,
     hidesUsageEvent: false,

@@ -66,7 +66,11 @@ function isForwardedTo(family: Family): (name: string) => boolean {
   if (isForwarded === undefined) {
     isForwarded = remembering(
       (name) =>
-        !NOT_FORWARDED.has(name) && !name.startsWith('x-tollgate-') && !family.removedHeaders.includes(name),
+        !NOT_FORWARDED.has(name) &&
+        !name.startsWith('x-tollgate-') &&
+        !family.removedHeaders.includes(name) &&
+        // What was unpacked to be priced goes on plain; bodies that nobody reads go on as they came.
+        (name !== 'content-encoding' || family.name === 'generic'),
     )
     forwardedOf.set(family, isForwarded)
   }
@@ -83,7 +87,8 @@ export function upstreamHeaders(headers: IncomingHttpHeaders, target: UpstreamTa
   const out: string[] = ['host', target.host, 'accept-encoding', 'identity']
   for (const name in headers) {
     if (!isForwarded(name) || dropped.has(name)) continue
-    const value = rewritten(target, name, headers[name])
+    const value = headers[name]
+    if (name === 'referer' && CARRIES_KEY.test(String(value))) continue
     if (typeof value === 'string') out.push(name, value)
     else if (value !== undefined) for (const item of value) out.push(name, item)
   }
@@ -94,21 +99,11 @@ export function upstreamHeaders(headers: IncomingHttpHeaders, target: UpstreamTa
 /** A browser that was sent to an address with a key in it names that address with everything it asks for from there. */
 const CARRIES_KEY = /[?&]key=/i
 
-function rewritten(
-  target: UpstreamTarget,
-  name: string,
-  value: string | string[] | undefined,
-): string | string[] | undefined {
-  const rewrite = target.family.rewrittenHeaders.get(name)
-  if (name === 'referer' && CARRIES_KEY.test(String(value))) return undefined
-  if (rewrite === undefined || value === undefined) return value
-  return rewrite(Array.isArray(value) ? value.join(',') : value) ?? undefined
-}
-
 /** What becomes of an answer's header, by its name as it stands on the wire. */
 const answerHeader = remembering((name) => {
   const lower = name.toLowerCase()
-  const isDropped = HOP_BY_HOP.has(lower) || lower.startsWith('x-tollgate-')
+  // An nginx in front of us takes orders from x-accel headers: where to redirect, whether to buffer.
+  const isDropped = HOP_BY_HOP.has(lower) || lower.startsWith('x-tollgate-') || lower.startsWith('x-accel-')
   // x-request-id is ours on every answer; the provider's own is what its support asks for.
   return { lower, isDropped, name: lower === 'x-request-id' ? 'x-upstream-request-id' : name }
 })

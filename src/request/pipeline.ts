@@ -213,8 +213,9 @@ export class Pipeline {
     const { book, ledger } = this.#options
     const { route, record } = call
     const { priceProvider } = call.target
+    const { headers, url = '' } = call.request
 
-    const shape = route.inspect({ body, path: call.path, query: forwardableQuery(call.request.url ?? '') })
+    const shape = route.inspect({ body, headers, path: call.path, query: forwardableQuery(url) })
     if (isRefusal(shape)) return shape
     const priced = price(book, priceProvider, shape)
     if (isRefusal(priced)) return priced

@@ -1,5 +1,6 @@
 /** What the call can cost at most, and what its prompt costs (C2, C4, C6, C7). */
 import { flatTariff, promptPrice, worstCase, type Tariff } from '../core/tariff.ts'
+import type { Microcredits } from '../core/units.ts'
 import { refuse, type Refusal } from '../errors.ts'
 import type { CallShape } from '../families/family.ts'
 import type { PriceBook } from '../prices/price-book.ts'
@@ -9,28 +10,55 @@ import { sizeOf } from './size.ts'
 /** What a model without a known maximum is taken to write at most. */
 const DEFAULT_MAX_OUTPUT = 8_192
 
+const SEARCH_SWITCH =
+  'Leave the tool out (Codex: web_search = "disabled"; Claude Code: --disallowedTools WebSearch), or have the operator set webSearch under prices.models.'
+
 function strictWorstCase(shape: CallShape, tariff: Tariff): PricedCall['strictWorstCase'] {
   const output = shape.maxOutput ?? tariff.maxOutput
   if (shape.promptTokensBound === null || (shape.generates && output === null)) return null
   return worstCase(tariff, sizeOf(shape, shape.promptTokensBound, output ?? 0))
 }
 
-/** Finds the model's price; a refusal where it has none (C7). */
-export function price(book: PriceBook, provider: string | null, shape: CallShape): PricedCall | Refusal {
-  const tariff =
-    shape.flatPrice === null ? book.find(provider, shape.model) : flatTariff(shape.model, shape.flatPrice)
+/** The tariff of a model that may answer the call; a refusal where it has none (C7), or none for what the call may do. */
+function tariffOf(
+  book: PriceBook,
+  provider: string | null,
+  shape: CallShape,
+  model: string,
+): Tariff | Refusal {
+  const tariff = book.find(provider, model)
   if (tariff === null || (shape.generates && !tariff.pricesOutput)) {
     return refuse(
       'model_not_priced',
-      `The model '${shape.model}' has no price here, so it cannot be used. An operator can add one under prices.models.`,
+      `The model '${model}' has no price here, so it cannot be used. An operator can add one under prices.models.`,
       { param: 'model' },
     )
   }
   if (shape.webSearches > 0 && tariff.webSearch === null) {
-    return refuse('unsupported_option', `Web searches of the model '${shape.model}' have no price here.`, {
-      param: 'tools',
-    })
+    return refuse(
+      'unsupported_option',
+      `Web searches of the model '${model}' have no price here. ${SEARCH_SWITCH}`,
+      { param: 'tools' },
+    )
   }
+  return tariff
+}
+
+/** Finds the model's price; a refusal where it has none (C7). The hold is for the dearest of those that may answer. */
+export function price(book: PriceBook, provider: string | null, shape: CallShape): PricedCall | Refusal {
+  if (shape.flatPrice !== null) return pricedBy(flatTariff(shape.model, shape.flatPrice), shape)
+  const tariff = tariffOf(book, provider, shape, shape.model)
+  if ('refused' in tariff) return tariff
+  let call = pricedBy(tariff, shape)
+  for (const model of shape.alternatives) {
+    const other = tariffOf(book, provider, shape, model)
+    if ('refused' in other) return other
+    call = dearerOf(call, pricedBy(other, shape))
+  }
+  return call
+}
+
+function pricedBy(tariff: Tariff, shape: CallShape): PricedCall {
   const output = shape.maxOutput ?? tariff.maxOutput ?? DEFAULT_MAX_OUTPUT
   const size = sizeOf(shape, shape.promptTokens, output)
   return {
@@ -40,4 +68,19 @@ export function price(book: PriceBook, provider: string | null, shape: CallShape
     strictWorstCase: strictWorstCase(shape, tariff),
     promptPrice: promptPrice(tariff, size),
   }
+}
+
+/** The call at its own tariff, held for whichever of the two is dearer. */
+function dearerOf(call: PricedCall, other: PricedCall): PricedCall {
+  const [strict, otherStrict] = [call.strictWorstCase, other.strictWorstCase]
+  return {
+    ...call,
+    worstCase: larger(call.worstCase, other.worstCase),
+    strictWorstCase: strict === null || otherStrict === null ? null : larger(strict, otherStrict),
+    promptPrice: larger(call.promptPrice, other.promptPrice),
+  }
+}
+
+function larger(a: Microcredits, b: Microcredits): Microcredits {
+  return a > b ? a : b
 }

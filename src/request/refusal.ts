@@ -67,6 +67,7 @@ export function outcomeOf(code: ErrorCode): RequestOutcome {
     case 'invalid_request':
     case 'body_too_large':
     case 'unsupported_encoding':
+    case 'websocket_not_supported':
     case 'route_not_allowed':
     case 'internal_error':
       return 'rejected'

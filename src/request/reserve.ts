@@ -99,7 +99,7 @@ function unbounded({ shape }: PricedCall): Refusal {
   return shape.promptTokensBound === null
     ? refuse(
         'unbounded_request',
-        'Nothing bounds what this request can cost: it refers to media or context that is stored elsewhere. Send it inline.',
+        'Nothing bounds what this request can cost: it refers to media or context that is stored elsewhere, or lets the provider run tools. Send media and context inline, and leave such tools out (Codex: web_search = "disabled").',
       )
     : refuse('unbounded_request', `Nothing bounds what this request can cost: set ${shape.maxOutputField}.`, {
         param: shape.maxOutputField,

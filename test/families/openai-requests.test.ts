@@ -393,7 +393,8 @@ for (const [route, field, least] of [
   ['responses', 'max_output_tokens', 0],
 ] as const) {
   void t.test(`C4: ${route}: a ${field} that is no count would hold nothing`, (t) => {
-    for (const bad of [least - 1, -1, 1.5, '5', true, [], {}, [5], 1_000_000_001]) {
+    // Where -1 means that there is no bound, it is none (case 17).
+    for (const bad of [least === 0 ? -2 : 0, -3, 1.5, '5', true, [], {}, [5], 1_000_000_001]) {
       t.match(
         inspect(route, request(route, { [field]: bad })),
         { refused: true, code: 'invalid_request', param: field },
@@ -703,9 +704,8 @@ const REFUSED: readonly (readonly [string, Route, Readonly<Record<string, unknow
   ),
   ...(['chat', 'responses'] as const).flatMap((route) =>
     [
-      'web_search',
-      'web_search_preview',
-      'web_search_preview_2025_03_11',
+      // No report of a chat counts its searches; those of responses are held for (case 5).
+      ...(route === 'chat' ? ['web_search', 'web_search_preview', 'web_search_preview_2025_03_11'] : []),
       'file_search',
       'code_interpreter',
       'image_generation',
