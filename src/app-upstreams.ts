@@ -29,10 +29,10 @@ export interface Upstreams {
  */
 const RETIRE_MS = 120_000
 
-function familyOf({ family, provider, routes }: Upstream): Family {
+function familyOf({ family, provider, askForUsage = true, routes }: Upstream): Family {
   switch (family) {
     case 'openai':
-      return openai(provider ?? null)
+      return openai(provider ?? null, { askForUsage })
     case 'anthropic':
       return anthropic
     case 'gemini':

@@ -27,12 +27,19 @@ function upstreamProblems(name: string, upstream: Upstream): Problem[] {
   else if (url.username !== '' || url.password !== '')
     report('url', 'must not hold credentials (they go to apiKey)')
   else if (url.search !== '' || url.hash !== '') report('url', 'must not have a query or a fragment')
-  const { family, routes, provider, ca } = upstream
+  else {
+    const misplaced = misplacedPath(url, upstream)
+    if (misplaced !== null) report('url', misplaced)
+  }
+  const { family, routes, provider, apiPath, askForUsage, ca } = upstream
   if (family === 'generic' && routes === undefined) report('routes', 'is required for family generic')
   if (family !== 'generic' && routes !== undefined) report('routes', 'is only for family generic')
   if (family !== 'openai' && provider !== undefined) report('provider', 'is only for family openai')
   else if (provider !== undefined && !isProvider(provider))
     report('provider', 'is not in the built-in price table')
+  if (apiPath !== undefined && family !== 'openai' && family !== 'anthropic')
+    report('apiPath', 'is only for families openai and anthropic')
+  if (askForUsage !== undefined && family !== 'openai') report('askForUsage', 'is only for family openai')
   const seen = new Set<string>()
   routes?.forEach((route, index) => {
     const name = `${route.method} ${route.path}`
@@ -45,6 +52,27 @@ function upstreamProblems(name: string, upstream: Upstream): Problem[] {
   const unreadable = ca === undefined ? null : certificateProblem(ca)
   if (unreadable !== null) report('ca', unreadable)
   return problems
+}
+
+/** A path that ends in a version, behind which compatible providers may have the name of the dialect. */
+const VERSIONED = /\/v\d+[a-z0-9]*(?:\/openai)?$/
+/** The address of one route, as documentation often gives it. */
+const ROUTE = /\/(?:chat\/completions|completions|responses|embeddings|messages|models)$/
+
+/** What is wrong with the path of an upstream's URL: what callers write comes behind it, beginning with the version. */
+function misplacedPath(url: URL, { family, apiPath }: Upstream): string | null {
+  const path = url.pathname.replace(/\/+$/, '')
+  if (family === 'generic') return null
+  if (ROUTE.test(path)) {
+    const base = url.origin + path.replace(ROUTE, '').replace(VERSIONED, '')
+    return `must be a base URL, without the path of a route, such as ${base}`
+  }
+  if (apiPath !== undefined || !VERSIONED.test(path)) return null
+  const version = family === 'gemini' ? '/v1beta' : '/v1'
+  if (family === 'gemini' || path.endsWith('/v1')) {
+    return `must not end in a version: callers write ${version} behind it (use ${url.origin}${path.replace(/\/[^/]*$/, '')})`
+  }
+  return `must not end in a version: callers write ${version} behind it (use url: ${url.origin} and apiPath: ${path})`
 }
 
 /** A number in digits; the exponents of tiny numbers show more decimals than any rule here allows. */

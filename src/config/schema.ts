@@ -73,11 +73,24 @@ const Upstream = mapping(
       expects: 'a path such as /openai',
     }),
     url: httpUrl("The provider's base URL; a path in it stands before every path."),
+    apiPath: Type.Optional(
+      text('Path of the API at the provider, in place of the /v1 that callers write; / for none.', {
+        maxLength: 256,
+        pattern: '^/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?$',
+        expects: 'a path such as /v1beta/openai',
+      }),
+    ),
     apiKey: Type.Optional(secret('Sent to the provider in place of what the caller sent.')),
     provider: Type.Optional(
       text('Id of the provider in the built-in price table, for OpenAI-compatible upstreams.', {
         pattern: '^[a-z0-9_-]+$',
         expects: 'an id such as groq',
+      }),
+    ),
+    askForUsage: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether streams are asked for their usage by stream_options, only for family openai. False where the upstream refuses that: what its streams do not report is estimated.',
       }),
     ),
     ca: Type.Optional(text('PEM file with the certificates of a private authority, relative to this file.')),
@@ -158,7 +171,12 @@ const Jwt = mapping({
 
 const Limits = mapping(
   {
-    bodyBytes: count(20_971_520, 1024, 1_073_741_824, 'Largest request body.'),
+    bodyBytes: count(
+      33_554_432,
+      1024,
+      1_073_741_824,
+      'Largest request body, unpacked where it comes compressed.',
+    ),
     bufferedBytes: count(
       536_870_912,
       1_048_576,

@@ -16,6 +16,8 @@ export interface UpstreamTarget {
   readonly origin: string
   /** Path that the upstream's URL itself has, without a slash at its end. */
   readonly basePath: string
+  /** What stands at the provider in place of the `/v1` that callers write; null where that is `/v1` as well. */
+  readonly apiPath: string | null
   readonly host: string
   /** The provider's own key, where the configuration has one. */
   readonly apiKey: string | null

@@ -2,8 +2,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** Headers and query parameters that hold the caller's credentials; none of them may reach an upstream or a log. */
-export const CREDENTIAL_HEADERS: readonly string[] = ['authorization', 'x-api-key', 'x-goog-api-key']
-const KEY_HEADERS: readonly string[] = ['x-api-key', 'x-goog-api-key']
+export const CREDENTIAL_HEADERS: readonly string[] = [
+  'authorization',
+  'x-api-key',
+  'x-goog-api-key',
+  // Azure's SDKs.
+  'api-key',
+]
+const KEY_HEADERS: readonly string[] = ['x-api-key', 'x-goog-api-key', 'api-key']
 const KEY_PARAMETER = 'key'
 
 const BEARER = /^Bearer +(\S+)$/i
@@ -57,7 +63,7 @@ export function credentialOf(headers: IncomingHttpHeaders, url: string): Credent
   if (key === undefined) {
     return {
       fault:
-        'The request has no API key: send one as "Authorization: Bearer tg_…", x-api-key or x-goog-api-key.',
+        'The request has no API key: send one as "Authorization: Bearer tg_…", x-api-key, x-goog-api-key or api-key.',
     }
   }
   if (found.length > 1 && found.some((other) => other !== key)) {

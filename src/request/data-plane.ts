@@ -13,6 +13,7 @@ import type { Family } from '../families/family.ts'
 import { problemBody } from '../families/problem.ts'
 import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
 import type { RequestOutcome } from '../metrics.ts'
+import { createBodies, tooLarge, type Bodies, type BodyLimits } from './bodies.ts'
 import { createBrokenRequests } from './broken-requests.ts'
 import type { UpstreamTarget } from './call.ts'
 import { identify, type LookUp } from './identify.ts'
@@ -22,7 +23,7 @@ import { registerPassThrough, routeNotAllowed } from './pass-through.ts'
 import type { Pipeline } from './pipeline.ts'
 import { outcomeOf, outcomeOfStatus, writeRefusal } from './refusal.ts'
 
-export interface DataPlaneOptions {
+export interface DataPlaneOptions extends BodyLimits {
   readonly upstreams: readonly {
     readonly prefix: string
     readonly url: string
@@ -33,8 +34,6 @@ export interface DataPlaneOptions {
   readonly lookUp: LookUp
   readonly ledger: Ledger
   readonly logger: Logger
-  readonly bodyBytes: number
-  readonly bufferedBytes: number
   /** What one caller may take of the server. */
   readonly bounds: {
     readonly headSeconds: number
@@ -75,10 +74,10 @@ function isBrokenAnswer({ name, code }: { name: string; code?: string }): boolea
 }
 
 /** A request that Fastify or Node could not accept, as a refusal. */
-function refusalOf(error: FastifyError, bodyBytes: number): Refusal {
+function refusalOf(error: FastifyError, limits: BodyLimits): Refusal {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return refuse('body_too_large', `The request body is larger than ${bodyBytes} bytes.`)
+      return tooLarge(limits)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return refuse('invalid_request', 'The content-type is not a media type.', { param: 'content-type' })
     // Its own message repeats the address, and with it a key that stands in the query.
@@ -102,7 +101,7 @@ function formatFor(url: string, upstreams: DataPlaneOptions['upstreams']): Pick<
 }
 
 /** The server, with what Fastify and Node leave open by default bounded. */
-function createServer(options: DataPlaneOptions, refuseWith: RefuseWith): FastifyInstance {
+function createServer(options: DataPlaneOptions, bodies: Bodies, refuseWith: RefuseWith): FastifyInstance {
   const { headSeconds, requestSeconds, connections } = options.bounds
   const broken = createBrokenRequests(headSeconds * UNUSED_PER_HEAD * 1_000)
   const app = Fastify({
@@ -127,11 +126,11 @@ function createServer(options: DataPlaneOptions, refuseWith: RefuseWith): Fastif
     clientErrorHandler: (error, socket) => broken.answer(error, socket),
     frameworkErrors: (error, request, reply) => {
       const format = formatFor(request.raw.url ?? '', options.upstreams)
-      refuseWith(format, request, reply, refusalOf(error, options.bodyBytes))
+      refuseWith(format, request, reply, refusalOf(error, options))
     },
   }) as unknown as FastifyInstance
   app.server.maxConnections = connections
-  serveMetered(app.server, options)
+  serveMetered(app.server, { ...options, bodies })
   broken.watch(app.server)
   return app
 }
@@ -154,9 +153,10 @@ function refuser({ stopping, pipeline }: DataPlaneOptions): RefuseWith {
 
 /** The data plane, not listening yet. */
 export async function createDataPlane(options: DataPlaneOptions): Promise<FastifyInstance> {
-  const { pipeline, lookUp, ledger, logger, bodyBytes } = options
+  const { pipeline, lookUp, ledger, logger } = options
   const refuseWith = refuser(options)
-  const app = createServer(options, refuseWith)
+  const bodies = createBodies(options)
+  const app = createServer(options, bodies, refuseWith)
   // Metered answers and refusals are written past Fastify, and see to it themselves.
   app.addHook('onSend', (_request, reply, _payload, next) => {
     if (options.stopping()) reply.header('connection', 'close')
@@ -166,7 +166,7 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
     refuseWith(problems, request, reply, routeNotAllowed(request.method, request.url.split('?', 1)[0] ?? ''))
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const refusal = refusalOf(error, bodyBytes)
+    const refusal = refusalOf(error, options)
     if (refusal.code === 'internal_error')
       logger.error({ err: error, requestId: request.id }, 'a request failed')
     refuseWith(formatFor(request.raw.url ?? '', options.upstreams), request, reply, refusal)
@@ -192,7 +192,7 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
   for (const upstream of options.upstreams) {
     await registerPassThrough(app, {
       ...upstream,
-      bodyBytes,
+      bodies,
       identify: async (headers, url) => {
         try {
           return await identify(lookUp, headers, url)

@@ -114,6 +114,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#clientGone) return
     const raw = controller.rawHeaders
     const kept = clientHeaders(Array.isArray(raw) ? raw : [], this.#options.ownHeaders, this.#filter === null)
+    // nginx would keep a stream back until its buffers are full.
+    if (isStream || this.#options.shape.stream) kept.push('x-accel-buffering', 'no')
     try {
       if (REASON.test(statusMessage ?? '')) this.#response.writeHead(status, statusMessage, kept)
       else this.#response.writeHead(status, kept)

@@ -7,17 +7,16 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import findMyWay from 'find-my-way'
 import { refuse, type Refusal } from '../errors.ts'
 import type { MeteredRoute } from '../families/family.ts'
+import { readBody, type Bodies } from './bodies.ts'
 import type { Call, UpstreamTarget } from './call.ts'
-import { onConnectionClosed } from './connection.ts'
 import { pathOf, routeNotAllowed } from './pass-through.ts'
 import type { Pipeline } from './pipeline.ts'
+import { codingOf, type Coding } from './unpack.ts'
 
 export interface MeteredRoutesOptions {
   readonly upstreams: readonly { readonly prefix: string; readonly target: UpstreamTarget }[]
   readonly pipeline: Pipeline
-  readonly bodyBytes: number
-  /** Of all bodies that are in memory at once, from their first byte to the end of their calls. */
-  readonly bufferedBytes: number
+  readonly bodies: Bodies
 }
 
 interface Entry {
@@ -50,7 +49,7 @@ const serving = new WeakMap<Server, Listener>()
 export function serveMetered(server: Server, options: MeteredRoutesOptions): void {
   const others = server.listeners('request') as Listener[]
   const entryOf = createRouter(options)
-  const bodies = createBodies(options)
+  const webSocketOf = createWebSocketRouter(options)
   server.removeAllListeners('request')
   serveWith(server, (request, response) => {
     if (request.socket.destroyed) return
@@ -59,8 +58,10 @@ export function serveMetered(server: Server, options: MeteredRoutesOptions): voi
       return
     }
     const entry = entryOf(request)
-    if (entry === null) for (const listener of others) listener.call(server, request, response)
-    else serve(entry, request, response, options.pipeline, bodies)
+    const webSocket = entry === null ? webSocketOf(request) : null
+    if (entry !== null) serve(entry, request, response, options)
+    else if (webSocket !== null) refuseWebSocket(webSocket, request, response, options)
+    else for (const listener of others) listener.call(server, request, response)
   })
 }
 
@@ -97,14 +98,50 @@ function createRouter({ upstreams }: MeteredRoutesOptions): (request: IncomingMe
   }
 }
 
-function serve(
+const WEB_SOCKET = /(?:^|,)\s*websocket\s*(?:,|$)/i
+
+/** The route that a client asks to go on with by WebSocket. */
+function createWebSocketRouter({
+  upstreams,
+}: MeteredRoutesOptions): (request: IncomingMessage) => Entry | null {
+  const entries = new Map<string, Entry>()
+  for (const { prefix, target } of upstreams) {
+    for (const route of target.family.metered) {
+      if (target.family.webSocketPaths.includes(route.url))
+        entries.set(prefix + route.url, { prefix, target, route })
+    }
+  }
+  return ({ method, url = '', headers: { upgrade } }) =>
+    method === 'GET' && upgrade !== undefined && WEB_SOCKET.test(upgrade)
+      ? (entries.get(pathOf(url)) ?? null)
+      : null
+}
+
+/**
+ * Without a listener for upgrades Node hands the request on like any other. Answered at once, whoever asks: clients try
+ * again after a 404, and go on by HTTP after a 426. The connection ends, since what follows on it may be no HTTP.
+ */
+function refuseWebSocket(
+  entry: Entry,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pipeline }: MeteredRoutesOptions,
+): void {
+  response.shouldKeepAlive = false
+  const refusal = refuse(
+    'websocket_not_supported',
+    `This route is served over HTTP only: send POST ${entry.prefix}${entry.route.url}.`,
+  )
+  pipeline.refuse(callOf(entry, request, response, pipeline), refusal)
+}
+
+function callOf(
   { prefix, target, route }: Entry,
   request: IncomingMessage,
   response: ServerResponse,
   pipeline: Pipeline,
-  bodies: Bodies,
-): void {
-  const call: Call = {
+): Call {
+  return {
     request,
     response,
     target,
@@ -118,12 +155,23 @@ function serve(
     isCounted: false,
     stopWatching: () => undefined,
   }
+}
+
+function serve(
+  entry: Entry,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pipeline, bodies }: MeteredRoutesOptions,
+): void {
+  const call = callOf(entry, request, response, pipeline)
   const refusal = unreadable(call)
   if (refusal !== null) {
     pipeline.refuse(call, refusal)
     return
   }
-  pipeline.arrive(call, () => readBody(pipeline, call, bodies))
+  const coding = entry.route.takes === 'anything' ? null : codingOf(request.headers['content-encoding'])
+  if (coding !== null && typeof coding === 'object') pipeline.refuse(call, coding)
+  else pipeline.arrive(call, () => takeBody(pipeline, call, coding, bodies))
 }
 
 /** What can be told from the headers: a path or a body that two readers could understand differently. */
@@ -136,14 +184,6 @@ function unreadable({ request, route, path }: Call): Refusal | null {
     return refuse('invalid_request', 'The content-type is not a media type.', { param: 'content-type' })
   }
   if (route.takes === 'anything') return null
-  const encoding = request.headers['content-encoding']
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    return refuse(
-      'unsupported_encoding',
-      `A request body in '${encoding.slice(0, 64)}' cannot be read: send it plain.`,
-      { param: 'content-encoding' },
-    )
-  }
   if (!isJson(type ?? '')) {
     return refuse('invalid_request', 'The content-type must be application/json, in UTF-8.', {
       param: 'content-type',
@@ -159,53 +199,9 @@ function isJson(type: string): boolean {
   return charsets === 0 || (charsets === 1 && PLAIN_CHARSET.test(type))
 }
 
-/** The memory that bodies take, all together. */
-interface Bodies {
-  readonly most: number
-  readonly mostTogether: number
-  together: number
-}
-
-function createBodies({ bodyBytes, bufferedBytes }: MeteredRoutesOptions): Bodies {
-  return { most: bodyBytes, mostTogether: bufferedBytes, together: 0 }
-}
-
-/** Takes the body in, up to its bound, and hands the call on. What the client leaves unfinished, the watch over it ends. */
-function readBody(pipeline: Pipeline, call: Call, bodies: Bodies): void {
-  const { request } = call
-  const chunks: Buffer[] = []
-  let received = 0
-  const stop = (): void => {
-    request.off('data', onData).off('end', onEnd).off('error', stop)
-    stopWatching()
-    bodies.together -= received
-  }
-  const stopWatching = onConnectionClosed(request.socket, stop)
-  const onData = (chunk: Buffer): void => {
-    received += chunk.length
-    bodies.together += chunk.length
-    if (received > bodies.most) refuseWith(tooLarge(bodies))
-    else if (bodies.together > bodies.mostTogether) refuseWith(noRoom())
-    else chunks.push(chunk)
-  }
-  const onEnd = (): void => {
-    stopWatching()
-    const [first = Buffer.alloc(0)] = chunks
-    const body = chunks.length <= 1 ? first : Buffer.concat(chunks, received)
-    void pipeline.handle(call, body, () => (bodies.together -= received))
-  }
-  const refuseWith = (refusal: Refusal): void => {
-    stop()
-    pipeline.refuse(call, refusal)
-  }
-  if (Number(request.headers['content-length'] ?? 0) > bodies.most) refuseWith(tooLarge(bodies))
-  else request.on('data', onData).on('end', onEnd).on('error', stop)
-}
-
-function tooLarge({ most }: Bodies): Refusal {
-  return refuse('body_too_large', `The request body is larger than ${most} bytes.`)
-}
-
-function noRoom(): Refusal {
-  return refuse('overloaded', 'Too many request bodies are in memory here. Try again in a moment.')
+function takeBody(pipeline: Pipeline, call: Call, coding: Coding | null, bodies: Bodies): void {
+  readBody(call.request, coding, bodies, {
+    whole: (body, free) => void pipeline.handle(call, body, free),
+    refused: (refusal) => pipeline.refuse(call, refusal),
+  })
 }

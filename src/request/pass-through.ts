@@ -7,9 +7,13 @@ import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
+import { readBody, tooLarge, type Bodies } from './bodies.ts'
 import type { Caller, UpstreamTarget } from './call.ts'
+import { onConnectionClosed } from './connection.ts'
 import { forwardableQuery } from './credentials.ts'
 import { clientHeaders, upstreamHeaders } from './headers.ts'
+import { codingOf } from './unpack.ts'
+import { upstreamPath } from './upstream-path.ts'
 
 export interface PassThroughOptions {
   readonly target: UpstreamTarget
@@ -17,7 +21,7 @@ export interface PassThroughOptions {
   /** The upstream's URL without a slash at its end. */
   readonly url: string
   readonly dispatcher: Dispatcher
-  readonly bodyBytes: number
+  readonly bodies: Bodies
   readonly identify: (headers: IncomingHttpHeaders, url: string) => Promise<Caller | Refusal>
   /** A removed user fails at the very next call, whatever a cache says (A4). */
   readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
@@ -43,7 +47,7 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
     options.refuse(request, reply, refusal)
   }
 
-  async function admit(request: FastifyRequest): Promise<Refusal | null> {
+  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | null> {
     const url = request.raw.url ?? ''
     // The router also finds routes behind `http://host`, where what follows the prefix is another path.
     const path = url.startsWith(`${prefix}/`) ? pathOf(url).slice(prefix.length) : pathOf(url)
@@ -51,13 +55,14 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
       (route) => route.method === request.method && route.path.test(path),
     )
     if (!allowed) return routeNotAllowed(request.method, path)
-    const tooLarge = bodyRefusal(request, options.bodyBytes)
-    if (tooLarge !== null) return tooLarge
+    const unreadable = bodyRefusal(request, options.bodies)
+    if (unreadable !== null) return unreadable
     const caller = await options.identify(request.headers, url)
     if (isRefusal(caller)) return caller
     const member = await options.isMember(caller)
     if (typeof member === 'object') return member
-    return member ? null : refuse('unknown_user', `The organization has no member '${caller.user}'.`)
+    if (!member) return refuse('unknown_user', `The organization has no member '${caller.user}'.`)
+    return request.method === 'POST' ? takeBody(request, reply, options.bodies) : null
   }
 
   await app.register(async (scope) => {
@@ -69,7 +74,7 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
   })
 }
 
-type Admit = (request: FastifyRequest) => Promise<Refusal | null>
+type Admit = (request: FastifyRequest, reply: FastifyReply) => Promise<Refusal | null>
 
 function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpProxyOptions {
   const { target, prefix, url } = options
@@ -77,6 +82,7 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
     upstream: url,
     prefix,
     rewritePrefix: target.basePath,
+    preRewrite: (rawUrl: string) => prefix + upstreamPath(target, rawUrl.slice(prefix.length)),
     // Without an Agent of our own, the upstream's certificate would not be verified.
     undici: options.dispatcher,
     disableRequestLogging: true,
@@ -84,10 +90,17 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
     // By default one GET that gets 503 reaches the upstream eleven times.
     retryMethods: [],
     preHandler: (request, reply, next) => {
-      admit(request).then(
+      admit(request, reply).then(
         (refusal) => (refusal === null ? next() : options.refuse(request, reply, refusal)),
         (error: unknown) => next(error instanceof Error ? error : new Error(String(error))),
       )
+    },
+    handler: (request: FastifyRequest, reply: FastifyReply, dest: string, from: object) => {
+      const body = taken.get(request)
+      // A body without a type would be written as JSON once more.
+      const contentType = request.headers['content-type'] ?? 'application/octet-stream'
+      if (body === undefined) return reply.from(dest, from)
+      return reply.from(dest, body.length === 0 ? { ...from, body: null } : { ...from, body, contentType })
     },
     replyOptions: {
       retryDelay: () => null,
@@ -109,14 +122,37 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
   }
 }
 
-/** http-proxy passes bodies on as they come, past every limit of Fastify's: so their length must be known beforehand. */
-function bodyRefusal(request: FastifyRequest, bodyBytes: number): Refusal | null {
-  if (request.headers['transfer-encoding'] !== undefined) {
+/** What can be told of a body from the headers. Only POST has one that is read. */
+function bodyRefusal({ headers, method }: FastifyRequest, { limits }: Bodies): Refusal | null {
+  if (method !== 'POST' && headers['transfer-encoding'] !== undefined) {
     return refuse('invalid_request', 'A body needs a content-length here.', { param: 'transfer-encoding' })
   }
-  return Number(request.headers['content-length'] ?? 0) > bodyBytes
-    ? refuse('body_too_large', `The request body is larger than ${bodyBytes} bytes.`)
-    : null
+  if (Number(headers['content-length'] ?? 0) > limits.bodyBytes) return tooLarge(limits)
+  const coding = codingOf(headers['content-encoding'])
+  return coding !== null && typeof coding === 'object' ? coding : null
+}
+
+/** Bodies that were read whole. http-proxy would pass them on as they come: past every bound, and compressed. */
+const taken = new WeakMap<FastifyRequest, Buffer>()
+
+/** Reads the body, within its bounds and unpacked; its memory is given back when the answer is over. */
+function takeBody(request: FastifyRequest, reply: FastifyReply, bodies: Bodies): Promise<Refusal | null> {
+  const { raw, headers } = request
+  const coding = codingOf(headers['content-encoding'])
+  return new Promise((resolve) => {
+    readBody(raw, typeof coding === 'object' ? null : coding, bodies, {
+      whole: (body, free) => {
+        taken.set(request, body)
+        const stopWatching = onConnectionClosed(raw.socket, free)
+        reply.raw.once('close', () => {
+          stopWatching()
+          free()
+        })
+        resolve(null)
+      },
+      refused: resolve,
+    })
+  })
 }
 
 export function routeNotAllowed(method: string, path: string): Refusal {

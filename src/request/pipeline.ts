@@ -21,6 +21,7 @@ import { price } from './price.ts'
 import { outcomeOf, outcomeOfExchange, writeRefusal } from './refusal.ts'
 import { reserve, type Admission } from './reserve.ts'
 import { settle } from './settle.ts'
+import { upstreamPath } from './upstream-path.ts'
 
 export interface PipelineOptions {
   readonly lookUp: LookUp
@@ -257,7 +258,7 @@ export class Pipeline {
       target,
       method: route.method,
       shape,
-      path: target.basePath + call.path + forwardableQuery(request.url ?? ''),
+      path: target.basePath + upstreamPath(target, call.path) + forwardableQuery(request.url ?? ''),
       headers: upstreamHeaders(request.headers, target),
       ownHeaders: ownHeaders(call, stopping()).concat(standingHeaders(admission.decision)),
       response,

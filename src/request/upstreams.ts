@@ -55,6 +55,7 @@ export function openUpstream(
     dispatcher,
     origin: url.origin,
     basePath,
+    apiPath: upstream.apiPath?.replace(/\/+$/, '') ?? null,
     host: url.host,
     apiKey: upstream.apiKey ?? null,
     priceProvider: upstream.provider ?? family.priceProvider,

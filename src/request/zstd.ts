@@ -18,7 +18,13 @@ const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 const PIECE_BYTES = 512
 const TURN_MS = 4
 
-export function unzstd(to: Unpacked): Unpacker {
+/** An unpacker that also knows whether what came ends with a frame, and there is at least one. */
+export interface ZstdUnpacker extends Unpacker {
+  isWhole(): boolean
+}
+
+/** `maxQueuedBytes` may wait to be unpacked, because it came faster than that goes. */
+export function unzstd(to: Unpacked, maxQueuedBytes = MAX_QUEUED_BYTES): ZstdUnpacker {
   const frames = new Frames()
   const queue: Buffer[] = []
   let queuedBytes = 0
@@ -63,7 +69,7 @@ export function unzstd(to: Unpacked): Unpacker {
     push: (chunk) => {
       if (stopped) return
       queuedBytes += chunk.length
-      if (queuedBytes > MAX_QUEUED_BYTES) {
+      if (queuedBytes > maxQueuedBytes) {
         to.fail()
         return
       }
@@ -75,6 +81,7 @@ export function unzstd(to: Unpacked): Unpacker {
       if (!stopped) unpack(Buffer.alloc(0), true)
     },
     stop,
+    isWhole: () => !stopped && frames.isWhole(),
   }
 }
 
@@ -92,6 +99,12 @@ class Frames {
   #skip = 0
   #descriptor = 0
   #windowsBytes = 0
+  #frames = 0
+
+  /** Whether a frame has just ended. */
+  isWhole(): boolean {
+    return this.#frames > 0 && this.#step === 'magic' && this.#header.length === 0 && this.#skip === 0
+  }
 
   look(bytes: Buffer): void {
     for (let at = 0; at < bytes.length;) {
@@ -119,8 +132,10 @@ class Frames {
     switch (this.#step) {
       case 'magic': {
         const magic = littleEndian(header)
-        if (magic === ZSTD_MAGIC) this.#next('descriptor', 1)
-        else if (magic - (magic % 16) === SKIPPABLE_MAGIC) this.#next('skippable', 4)
+        if (magic === ZSTD_MAGIC) {
+          this.#frames += 1
+          this.#next('descriptor', 1)
+        } else if (magic - (magic % 16) === SKIPPABLE_MAGIC) this.#next('skippable', 4)
         else throw new RangeError('no frame')
         return
       }

@@ -55,7 +55,7 @@ void t.test('only redis and upstreams are required: everything else has the defa
     leaseSeconds: 60,
     journal: { dir: join(dir, 'data/journal'), maxBytes: 67_108_864 },
     limits: {
-      bodyBytes: 20_971_520,
+      bodyBytes: 33_554_432,
       bufferedBytes: 536_870_912,
       concurrent: 10_000,
       drainBytes: 1_048_576,

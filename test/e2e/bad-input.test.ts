@@ -144,12 +144,19 @@ const CASES: readonly Case[] = [
     says: /application\/json/,
   },
   {
-    name: 'a compressed body',
-    headers: { 'content-encoding': 'gzip' },
-    body: gzipSync(chatBody()),
+    name: 'a body compressed twice',
+    headers: { 'content-encoding': 'gzip, gzip' },
+    body: gzipSync(gzipSync(chatBody())),
     status: 415,
     code: 'unsupported_encoding',
     says: /gzip/,
+  },
+  {
+    name: 'a body that is not compressed as it says',
+    headers: { 'content-encoding': 'gzip' },
+    status: 400,
+    code: 'invalid_request',
+    says: /not valid gzip/,
   },
   {
     name: 'a user name with braces',
@@ -202,7 +209,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a negative max_tokens',
-    body: chatBody({ max_tokens: -1 }),
+    body: chatBody({ max_tokens: -2 }),
     status: 400,
     code: 'invalid_request',
     says: /max_tokens/,

@@ -193,7 +193,7 @@ void t.test('calls of every outcome are made', async (t) => {
     t.equal(await status(call('free-rider', body)), code)
     ended('rejected')
   }
-  t.equal(await status(call('free-rider', chatBody(), { 'content-encoding': 'gzip' })), 415)
+  t.equal(await status(call('free-rider', chatBody(), { 'content-encoding': 'compress' })), 415)
   ended('rejected')
   t.equal(await status(postChat(gateway.dataUrl, 'sk-not-ours')), 401)
   ended('unauthorized')

@@ -646,11 +646,7 @@ void tap.test(
   async (t) => {
     const org = await createOrg(gateway)
     const before = origin.received.length
-    for (const path of [
-      '/openai/v1/realtime?model=test-model',
-      '/openai/v1/chat/completions',
-      '/openai/v1/responses',
-    ]) {
+    for (const path of ['/openai/v1/realtime?model=test-model', '/openai/v1/chat/completions']) {
       const upgrade = [
         'Connection: Upgrade',
         'Upgrade: websocket',
