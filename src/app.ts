@@ -173,6 +173,7 @@ async function openDataPlane(
     bodyBytes: config.limits.bodyBytes,
     bufferedBytes: config.limits.bufferedBytes,
     bounds: config.listen,
+    publicUrl: config.listen.publicUrl ?? null,
     silenceMs: silenceOf(upstreams),
     stopping: () => stopping.now,
   })

@@ -18,7 +18,8 @@ export const ERRORS = {
   invalid_api_key: {
     status: 401,
     when: 'The request has no key, one that is unknown or revoked, several that differ, a key for the admin plane, or a token (JWT) that is not accepted.',
-    advice: 'Send one valid key. Ask an admin for a new one.',
+    advice:
+      'Send one valid key. The message says so where it is a provider’s key, or has a typing error. Ask an admin for a new one.',
   },
   user_required: {
     status: 400,
@@ -60,7 +61,8 @@ export const ERRORS = {
   model_not_priced: {
     status: 400,
     when: 'The model has no price, so its cost cannot be known.',
-    advice: 'Use another model, or have the operator price it under `prices.models`.',
+    advice:
+      'Use the model that the message suggests or another one, or have the operator price it under `prices.models`.',
   },
   unsupported_option: {
     status: 400,
@@ -96,7 +98,8 @@ export const ERRORS = {
   route_not_allowed: {
     status: 404,
     when: 'The path is neither priced nor known to be free.',
-    advice: 'Check path and method. An operator can allow it at a flat price (`routes`).',
+    advice:
+      'Check path and method: with a valid key, the message says which base URL was meant. An operator can allow it at a flat price (`routes`).',
   },
   credit_store_unavailable: {
     status: 503,

@@ -10,6 +10,7 @@ import type { UnixMs } from '../core/units.ts'
 import { compileEntry, compileWritten } from './compile.ts'
 import type { WrittenPrices } from './compile.ts'
 import { createMemo } from './memo.ts'
+import { closestName } from './suggest.ts'
 
 export interface PriceBookOptions {
   readonly creditsPerUsd: number
@@ -23,6 +24,8 @@ export interface PriceBookOptions {
 export interface PriceBook {
   /** The model's tariff at this provider of the table (null: no table); null where it has none and must be refused (C7). */
   find(provider: string | null, model: string): Tariff | null
+  /** The name of a priced model that one without a price was probably meant to be; null where none is close. */
+  suggest(provider: string | null, model: string): string | null
   /**
    * The tariff to settle by: that of the model which the answer names, where it is priced, else the requested one. Prices
    * that the operator wrote for the requested model hold for whatever version answers to it, and the default for unknown
@@ -80,6 +83,12 @@ export function createPriceBook(options: PriceBookOptions): PriceBook {
 
   return {
     find: (provider, model) => written.get(model) ?? inTable(provider, model) ?? unlisted,
+    suggest(provider, model) {
+      if (model.length > MAX_NAME_LENGTH) return null
+      const listed =
+        provider === null ? [] : modelsOf(provider).filter((id) => inTable(provider, id) !== null)
+      return closestName(model, [...written.keys(), ...listed])
+    },
     findAnswered(provider, requested, answeredModel) {
       if (answeredModel === null) return requested
       const own = written.get(answeredModel)
@@ -95,4 +104,11 @@ export function createPriceBook(options: PriceBookOptions): PriceBook {
 /** Whether the built-in table has a provider of exactly this id: the library also takes a name that merely contains one. */
 export function isProvider(id: string): boolean {
   return findProvider({ providerId: id })?.id === id
+}
+
+/** Ids of the models that the built-in table has of a provider. */
+function modelsOf(provider: string): string[] {
+  return isProvider(provider)
+    ? (findProvider({ providerId: provider })?.models ?? []).map(({ id }) => id)
+    : []
 }

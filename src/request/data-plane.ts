@@ -9,7 +9,10 @@ import Fastify, {
 import type { Logger } from 'pino'
 import type { Dispatcher } from 'undici'
 import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
+import { anthropic } from '../families/anthropic.ts'
 import type { Family } from '../families/family.ts'
+import { gemini } from '../families/gemini.ts'
+import { openai } from '../families/openai.ts'
 import { problemBody } from '../families/problem.ts'
 import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
 import type { RequestOutcome } from '../metrics.ts'
@@ -19,9 +22,10 @@ import type { UpstreamTarget } from './call.ts'
 import { identify, type LookUp } from './identify.ts'
 import { readMe } from './me.ts'
 import { requestIdOf, serveMetered } from './metered-routes.ts'
-import { registerPassThrough, routeNotAllowed } from './pass-through.ts'
+import { pathOf, registerPassThrough, routeNotAllowed, type PassThroughOptions } from './pass-through.ts'
 import type { Pipeline } from './pipeline.ts'
 import { outcomeOf, outcomeOfStatus, writeRefusal } from './refusal.ts'
+import { apiOfCall, originOf, wrongPath } from './wrong-path.ts'
 
 export interface DataPlaneOptions extends BodyLimits {
   readonly upstreams: readonly {
@@ -34,6 +38,8 @@ export interface DataPlaneOptions extends BodyLimits {
   readonly lookUp: LookUp
   readonly ledger: Ledger
   readonly logger: Logger
+  /** Where callers reach it, for messages that name addresses; without it, what the call itself says. */
+  readonly publicUrl?: string | null
   /** What one caller may take of the server. */
   readonly bounds: {
     readonly headSeconds: number
@@ -100,6 +106,36 @@ function formatFor(url: string, upstreams: DataPlaneOptions['upstreams']): Pick<
   return upstreams.find(({ prefix }) => url.startsWith(`${prefix}/`))?.target.family ?? problems
 }
 
+const FORMATS: Readonly<Record<string, Pick<Family, 'refusalBody'>>> = {
+  openai: openai(null),
+  anthropic,
+  gemini,
+}
+
+/** The format for a path that is no route: that of the API whose call it looks like, which its client can show. */
+function formatOfCall({ raw }: FastifyRequest): Pick<Family, 'refusalBody'> | null {
+  const api = apiOfCall(pathOf(raw.url ?? ''), raw.headers)
+  return api === null ? null : (FORMATS[api] ?? null)
+}
+
+/** Tells what a wrong path was meant to be: only to callers with a valid key, since it names upstreams. */
+function createHints({
+  lookUp,
+  upstreams,
+  publicUrl = null,
+}: DataPlaneOptions): PassThroughOptions['hintFor'] {
+  return async ({ raw: { url = '', headers } }) => {
+    const wrong = wrongPath(pathOf(url), headers, upstreams, originOf(headers, publicUrl))
+    if (wrong === null) return null
+    try {
+      return isRefusal(await identify(lookUp, headers, url)) ? null : wrong
+    } catch {
+      // The store cannot say who calls.
+      return null
+    }
+  }
+}
+
 /** The server, with what Fastify and Node leave open by default bounded. */
 function createServer(options: DataPlaneOptions, bodies: Bodies, refuseWith: RefuseWith): FastifyInstance {
   const { headSeconds, requestSeconds, connections } = options.bounds
@@ -151,9 +187,29 @@ function refuser({ stopping, pipeline }: DataPlaneOptions): RefuseWith {
   }
 }
 
+/** What leads nowhere, and what fails before it is anybody's. */
+function answerTheRest(
+  app: FastifyInstance,
+  options: DataPlaneOptions,
+  hintFor: PassThroughOptions['hintFor'],
+  refuseWith: RefuseWith,
+): void {
+  app.setNotFoundHandler(async (request, reply) => {
+    const refusal = routeNotAllowed(request.method, pathOf(request.url), await hintFor(request))
+    refuseWith(formatOfCall(request) ?? problems, request, reply, refusal)
+    return reply
+  })
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const refusal = refusalOf(error, options)
+    if (refusal.code === 'internal_error')
+      options.logger.error({ err: error, requestId: request.id }, 'a request failed')
+    refuseWith(formatFor(request.raw.url ?? '', options.upstreams), request, reply, refusal)
+  })
+}
+
 /** The data plane, not listening yet. */
 export async function createDataPlane(options: DataPlaneOptions): Promise<FastifyInstance> {
-  const { pipeline, lookUp, ledger, logger } = options
+  const { pipeline, lookUp, ledger } = options
   const refuseWith = refuser(options)
   const bodies = createBodies(options)
   const app = createServer(options, bodies, refuseWith)
@@ -162,15 +218,8 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
     if (options.stopping()) reply.header('connection', 'close')
     next()
   })
-  app.setNotFoundHandler((request, reply) => {
-    refuseWith(problems, request, reply, routeNotAllowed(request.method, request.url.split('?', 1)[0] ?? ''))
-  })
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const refusal = refusalOf(error, options)
-    if (refusal.code === 'internal_error')
-      logger.error({ err: error, requestId: request.id }, 'a request failed')
-    refuseWith(formatFor(request.raw.url ?? '', options.upstreams), request, reply, refusal)
-  })
+  const hintFor = createHints(options)
+  answerTheRest(app, options, hintFor, refuseWith)
   app.get('/tollgate/v1/me', async (request, reply) => {
     const answer = await readMe(lookUp, ledger, request.headers, request.raw.url ?? '').catch(storeDown)
     if (!isRefusal(answer))
@@ -193,6 +242,7 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
     await registerPassThrough(app, {
       ...upstream,
       bodies,
+      hintFor,
       identify: async (headers, url) => {
         try {
           return await identify(lookUp, headers, url)
@@ -204,7 +254,9 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
         ledger.isMember(org, user).catch((error: unknown) => storeDownFree(error, upstream.target)),
       requestIdOf: (request) => request.id,
       refuse: (request, reply, refusal) => {
-        refuseWith(upstream.target.family, request, reply, refusal)
+        const isWrongPath = refusal.code === 'route_not_allowed'
+        const format = (isWrongPath ? formatOfCall(request) : null) ?? upstream.target.family
+        refuseWith(format, request, reply, refusal)
         ended(upstream.target, request, reply, outcomeOf(refusal.code), refusal.code)
       },
       onAnswered: (request, reply) =>

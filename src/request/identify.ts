@@ -1,6 +1,7 @@
 /** Who pays for this call: whose key or token it is, the user that an app names, the source. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { isSource, isUserId } from '../core/policy.ts'
+import { isWellFormedKey } from '../core/virtual-key.ts'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
 import type { KeyCache, KeyIdentity } from '../ledger/key-cache.ts'
 import { TooManyLookups } from '../ledger/lookup-budget.ts'
@@ -39,6 +40,22 @@ interface Grant extends Pick<KeyIdentity, 'org' | 'user' | 'app' | 'sources'> {
   readonly mayEnroll: boolean
 }
 
+/** How keys of AI providers begin: those who move a client over to the gateway often leave theirs in it. */
+const PROVIDER_KEY = /^(?:sk-|sk_|AIza|AQ\.|gsk_|xai-|pplx-|r8_|hf_|nvapi-)/
+const OWN_KEY = 'tg_'
+
+/** What is probably wrong with a key that nobody has; the key itself is not repeated. */
+function unknownKey(key: string): string {
+  const provider = PROVIDER_KEY.exec(key)?.[0]
+  if (provider !== undefined) {
+    return `This is a key of an AI provider (${provider}…), not of this gateway, whose keys begin with ${OWN_KEY}. Ask an admin of your organization for one.`
+  }
+  if (key.startsWith(OWN_KEY) && !isWellFormedKey(key)) {
+    return `This API key has a typing error, or a part of it is missing: a key is ${OWN_KEY} and 36 letters and digits, and its checksum is not right. Copy it once more.`
+  }
+  return 'This API key is not known here, or was revoked.'
+}
+
 function grantOf(identity: Identity, credential: Credential): Grant | Refusal {
   if (identity === null) {
     return isToken(credential)
@@ -46,7 +63,7 @@ function grantOf(identity: Identity, credential: Credential): Grant | Refusal {
           'invalid_api_key',
           'This token is not accepted here: it has to be signed by an issuer that this gateway knows, made for this gateway, not expired, and to name an organization and a user.',
         )
-      : refuse('invalid_api_key', 'This API key is not known here, or was revoked.')
+      : refuse('invalid_api_key', unknownKey(credential.key))
   }
   // The identity provider vouches for its users, as an app does: docs/decisions/0008-jwt-callers.md.
   const { org, user, sources } = identity

@@ -14,6 +14,7 @@ import { forwardableQuery } from './credentials.ts'
 import { clientHeaders, upstreamHeaders } from './headers.ts'
 import { codingOf } from './unpack.ts'
 import { upstreamPath } from './upstream-path.ts'
+import type { WrongPath } from './wrong-path.ts'
 
 export interface PassThroughOptions {
   readonly target: UpstreamTarget
@@ -22,6 +23,8 @@ export interface PassThroughOptions {
   readonly url: string
   readonly dispatcher: Dispatcher
   readonly bodies: Bodies
+  /** What a path that is no route was meant to be, for callers who may know; null where that cannot be told. */
+  readonly hintFor: (request: FastifyRequest) => Promise<WrongPath | null>
   readonly identify: (headers: IncomingHttpHeaders, url: string) => Promise<Caller | Refusal>
   /** A removed user fails at the very next call, whatever a cache says (A4). */
   readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
@@ -54,7 +57,7 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
     const allowed = target.family.free.some(
       (route) => route.method === request.method && route.path.test(path),
     )
-    if (!allowed) return routeNotAllowed(request.method, path)
+    if (!allowed) return routeNotAllowed(request.method, path, await options.hintFor(request))
     const unreadable = bodyRefusal(request, options.bodies)
     if (unreadable !== null) return unreadable
     const caller = await options.identify(request.headers, url)
@@ -155,10 +158,13 @@ function takeBody(request: FastifyRequest, reply: FastifyReply, bodies: Bodies):
   })
 }
 
-export function routeNotAllowed(method: string, path: string): Refusal {
+export function routeNotAllowed(method: string, path: string, wrong: WrongPath | null = null): Refusal {
+  const what = `${method} ${path.slice(0, 200)} is not allowed:`
   return refuse(
     'route_not_allowed',
-    `${method} ${path.slice(0, 200)} is not allowed: nothing is known about its price. An operator can allow it at a flat price, as a route with creditsPerCall of an upstream of family generic.`,
+    wrong !== null
+      ? `${what} ${wrong.hint}`
+      : `${what} nothing is known about its price. Check the base URL and the path. An operator can allow it at a flat price, as a route with creditsPerCall of an upstream of family generic.`,
   )
 }
 

@@ -28,9 +28,11 @@ function tariffOf(
 ): Tariff | Refusal {
   const tariff = book.find(provider, model)
   if (tariff === null || (shape.generates && !tariff.pricesOutput)) {
+    const meant = book.suggest(provider, model)
+    const question = meant === null ? '' : ` Did you mean '${meant}'?`
     return refuse(
       'model_not_priced',
-      `The model '${model}' has no price here, so it cannot be used. An operator can add one under prices.models.`,
+      `The model '${model}' has no price here, so it cannot be used.${question} An operator can add one under prices.models.`,
       { param: 'model' },
     )
   }

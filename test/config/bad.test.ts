@@ -51,6 +51,41 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     `redis: { uri: x }\nlog: { level: loud }\n${UPSTREAM}`,
     'redis.uri: is not a known key (known: url, embedded, cluster, username, password, tls) (and 1 more error)',
   ],
+  // An upstream's URL, to which callers add a version.
+  [
+    withUrl('https://api.openai.com/v1'),
+    'upstreams.openai.url: must not end in a version: callers write /v1 behind it (use https://api.openai.com)',
+  ],
+  [
+    withUrl('https://gw.example.com/openai/v1/'),
+    'upstreams.openai.url: must not end in a version: callers write /v1 behind it (use https://gw.example.com/openai)',
+  ],
+  [
+    withUrl('https://generativelanguage.googleapis.com/v1beta/openai'),
+    'upstreams.openai.url: must not end in a version: callers write /v1 behind it (use url: https://generativelanguage.googleapis.com and apiPath: /v1beta/openai)',
+  ],
+  [
+    withUrl('https://open.bigmodel.cn/api/paas/v4'),
+    'upstreams.openai.url: must not end in a version: callers write /v1 behind it (use url: https://open.bigmodel.cn and apiPath: /api/paas/v4)',
+  ],
+  [
+    withUrl('https://api.openai.com/v1/chat/completions'),
+    'upstreams.openai.url: must be a base URL, without the path of a route, such as https://api.openai.com',
+  ],
+  [
+    `${REDIS}upstreams: { g: { family: gemini, prefix: /g, url: "https://g.example.com/v1beta" } }`,
+    'upstreams.g.url: must not end in a version: callers write /v1beta behind it (use https://g.example.com)',
+  ],
+  [
+    `${REDIS}upstreams: { g: { family: gemini, prefix: /g, url: "https://g.example.com", apiPath: /x } }`,
+    'upstreams.g.apiPath: is only for families openai and anthropic',
+  ],
+  [
+    `${REDIS}upstreams: { a: { family: anthropic, prefix: /a, url: "https://a.example.com", askForUsage: false } }`,
+    'upstreams.a.askForUsage: is only for family openai',
+  ],
+  [openai('apiPath: v1'), 'upstreams.openai.apiPath: must be a path such as /v1beta/openai'],
+  [openai('apiPath: "/a/../b"'), 'upstreams.openai.apiPath: must be a path such as /v1beta/openai'],
   // The store.
   [`redis: {}\n${UPSTREAM}`, 'redis: must have exactly one of url, embedded and cluster'],
   [

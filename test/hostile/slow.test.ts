@@ -98,10 +98,16 @@ void t.test(
     const org = await createOrg(patient)
     const body = chatBody({ x: 'x'.repeat(600_000) })
     const bytes = requestBytes({ path: CHAT, key: org.key, headers: ['Connection: close'], body })
-    const half = await dial(patient.dataUrl)
-    half.socket.write(bytes.slice(0, -10))
+    const dialHalf = async (): Promise<Wire> => {
+      const wire = await dial(patient.dataUrl)
+      wire.socket.write(bytes.slice(0, -10))
+      return wire
+    }
+    let half = await dialHalf()
     let refused = ''
     await until(async () => {
+      // On a busy machine the other body may have come first.
+      if (half.closed()) half = await dialHalf()
       refused = await exchange(patient.dataUrl, bytes)
       return statusOf(refused) === 503
     })

@@ -1,0 +1,106 @@
+/**
+ * What a path that is no route was probably meant to be: base URLs without their `/v1`, without the prefix of an upstream,
+ * with a slash too many, or of another API. Told, and never repaired: a repair would be a second reading of paths.
+ *
+ * It names upstreams, so that only callers with a valid key may see it.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { UpstreamTarget } from './call.ts'
+
+type Api = 'openai' | 'anthropic' | 'gemini'
+
+export interface KnownUpstream {
+  readonly prefix: string
+  readonly target: Pick<UpstreamTarget, 'family'>
+}
+
+export interface WrongPath {
+  /** What is wrong, and the base URL that was meant. */
+  readonly hint: string
+}
+
+/** The ends of paths by which a call tells its API. */
+const CALLS: readonly (readonly [api: Api, call: RegExp])[] = [
+  ['anthropic', /\/messages(?:\/count_tokens)?$/],
+  ['gemini', /\/models\/[A-Za-z0-9._-]+:(?:generateContent|streamGenerateContent|countTokens)$/],
+  ['openai', /\/(?:(?:chat\/)?completions|responses(?:\/compact|\/input_tokens)?|embeddings|moderations)$/],
+]
+const MODELS = /\/models(?:\/[A-Za-z0-9._:@-]+){0,3}$/
+/** A path in which nothing can be read in two ways, but for its slashes. */
+const PLAIN = /^\/[A-Za-z0-9._:@/-]*$/
+const DOTS = /\/\.{1,2}(?:\/|$)/
+
+const NAMES: Readonly<Record<Api, string>> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini' }
+/** What the base URLs of these SDKs end in: Anthropic's and Google's add the version themselves. */
+const VERSION: Readonly<Record<Api, string>> = { openai: '/v1', anthropic: '', gemini: '' }
+/** Most that one hint names. */
+const MOST_NAMED = 3
+
+function apiOf(path: string, headers: IncomingHttpHeaders): { api: Api; call: string } | null {
+  for (const [api, call] of CALLS) {
+    const found = call.exec(path)
+    if (found !== null) return { api, call: found[0] }
+  }
+  const models = MODELS.exec(path)
+  if (models === null) return null
+  if (headers['anthropic-version'] !== undefined) return { api: 'anthropic', call: models[0] }
+  return { api: headers['x-goog-api-key'] === undefined ? 'openai' : 'gemini', call: models[0] }
+}
+
+const isBelow = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`)
+
+/** What `path` was probably meant to be; null where that cannot be told. `origin` is the gateway's own address. */
+export function wrongPath(
+  path: string,
+  headers: IncomingHttpHeaders,
+  upstreams: readonly KnownUpstream[],
+  origin: string,
+): WrongPath | null {
+  if (!PLAIN.test(path) || DOTS.test(path)) return null
+  const clean = path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
+  const found = apiOf(clean, headers)
+  if (found === null) return null
+  const { api } = found
+  const here = upstreams.find(({ prefix }) => isBelow(clean, prefix))
+  const speaks = ({ target }: KnownUpstream): boolean => target.family.name === api
+  const meant = here !== undefined && speaks(here) ? [here] : upstreams.filter(speaks)
+  if (meant.length === 0) return { hint: `No upstream here speaks ${NAMES[api]}'s API.` }
+  const bases = meant.slice(0, MOST_NAMED).map(({ prefix }) => origin + prefix + VERSION[api])
+  // The path is right, so that something else is wrong with the call.
+  const version = api === 'gemini' ? /^\/v1(?:beta|alpha)?$/ : /^\/v1$/
+  const below =
+    here !== undefined && here === meant[0]
+      ? clean.slice(here.prefix.length, clean.length - found.call.length)
+      : ''
+  if (path === clean && version.test(below)) return null
+  return { hint: `${causeOf(path, clean, api, here)} Did you mean ${bases.join(' or ')}?` }
+}
+
+function causeOf(path: string, clean: string, api: Api, here: KnownUpstream | undefined): string {
+  if (here === undefined) return 'The base URL lacks the prefix of an upstream.'
+  const { name } = here.target.family
+  if (name !== api) {
+    const speaks = name === 'generic' ? 'only the routes that its operator lists' : `${NAMES[name]}'s API`
+    return `${here.prefix} speaks ${speaks}, and this is a call of ${NAMES[api]}'s.`
+  }
+  if (path !== clean) return 'The base URL has a slash too many.'
+  const below = clean.slice(here.prefix.length)
+  if (/^\/v1[a-z]*\/v1[a-z]*\//.test(below)) return 'The base URL has the version twice.'
+  return below.startsWith('/v1') ? 'The base URL has a part too many.' : 'The base URL lacks /v1.'
+}
+
+const HOST = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](?::\d{1,5})?$/
+
+/** The gateway's address as this caller sees it: the configured one, else what the call itself says. */
+export function originOf(headers: IncomingHttpHeaders, publicUrl: string | null): string {
+  if (publicUrl !== null) return publicUrl.replace(/\/+$/, '')
+  const { host = '', 'x-forwarded-proto': proto } = headers
+  return `${proto === 'https' ? 'https' : 'http'}://${HOST.test(host) ? host : 'HOST'}`
+}
+
+/** The API that a call is of, by its path alone: its clients show messages in its own format only. */
+export function apiOfCall(path: string, headers: IncomingHttpHeaders): Api | null {
+  return PLAIN.test(path)
+    ? (apiOf(path.replace(/\/{2,}/g, '/').replace(/\/$/, ''), headers)?.api ?? null)
+    : null
+}
