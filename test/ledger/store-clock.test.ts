@@ -49,14 +49,17 @@ const SETTING: Setting = {
 const clock = createSteppedClock()
 const server = await startRedis({ env: clock.env })
 const redis = await openClient({ url: server.url })
-/** Leases of minutes, and of days where a test must get past a border without losing them. */
-const [one, other, patient] = [
-  await openLedger(redis),
-  await openLedger(redis),
-  await openLedger(redis, { leaseMs: 3 * DAY }),
-]
+
+/** Its timers are stopped: leases are renewed by nobody and expired by a test's own sweeps, however long it takes. */
+async function openStopped(leaseMs = MINUTE): Promise<RedisLedger> {
+  const ledger = await openLedger(redis, { leaseMs })
+  ledger.close()
+  return ledger
+}
+
+/** Leases of a minute, and of days where a test must get past a border without losing them. */
+const [one, other, patient] = [await openStopped(), await openStopped(), await openStopped(3 * DAY)]
 t.teardown(async () => {
-  for (const ledger of [one, other, patient]) ledger.close()
   redis.disconnect()
   await server.stop()
 })
@@ -158,11 +161,10 @@ for (const back of [10 * MINUTE, 2 * HOUR]) {
     `C6: ${back / MINUTE} minutes back: leases end later by that, and later ones do not`,
     async (t) => {
       const org = await createOrg(`back-${back}`)
-      const dead = await openLedger(redis)
+      const dead = await openStopped()
       const [alive, before] = [await hold(one, org, 2), await hold(dead, org, 2)]
       clock.stepTo(-back)
       const after = await hold(dead, org, 3, { user: 'bob' })
-      dead.close()
       await settle(one, alive, 1)
       await other.sweep()
       t.same(await redis.zcard(keys.leases(org)), 2)
@@ -183,9 +185,8 @@ void t.test('C6: forth by 40 minutes, and back: leases that ended too early are 
   const org = await createOrg('forth')
   const open = await hold(one, org, 10)
   clock.stepTo(40 * MINUTE)
-  const dead = await openLedger(redis)
+  const dead = await openStopped()
   await hold(dead, org, 2, { user: 'bob' })
-  dead.close()
   await other.sweep()
   t.same(await used(org), [1], 'the price of the prompt')
   clock.stepTo(0)

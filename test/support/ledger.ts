@@ -72,6 +72,9 @@ export function countingMetrics(): LedgerMetrics & {
   }
 }
 
+/** Renewals and sweeps come at fractions of a lease: with this one not while a test makes a lease overdue, and looks. */
+const LEASE_MS = 3_600_000
+
 export async function openLedger(
   redis: RedisClient,
   options: {
@@ -83,7 +86,7 @@ export async function openLedger(
 ): Promise<RedisLedger> {
   return createRedisLedger({
     redis,
-    leaseMs: options.leaseMs ?? 60_000,
+    leaseMs: options.leaseMs ?? LEASE_MS,
     userDayLifeMs: 62 * 86_400_000,
     metrics: options.metrics ?? countingMetrics(),
     logger: silent,
