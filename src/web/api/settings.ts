@@ -86,7 +86,12 @@ export function useSettings<Stored, Form extends Draft>(spec: SettingsSpec<Store
       setState(UNTOUCHED)
       spec.onSaved?.(saved.value)
     },
-    onError: (error, attempted) => change(failureOf(error, attempted, spec)),
+    onError: (error, attempted) => {
+      const current = currentOf<Stored>(error)
+      // The form shows this as soon as the conflict is over, and not the version before it until another read.
+      if (current !== null) queryClient.setQueryData(spec.queryKey, current)
+      change(failureOf(error, attempted, spec))
+    },
   })
   function attempt(next: Editing<Form>): void {
     const errors = spec.check(next.draft)
@@ -98,7 +103,6 @@ export function useSettings<Stored, Form extends Draft>(spec: SettingsSpec<Store
     const { theirs, etag } = state.conflict
     if (isSame(chosen, theirs)) {
       setState(UNTOUCHED)
-      void query.refetch()
       return
     }
     const next = { base: { value: theirs, etag }, draft: chosen }
@@ -129,15 +133,23 @@ export function useSettings<Stored, Form extends Draft>(spec: SettingsSpec<Store
   }
 }
 
+/** What a refused save says that is there now; null where nothing is, or it was refused for another reason. */
+function currentOf<Stored>(error: Error): Tagged<Stored> | null {
+  if (!(error instanceof Problem) || error.status !== 412) return null
+  if (error.current === undefined || error.current === null) return null
+  return { value: error.current as Stored, etag: error.etag }
+}
+
 function failureOf<Stored, Form extends Draft>(
   error: Error,
   { base, draft }: Editing<Form>,
   { toForm, fieldOf }: SettingsSpec<Stored, Form>,
 ): Pick<State<Form>, 'conflict' | 'errors' | 'failure'> {
-  if (error instanceof Problem && error.status === 412 && error.current !== undefined) {
-    const theirs = toForm(error.current as Stored)
+  const current = currentOf<Stored>(error)
+  if (current !== null) {
+    const theirs = toForm(current.value)
     return {
-      conflict: { before: base.value, theirs, mine: draft, etag: error.etag },
+      conflict: { before: base.value, theirs, mine: draft, etag: current.etag },
       errors: {},
       failure: null,
     }
