@@ -1,5 +1,5 @@
 /** The days that a question about usage is of: read from its query, checked, and completed with the current period's. */
-import { countDays, isoDay, parseDay } from '../core/days.ts'
+import { addDays, countDays, isoDay, parseDay } from '../core/days.ts'
 import type { Day } from '../core/units.ts'
 import type { UsageFrame } from '../ledger/usage/query.ts'
 import type { FieldError } from './problems.ts'
@@ -8,6 +8,14 @@ import type { FieldError } from './problems.ts'
 const MOST_DAYS = 400
 
 export type Range = { readonly from: Day; readonly to: Day }
+
+/**
+ * A range that is asked for without an end ends with the current period, or as late as a range may: what is left out then are
+ * days that are to come, because no day is kept for so long.
+ */
+function earlier(one: Day, other: Day): Day {
+  return one < other ? one : other
+}
 
 /** The range, or what is wrong with it by the names of the query. */
 export function readRange(
@@ -22,7 +30,7 @@ export function readRange(
     return day ?? otherwise
   }
   const from = read('from', frame.current.first)
-  const to = read('to', frame.current.last)
+  const to = read('to', earlier(frame.current.last, addDays(from, MOST_DAYS - 1)))
   if (errors.length > 0) return errors
   if (from < frame.oldest) return [{ field: 'from', message: notKept(frame.oldest) }]
   if (from > to) {

@@ -21,6 +21,7 @@ async function usage(org: string, query: string): Promise<Usage> {
 }
 
 const briefly = ({ items }: Usage): [string, number][] => items.map(({ key, credits }) => [key, credits])
+const numberOf = (day: Day): number => Date.parse(isoDay(day)) / 86_400_000
 const today = (): Day => dayAt('UTC', Date.now() as UnixMs).day
 
 /** Writes what settle writes of one call: in the period's counters, the index, the day and the user's day. */
@@ -224,6 +225,22 @@ void t.test(
       `/v1/orgs/${org}/periods?limit=3&cursor=${String(first.body['next'])}`,
     )
     t.same([...(first.body.items ?? []), ...(rest.body.items ?? [])], listed.slice(0, 6))
+  },
+)
+
+void t.test(
+  'P5: the days from the oldest one that is kept, also where the period goes on for months',
+  async (t) => {
+    const days = 366
+    const long = { every: { days }, anchor: ((numberOf(today()) - 66) % days) + 1, timezone: 'UTC' }
+    const org = await admin.org([], ['ada'])
+    const { status } = await admin.call('PATCH', `/v1/orgs/${org}`, { billing: long })
+    t.equal(status, 200)
+    await admin.redis.hset(keys.org(org), { period_end: Date.now() - 1_000 })
+    await charged(org, 2, today(), 'ada', 5)
+    const from = addDays(today(), -394)
+    const range = { from: isoDay(from), to: isoDay(addDays(from, 399)) }
+    t.match(await usage(org, `by=day&from=${range.from}`), { ...range, total: { credits: 5 } })
   },
 )
 
