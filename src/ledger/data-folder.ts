@@ -121,31 +121,51 @@ export async function forgetSocket(socketPath: string): Promise<void> {
     await rmdir(dirname(socketPath)).catch(() => undefined)
 }
 
+/** Locks that this process holds, or is trying to take. */
+const ours = new Set<string>()
+
 /**
- * Lets one gateway at a time look for a server in this folder and start one. The lock of a process that is gone, or
- * that is older than any start takes, counts as left behind.
+ * Lets one gateway at a time look for a server in this folder and start one. The lock of a process that is gone counts as
+ * left behind, and so does one that has been the same for longer than any start takes while we waited. No file's time is
+ * compared with the time of day, which may have stepped in between.
  */
 export async function lockStart(dir: string): Promise<() => Promise<void>> {
   const path = join(dir, 'starting.lock')
+  let seen = { lock: '', since: performance.now() }
   for (;;) {
+    while (ours.has(path)) await pause(POLL_MS)
+    ours.add(path)
     try {
       await writeFile(path, String(process.pid), { flag: 'wx' })
-      return () => rm(path, { force: true })
+      return async () => {
+        await rm(path, { force: true })
+        ours.delete(path)
+      }
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+        ours.delete(path)
         throw failure(`cannot write to ${dir}: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
-    if (await isLeftBehind(path)) await rm(path, { force: true })
-    else await pause(POLL_MS)
+    const lock = await identityOf(path)
+    if (lock !== seen.lock) seen = { lock, since: performance.now() }
+    const isOld = performance.now() - seen.since > LONGEST_START_MS
+    if (isOld || (await isLeftBehind(path))) await rm(path, { force: true })
+    ours.delete(path)
+    await pause(POLL_MS)
   }
+}
+
+async function identityOf(path: string): Promise<string> {
+  const { ino, mtimeMs } = await stat(path).catch(() => ({ ino: 0, mtimeMs: 0 }))
+  return `${ino} ${mtimeMs}`
 }
 
 async function isLeftBehind(path: string): Promise<boolean> {
   try {
-    const { mtimeMs } = await stat(path)
-    if (Date.now() - mtimeMs > LONGEST_START_MS) return true
     const pid = Number(await readFile(path, 'utf8'))
+    // We hold none: it is of an earlier process with our id, as containers give the same ones each time.
+    if (pid === process.pid) return true
     if (pid > 0) process.kill(pid, 0)
     return false
   } catch (error) {

@@ -199,6 +199,13 @@ void t.test('a lock that a dead process left behind stops nobody', async (t) => 
   t.notOk(existsSync(join(dir, 'starting.lock')))
 })
 
+void t.test('a lock of an earlier process with our id, as containers give it, stops nobody', async (t) => {
+  const dir = folder(t)
+  writeFileSync(join(dir, 'starting.lock'), String(process.pid))
+  await start(t, dir)
+  t.notOk(existsSync(join(dir, 'starting.lock')))
+})
+
 void t.test('a path too long for a socket puts the socket into a temporary folder', async (t) => {
   const dir = join(folder(t), 'a'.repeat(100))
   const first = await start(t, dir)
