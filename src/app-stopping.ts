@@ -11,6 +11,9 @@ const POLL_MS = 20
 /** What settles get after the last call, even where the time for calls is used up. */
 const LAST_SETTLES_MS = 5_000
 
+/** What is open, to be closed in reverse. */
+export type Opened = (() => unknown)[]
+
 interface StoppingParts {
   readonly config: Pick<Config, 'shutdownGraceSeconds' | 'shutdownSeconds'>
   readonly logger: Logger
@@ -62,4 +65,17 @@ export async function stopCalls(
   await waitWhile(() => pipeline.inFlight > 0, lastSettles)
   const settled = await ledger.drained(lastSettles - Date.now())
   if (!settled) logger.error('some holds could not be settled before the end: their leases resolve them')
+}
+
+/** What cannot be closed (a connection to a store that is down) keeps nothing else open, and is no failure of the stop. */
+export async function closeAll(opened: Opened, logger: Logger): Promise<void> {
+  for (const close of opened.splice(0).reverse()) await inGoodOrder(close, logger)
+}
+
+export async function inGoodOrder(end: () => unknown, logger: Logger): Promise<void> {
+  try {
+    await end()
+  } catch (error) {
+    logger.error({ err: error }, 'a part of the gateway did not end in good order')
+  }
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { openAdminPlane } from './app-admin.ts'
 import { openNotices, type LiveNotices } from './app-notices.ts'
-import { countOpenAnswers, stopCalls } from './app-stopping.ts'
+import { closeAll, countOpenAnswers, inGoodOrder, type Opened, stopCalls } from './app-stopping.ts'
 import { openUpstreams, type Upstreams } from './app-upstreams.ts'
 import { changedKeys } from './config/changes.ts'
 import type { Config } from './config.ts'
@@ -46,9 +46,6 @@ export interface GatewayOptions {
 /** Beyond the longest that a call may be silent, so that no socket is closed under one. */
 const SOCKET_SLACK_MS = 30_000
 
-/** What is open, to be closed in reverse. */
-type Opened = (() => unknown)[]
-
 /** What a reload replaces. */
 interface Live {
   config: Config
@@ -75,13 +72,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   try {
     return await compose(await openParts(config, options, opened), opened)
   } catch (error) {
-    await closeAll(opened)
+    await closeAll(opened, options.logger)
     throw error
   }
-}
-
-async function closeAll(opened: Opened): Promise<void> {
-  for (const close of opened.splice(0).reverse()) await close()
 }
 
 async function openParts(config: Config, options: GatewayOptions, opened: Opened): Promise<Parts> {
@@ -229,10 +222,18 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
       const { shutdownGraceSeconds, shutdownSeconds } = live.config
       const lastMs = (shutdownGraceSeconds + shutdownSeconds) * 1_000
       await Promise.all([
-        stopCalls({ ...parts, config: live.config }, pipeline, dataPlane, openAnswers),
-        live.out.notices.stopDelivering(lastMs),
+        inGoodOrder(
+          () => stopCalls({ ...parts, config: live.config }, pipeline, dataPlane, openAnswers),
+          logger,
+        ),
+        inGoodOrder(() => live.out.notices.stopDelivering(lastMs), logger),
       ])
-      await closeAll(opened)
+      if (journal.entries > 0)
+        logger.warn(
+          { entries: journal.entries, dir: live.config.journal.dir },
+          'what the store did not take is left in the journal: the next gateway with this folder charges it',
+        )
+      await closeAll(opened, logger)
     },
   }
 }

@@ -46,18 +46,34 @@ export class Fleet {
     return addresses
   }
 
-  /** Lets every worker finish its calls. Rejects where one did not end in good order. */
+  /**
+   * Lets every worker finish its calls. Rejects where one failed to: it ended with an error of its own, or was still there when
+   * its time was over. One that somebody else killed, before or meanwhile, did not fail, and is logged.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    const impatience = setTimeout(() => this.kill(), this.#options.stopMs())
     const serving = [...this.#serving]
+    const late = new Set<WorkerProcess>()
+    const impatience = setTimeout(() => {
+      for (const worker of this.#living) late.add(worker)
+      this.kill()
+    }, this.#options.stopMs())
     for (const worker of this.#living) worker.send({ kind: 'stop' })
     await Promise.all(Array.from(this.#living, (worker) => worker.ended))
     clearTimeout(impatience)
-    for (const { id, ended } of serving) {
-      const { isGraceful, how } = await ended
-      if (!isGraceful) throw new StartupError(`worker ${id} did not stop in good order: ${how}`, 1)
+    let failure: StartupError | null = null
+    for (const worker of serving) {
+      const { isGraceful, isKilled, how } = await worker.ended
+      if (isGraceful) continue
+      this.#options.logger.error(
+        { worker: worker.id, how },
+        'a worker did not stop in good order: its open holds end with their leases, and the next gateway with its journal charges what that holds',
+      )
+      if (isKilled && !late.has(worker)) continue
+      const why = late.has(worker) ? `it was killed, because it had not ended within its time (${how})` : how
+      failure ??= new StartupError(`worker ${worker.id} did not stop in good order: ${why}`, 1)
     }
+    if (failure !== null) throw failure
   }
 
   /** Says something to every worker, also to one that does not serve yet. */

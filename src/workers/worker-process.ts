@@ -8,6 +8,8 @@ export interface WorkerEnd {
   /** Such as `SIGKILL`, `exit code 1`, or why it could not start. */
   readonly how: string
   readonly isGraceful: boolean
+  /** By a signal that it could not or did not catch. */
+  readonly isKilled: boolean
 }
 
 export interface WorkerProcess {
@@ -50,7 +52,9 @@ export function forkWorker({ start, onReport, othersServe }: WorkerProcessOption
       return { ...end, how }
     }),
     send: (message) => {
-      if (waiting !== null) waiting.push(message)
+      // Before it listens it serves nobody: there is nothing to finish.
+      if (waiting !== null && message.kind === 'stop') worker.process.kill('SIGKILL')
+      else if (waiting !== null) waiting.push(message)
       // What a dying worker does not hear is of no use to anybody: its end is what counts.
       else if (worker.isConnected()) worker.process.send(message, () => undefined)
     },
@@ -82,11 +86,17 @@ function endOf(worker: Worker): Promise<WorkerEnd> {
   return new Promise((resolve) => {
     // Unlike `exit`, it comes when the channel was read to its end.
     worker.process.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
-      resolve({ how: signal ?? `exit code ${String(code)}`, isGraceful: code === 0 })
+      resolve({
+        how: signal ?? `exit code ${String(code)}`,
+        isGraceful: code === 0,
+        isKilled: signal !== null,
+      })
     })
     // Of a process that never came to be there is nothing else to hear; other errors are of messages that were not sent.
     worker.on('error', (error: unknown) => {
-      if (worker.process.pid === undefined) resolve({ how: String(error), isGraceful: false })
+      if (worker.process.pid === undefined) {
+        resolve({ how: String(error), isGraceful: false, isKilled: false })
+      }
     })
   })
 }

@@ -93,6 +93,8 @@ for (const way of ['freeze', 'kill'] as const) {
         'each settle is kept',
       )
       t.equal(readdirSync(dir).length, 1, 'in the journal')
+      const left = gateway.log.find((line) => line.includes('is left in the journal')) ?? '{}'
+      t.match(JSON.parse(left), { entries: CALLS }, 'and the log says so')
       if (way === 'freeze') store.thaw()
       else await store.restart()
       const next = await start()

@@ -20,7 +20,7 @@ class FakeWorker implements WorkerProcess {
   constructor(id: number) {
     this.id = id
     this.ended = new Promise((resolve) => {
-      this.end = (how) => resolve({ how, isGraceful: how === 'exit code 0' })
+      this.end = (how) => resolve({ how, isGraceful: how === 'exit code 0', isKilled: how.startsWith('SIG') })
     })
     this.started = new Promise((resolve) => {
       this.serve = () => resolve(ADDRESSES)
@@ -38,13 +38,27 @@ class FakeWorker implements WorkerProcess {
   }
 }
 
-function createFleet(): { fleet: Fleet; workers: FakeWorker[]; waits: number[] } {
+interface Said {
+  readonly message: string
+  readonly worker: number
+  readonly how: string
+  readonly waitMs?: number
+}
+
+interface Made {
+  readonly fleet: Fleet
+  readonly workers: FakeWorker[]
+  readonly said: Said[]
+  readonly waits: () => number[]
+}
+
+function createFleet({ stopMs = 60_000 } = {}): Made {
   const workers: FakeWorker[] = []
-  const waits: number[] = []
+  const said: Said[] = []
   const logger = pino({
     hooks: {
-      logMethod: ([fields]) => {
-        waits.push((fields as { waitMs: number }).waitMs)
+      logMethod: ([fields, message]) => {
+        said.push({ ...(fields as Omit<Said, 'message'>), message: String(message) })
       },
     },
   })
@@ -55,9 +69,10 @@ function createFleet(): { fleet: Fleet; workers: FakeWorker[]; waits: number[] }
       return worker
     },
     logger,
-    stopMs: () => 60_000,
+    stopMs: () => stopMs,
   })
-  return { fleet, workers, waits }
+  const waits = (): number[] => said.flatMap(({ waitMs }) => waitMs ?? [])
+  return { fleet, workers, said, waits }
 }
 
 /** The worker with this id, once it was started. */
@@ -68,8 +83,8 @@ async function nth(workers: readonly FakeWorker[], id: number): Promise<FakeWork
   return worker
 }
 
-async function startThree(): Promise<ReturnType<typeof createFleet>> {
-  const made = createFleet()
+async function startThree(options?: { readonly stopMs: number }): Promise<Made> {
+  const made = createFleet(options)
   const started = made.fleet.start(3)
   ;(await nth(made.workers, 1)).serve()
   ;(await nth(made.workers, 2)).serve()
@@ -109,7 +124,7 @@ void t.test('a worker that dies again and again is replaced less and less eagerl
   const { fleet, workers, waits } = await startThree()
   for (const id of [1, 4, 5, 6]) (await nth(workers, id)).end('SIGSEGV')
   await nth(workers, 7)
-  t.same(waits, [100, 200, 400, 800])
+  t.same(waits(), [100, 200, 400, 800])
   await fleet.stop()
 })
 
@@ -133,14 +148,14 @@ void t.test(
 void t.test('stop does not wait for a replacement that is due, and starts none any more', async (t) => {
   const { fleet, workers, waits } = await startThree()
   for (const id of [1, 4, 5, 6, 7]) (await nth(workers, id)).end('SIGSEGV')
-  await until(() => waits.length === 5)
+  await until(() => waits().length === 5)
   await fleet.stop()
   t.equal(workers.length, 7)
-  t.equal(waits.at(-1), 1_600)
+  t.equal(waits().at(-1), 1_600)
 })
 
 void t.test(
-  'stop rejects with a worker that did not end in good order; one that never served does not count',
+  'stop rejects with a worker that ended with an error; one that never served does not count',
   async (t) => {
     const { fleet, workers } = await startThree()
     ;(await nth(workers, 2)).end('SIGKILL')
@@ -152,6 +167,40 @@ void t.test(
     await t.rejects(fleet.stop(), new StartupError('worker 1 did not stop in good order: exit code 1', 1))
   },
 )
+
+void t.test(
+  'stop does not hold against the gateway that somebody killed a worker just before, or meanwhile',
+  async (t) => {
+    const { fleet, workers, said } = await startThree()
+    const [first, second] = [await nth(workers, 1), await nth(workers, 2)]
+    // Its end is not heard of before all are told to stop.
+    first.end('SIGKILL')
+    second.send = () => second.end('SIGKILL')
+    await fleet.stop()
+    const stops = said.filter(({ message }) => message.startsWith('a worker did not stop in good order'))
+    t.match(
+      stops,
+      [
+        { worker: 1, how: 'SIGKILL' },
+        { worker: 2, how: 'SIGKILL' },
+      ],
+      'the log says so',
+    )
+  },
+)
+
+void t.test('stop rejects with a worker that has to be killed when its time is over', async (t) => {
+  const { fleet, workers } = await startThree({ stopMs: 1 })
+  const third = await nth(workers, 3)
+  third.send = () => undefined
+  await t.rejects(
+    fleet.stop(),
+    new StartupError(
+      'worker 3 did not stop in good order: it was killed, because it had not ended within its time (SIGKILL)',
+      1,
+    ),
+  )
+})
 
 void t.test('kill ends all at once', async (t) => {
   const { fleet, workers } = await startThree()
