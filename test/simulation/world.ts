@@ -236,7 +236,7 @@ class Simulated implements World {
     for (let open = this.#open(); open.length > 0; open = this.#open()) await this.#finish(0, 50, false)
     for (const { ledger } of this.#gateways) assert.ok(await ledger.drained(20_000), 'settles are stuck')
     const isPaid = (): boolean => this.#gateways.every(({ journal }) => journal.entries === 0)
-    await until(isPaid, { what: 'the journals are brought to the store', timeoutMs: 20_000 })
+    await until(isPaid, { what: 'the journals are brought to the store', timeoutMs: 120_000 })
     await this.check()
     // Only holds of the dead are left: their leases run out, and any gateway frees them.
     const { leases } = await readBooks(this.#redis, ORG)
