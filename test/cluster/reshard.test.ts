@@ -70,7 +70,7 @@ void t.test(
     await moveSlot(cluster, slotOf(org.id), {
       from: one,
       to: two,
-      halfway: () => until(() => running.count(org, 503) > 10, { timeoutMs: 30_000 }),
+      halfway: () => until(() => running.count(org, 503) > 10, { timeoutMs: 120_000 }),
     })
     const soFar = running.count(org, 200)
     await until(() => running.count(org, 200) > soFar + 50)

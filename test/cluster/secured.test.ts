@@ -117,7 +117,7 @@ void t.test(
       await until(async () => (await callOf(gateway, org)).code === 'credit_store_unavailable')
     for (const { client } of masters) await createStoreUser(client, PASSWORD)
     for (const gateway of gateways) {
-      await until(async () => (await callOf(gateway, org)).status === 200, { timeoutMs: 20_000 })
+      await until(async () => (await callOf(gateway, org)).status === 200, { timeoutMs: 120_000 })
       t.notMatch(gateway.log.join('\n'), PASSWORD)
       t.notMatch(gateway.log.join('\n'), /PRIVATE KEY/)
     }
@@ -202,7 +202,7 @@ void t.test(
       for (const gateway of gateways) await changed(gateway, credentials(after, password))
       await until(async () => (await askingAs(before)).length === 0, {
         what: `whoever asks is ${after}`,
-        timeoutMs: 20_000,
+        timeoutMs: 120_000,
       })
       for (const { client } of masters) await client.call('ACL', 'DELUSER', before)
       await goesOn()

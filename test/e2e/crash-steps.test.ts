@@ -179,8 +179,15 @@ async function crowd(victim: TestGateway, org: TestOrg): Promise<void> {
     await all
     chatAnswer(response)
   }
-  const answers = await Promise.all(Array.from({ length: CALLS }, () => call(victim, org)))
-  t.equal(answers.filter((answer) => answer?.status === 200).length, CALLS)
+  const statuses = await Promise.all(
+    Array.from({ length: CALLS }, async () => {
+      const status = (await call(victim, org))?.status ?? 'none'
+      // The provider will never have all of them: those that wait for that need not.
+      if (status !== 200) answerAll()
+      return status
+    }),
+  )
+  t.same([...new Set(statuses)], [200], `each of ${CALLS} calls is served`)
 }
 
 /** How many of the organization's calls were charged by their usage, as against their prompt. */

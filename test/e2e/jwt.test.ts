@@ -403,7 +403,7 @@ void t.test('a new key is accepted once its issuer has published it, without a r
   const before = issuer.fetched()
   issuer.published = [...issuer.published, next.jwk]
   await until(async () => (await verdict(chat(bearer(token)))) === 200, {
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
     what: 'the new key is known',
   })
   // A fetch that was under way when the key was published may have missed it.
@@ -458,7 +458,7 @@ void t.test(
     await until(async () => (await verdict(chat(bearer(first), own))) === 200, { what: 'the issuer is back' })
     await flaky.stop()
     await until(async () => (await verdict(chat(bearer(rotated), own))) === '503 identity_unavailable', {
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       what: 'a key that is not known is asked for',
     })
     await refusedForNow(t, 'a key that may be new', models(bearer(rotated), own))

@@ -261,7 +261,7 @@ void t.test(
     const more = Array.from({ length: calls - 2 }, () => chat(gateway, org, body))
     const racing = Promise.all([...first, ...more])
     await until(async () => ((await scrape(gateway)).get(IN_FLIGHT) ?? 0) + waiting() === calls, {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     })
     release()
     const statuses = statusesOf(await racing)

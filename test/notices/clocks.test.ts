@@ -76,7 +76,7 @@ void t.test(
     await Promise.all(USERS.flatMap((user) => gateways.map((gateway) => call(gateway, key, user))))
     const mails = () => smtp.mails.filter(({ to }) => to.includes(email))
     await until(() => mails().length >= USERS.length && receiver.posts.length >= USERS.length, {
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     })
     await until(async () => (await store.xlen(keys.outbox(org.id))) === 0)
     const jobs = await watched.jobsOf(org.id)
@@ -114,7 +114,7 @@ void t.test(
     await Promise.all(USERS.map((user, i) => call(i % 2 === 0 ? ahead : behind, key, user)))
     const isOver = () =>
       tries.size === USERS.length && [...tries.values()].every((times) => times.length === ATTEMPTS)
-    await until(isOver, { timeoutMs: 30_000, what: 'all attempts were made' })
+    await until(isOver, { timeoutMs: 120_000, what: 'all attempts were made' })
     for (const times of tries.values()) {
       const gaps = times.slice(1).map((at, i) => at - (times[i] ?? 0))
       const least = gaps.map((_, i) => (BACKOFF_MS * 2 ** i) / 2)

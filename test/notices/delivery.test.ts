@@ -130,7 +130,7 @@ void t.test(
       ]),
     ].sort()
     await until(async () => (await told(org)).length >= expected.length, {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
       what: 'all mails',
     })
     await until(async () => (await watched.queue.getActiveCount()) === 0)

@@ -77,7 +77,7 @@ void t.test(
         (await postChat(gateway.dataUrl, key, undefined, { headers: { 'x-tollgate-user': user } })).status,
         402,
       )
-    await until(async () => (await jobs('deliveries', 'delayed')) === USERS.length, { timeoutMs: 30_000 })
+    await until(async () => (await jobs('deliveries', 'delayed')) === USERS.length, { timeoutMs: 120_000 })
     const channel = (await gateway.admin('POST', `${at}/channels`, {
       kind: 'webhook',
       url: `${receiver.url}/gone`,
@@ -87,7 +87,7 @@ void t.test(
     await until(async () => (await jobs('deliveries', 'parked')) === 1)
 
     await smtp.restart()
-    await until(isEmpty, { timeoutMs: 60_000, what: 'the backlog is drained' })
+    await until(isEmpty, { timeoutMs: 120_000, what: 'the backlog is drained' })
     t.equal(smtp.mails.length, USERS.length + 1)
     t.equal(await watched.queue.getCompletedCount(), USERS.length + 1)
     t.equal(await jobs('deliveries', 'parked'), 1, 'which no draining ends')

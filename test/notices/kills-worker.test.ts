@@ -20,7 +20,7 @@ void t.test('N2: a worker is killed while it delivers', { timeout: 0 }, async (t
       return killed
     }
     await spend(survivor, prepared.key)
-    await until(() => waiting > PLACES, { timeoutMs: 60_000, what: 'mails of both workers wait' })
+    await until(() => waiting > PLACES, { timeoutMs: 120_000, what: 'mails of both workers wait' })
     await pause(random() * 50)
     await victim.kill()
     release()

@@ -79,7 +79,7 @@ void t.test(
       (await pipeline.deliveries('stuck')).every(
         ({ state, channel }) => state === 'sent' || channel === 'email',
       )
-    await until(isSent, { what: 'and when it answers, all of it arrives', timeoutMs: 20_000 })
+    await until(isSent, { what: 'and when it answers, all of it arrives', timeoutMs: 120_000 })
   },
 )
 
@@ -114,7 +114,7 @@ async function all(pipeline: Pipeline, org: string, wanted: DeliveryState, count
     const found = await pipeline.deliveries(org)
     return found.length === count && found.every(({ state }) => state === wanted)
   }
-  await until(isThere, { what: `all ${wanted}`, timeoutMs: 30_000 })
+  await until(isThere, { what: `all ${wanted}`, timeoutMs: 120_000 })
 }
 
 const mailsOf = (smtp: SmtpSink, org: string) =>
@@ -123,7 +123,7 @@ const mailsOf = (smtp: SmtpSink, org: string) =>
 /** Every user's mail came, and nothing was given up. */
 async function allArrive(smtp: SmtpSink, org: string, count: number): Promise<void> {
   const ids = () => new Set(mailsOf(smtp, org).map(({ parsed }) => parsed.messageId))
-  await until(() => ids().size === count, { what: `${count} mails`, timeoutMs: 20_000 })
+  await until(() => ids().size === count, { what: `${count} mails`, timeoutMs: 120_000 })
 }
 
 void t.test(
@@ -188,7 +188,7 @@ void t.test(
     await pipeline.cross('down', users(80))
     const attempts = async () =>
       (await pipeline.deliveries('down')).reduce((sum, one) => sum + one.attempts, 0)
-    await until(async () => (await attempts()) > 300, { timeoutMs: 30_000 })
+    await until(async () => (await attempts()) > 300, { timeoutMs: 120_000 })
     const asked = closing.connections()
     t.ok(asked * 5 < (await attempts()), `${asked} connections`)
     await closing.stop()

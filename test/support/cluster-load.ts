@@ -114,7 +114,7 @@ export async function openClusterStage(
         const now = await books(store, org.id, ['ada']).catch(() => null)
         return now !== null && now.held === 0 && now.openHolds === 0
       },
-      { timeoutMs: 20_000, what: `nothing is held for ${org.id}` },
+      { timeoutMs: 120_000, what: `nothing is held for ${org.id}` },
     )
     return books(store, org.id, ['ada'])
   }

@@ -6,11 +6,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
+import { movedDate } from './moved-date.ts'
 import { freePort } from './ports.ts'
-import { until } from './until.ts'
+import { came, until } from './until.ts'
 import { removeFolder } from './folder.ts'
 
 export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
+/** On one core beside others a start takes a minute. */
+const START_MS = 180_000
+/** Some tests let calls go on for long before it may end. */
+const STOP_MS = 240_000
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 
 export interface GatewayOptions {
@@ -79,11 +84,7 @@ async function configOf(options: GatewayOptions): Promise<Record<string, unknown
 /** A module that is loaded before all others moves every clock that a program can read. */
 function clockEnv(aheadMs: number): NodeJS.ProcessEnv {
   if (aheadMs === 0) return {}
-  const code = `const Real = Date; globalThis.Date = class extends Real {
-    constructor(...args) { if (args.length === 0) super(Real.now() + ${aheadMs}); else super(...args) }
-    static now() { return Real.now() + ${aheadMs} }
-  }`
-  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` }
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(movedDate(aheadMs))}` }
 }
 
 /** Resolves when the gateway listens; rejects with its output when it exits before that. */
@@ -103,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   process.once('exit', killAtExit)
   const log: string[] = []
   child.stderr.on('data', (chunk: Buffer) => log.push(chunk.toString()))
-  const addresses = await new Promise<{ dataUrl: string; adminUrl: string }>((resolve, reject) => {
+  const listening = new Promise<{ dataUrl: string; adminUrl: string }>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       log.push(line)
       const entry = JSON.parse(line) as { msg?: string; dataUrl?: string; adminUrl?: string }
@@ -115,12 +116,17 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       reject(new Error(`the gateway exited with ${String(code)}:\n${log.join('\n')}`)),
     )
   })
+  const addresses = await came(listening, () => `the gateway listens; its log:\n${log.join('\n')}`, {
+    timeoutMs: START_MS,
+  })
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit')
       child.kill(signal)
-      await exited
+      await came(exited, () => `the gateway exits after ${signal}; its log:\n${log.join('\n')}`, {
+        timeoutMs: STOP_MS,
+      })
     }
     process.removeListener('exit', killAtExit)
     removeFolder(dir)
@@ -147,7 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
 }
 
 async function callAdmin(adminUrl: string, method: string, path: string, body?: unknown): Promise<unknown> {
-  const response = await fetch(adminUrl + path, {
+  const answered = fetch(adminUrl + path, {
     method,
     headers: {
       authorization: `Bearer ${OPERATOR_TOKEN}`,
@@ -155,6 +161,7 @@ async function callAdmin(adminUrl: string, method: string, path: string, body?: 
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
+  const response = await came(answered, `the answer to ${method} ${path}`)
   const text = await response.text()
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
   return text === '' ? null : (JSON.parse(text) as unknown)

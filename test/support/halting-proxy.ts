@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { freePort } from './ports.ts'
+import { came } from './until.ts'
 
 export interface HaltingProxy {
   readonly port: number
@@ -75,10 +76,18 @@ export async function startHaltingProxy(targetPort: number): Promise<HaltingProx
   await once(server, 'listening')
   return {
     port,
-    haltAt: (text, when, nth = 1) =>
-      new Promise((resolve) => {
+    haltAt(text, when, nth = 1) {
+      const sprung = new Promise<void>((resolve) => {
         trap = { text, when, left: nth, sprung: resolve }
-      }),
+      })
+      const halted = came(
+        sprung,
+        () => `request ${nth} to the store that holds ${text}; ${trap?.left ?? 0} are missing`,
+      )
+      // Who failed before it asks is not to fail again.
+      halted.catch(() => undefined)
+      return halted
+    },
     halt: () => {
       isHalted = true
     },
@@ -90,7 +99,10 @@ export async function startHaltingProxy(targetPort: number): Promise<HaltingProx
     async stop() {
       server.close()
       for (const socket of sockets) socket.destroy()
-      await once(server, 'close').catch(() => undefined)
+      await came(
+        once(server, 'close').catch(() => undefined),
+        'the server is closed',
+      )
     },
   }
 }

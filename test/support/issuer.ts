@@ -11,6 +11,7 @@ import {
   type JWTPayload,
 } from 'jose'
 import { freePort } from './ports.ts'
+import { came } from './until.ts'
 
 export interface SigningKey {
   readonly kid: string
@@ -67,7 +68,7 @@ export async function startIssuer(name: string): Promise<Issuer> {
       if (!server.listening) return
       server.close()
       server.closeAllConnections()
-      await once(server, 'close')
+      await came(once(server, 'close'), 'the server is closed')
     },
   }
   return issuer

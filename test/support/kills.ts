@@ -134,7 +134,7 @@ async function everybodyPast(org: TestOrg, key: string): Promise<void> {
       await spend(survivor, key, { users: short })
       return short.length === 0
     },
-    { timeoutMs: 60_000, what: 'everybody is past the alert' },
+    { timeoutMs: 120_000, what: 'everybody is past the alert' },
   )
 }
 
@@ -153,10 +153,10 @@ export async function check(t: Test, { org, key }: Prepared): Promise<number> {
   const store = await openClient({ url: redis.url })
   const mails = () => smtp.mails.filter(({ to }) => to.includes(`grace@${org.id}.example`))
   const ids = () => new Set(mails().map(({ parsed }) => parsed.messageId))
-  await until(() => ids().size >= USERS.length, { timeoutMs: 60_000, what: 'every mail has arrived' })
-  await until(async () => (await store.xlen(keys.outbox(org.id))) === 0, { timeoutMs: 30_000 })
+  await until(() => ids().size >= USERS.length, { timeoutMs: 120_000, what: 'every mail has arrived' })
+  await until(async () => (await store.xlen(keys.outbox(org.id))) === 0, { timeoutMs: 120_000 })
   // Also those whose sender died between the mail and its place in the log: they come again.
-  await until(() => allLogged(org), { timeoutMs: 60_000, what: 'every mail is in the log as sent' })
+  await until(() => allLogged(org), { timeoutMs: 120_000, what: 'every mail is in the log as sent' })
   const queued = await watched.jobsOf(org.id)
   t.equal(queued.length, USERS.length, 'every crossing is in the queue')
   t.strictSame(new Set(queued.map(({ data }) => data.user)).size, USERS.length)

@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { came } from './until.ts'
 
 export interface Backend {
   readonly dataUrl: string
@@ -93,7 +94,7 @@ export async function startLoadBalancer(): Promise<LoadBalancer> {
       server.closeAllConnections()
       server.close()
       agent.destroy()
-      await once(server, 'close')
+      await came(once(server, 'close'), 'the server is closed')
     },
   }
 }

@@ -8,6 +8,10 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { freePort } from './ports.ts'
+import { came } from './until.ts'
+
+/** Some calls are held back for most of a test. */
+const CALL_MS = 240_000
 
 export interface Received {
   readonly method: string
@@ -80,7 +84,10 @@ export async function startOrigin(
     async stop() {
       server.close()
       server.closeAllConnections()
-      await once(server, 'close').catch(() => undefined)
+      await came(
+        once(server, 'close').catch(() => undefined),
+        'the server is closed',
+      )
     },
   }
   return origin
@@ -103,10 +110,11 @@ export function postChat(
   body: string | Uint8Array = chatBody(),
   init: { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal } = {},
 ): Promise<Response> {
-  return fetch(`${url}/openai/v1/chat/completions`, {
+  const answered = fetch(`${url}/openai/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...init.headers },
     body,
     ...(init.signal === undefined ? {} : { signal: init.signal }),
   })
+  return came(answered, `the answer to a chat request at ${url}`, { timeoutMs: CALL_MS })
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { freePort } from './ports.ts'
-import { until } from './until.ts'
+import { came, until } from './until.ts'
 import { removeFolder } from './folder.ts'
 
 export interface Series {
@@ -60,7 +60,7 @@ export async function startPrometheus(options: {
       const response = await fetch(`${url}/-/ready`).catch(() => null)
       return response?.status === 200
     },
-    { timeoutMs: 30_000, what: 'prometheus is ready' },
+    { timeoutMs: 120_000, what: 'prometheus is ready' },
   )
 
   return {
@@ -76,7 +76,7 @@ export async function startPrometheus(options: {
     async stop() {
       const exited = once(child, 'exit')
       child.kill('SIGKILL')
-      await exited
+      await came(exited, 'prometheus exits after SIGKILL')
       process.removeListener('exit', killAtExit)
       removeFolder(dir)
     },

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import type { Certificate } from './certificate.ts'
+import { came } from './until.ts'
 
 export interface ReceivedPost {
   readonly method: string
@@ -51,7 +52,7 @@ export async function startReceiver(
   t.teardown(async () => {
     server.closeAllConnections()
     server.close()
-    await once(server, 'close')
+    await came(once(server, 'close'), 'the server is closed')
   })
   const { port } = server.address() as AddressInfo
   const shown = host.includes(':') ? `[${host}]` : host

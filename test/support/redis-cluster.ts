@@ -229,7 +229,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
       throw new Error('this node is no master')
     },
     settled: () =>
-      until(agree, { timeoutMs: 20_000, what: 'the cluster is whole, and all of its nodes say so' }),
+      until(agree, { timeoutMs: 120_000, what: 'the cluster is whole, and all of its nodes say so' }),
     async stop() {
       for (const { client } of nodes) client.disconnect()
       for (const node of nodes) node.thaw()

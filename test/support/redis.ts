@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { freePort } from './ports.ts'
-import { until } from './until.ts'
+import { came, until } from './until.ts'
 import { removeFolder } from './folder.ts'
 
 export interface RedisServer {
@@ -66,7 +66,7 @@ async function exitOf(child: ChildProcess, signal: NodeJS.Signals): Promise<void
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
   child.kill(signal)
-  await exited
+  await came(exited, `redis-server exits after ${signal}`)
 }
 
 /** Starts a server; `stop` it in the test file's teardown. It dies with the test's process in any case. */
@@ -88,7 +88,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...options.env },
     })
-    await ready(child)
+    await came(ready(child), 'redis-server says that it is ready')
     if (options.cluster === true) await own16384Slots(socketPath)
   }
   const killAtExit = (): void => void child?.kill('SIGKILL')

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { simpleParser, type ParsedMail } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
 import { freePort } from './ports.ts'
+import { came } from './until.ts'
 
 export interface ReceivedMail {
   /** Addresses of the envelope, which is who gets it, whatever its headers say. */
@@ -80,7 +81,8 @@ export async function startSmtp(options: { readonly port?: number } = {}): Promi
     mails,
     answer: () => undefined,
     async stop() {
-      await new Promise<void>((resolve) => server.close(resolve))
+      const closed = new Promise<void>((resolve) => server.close(resolve))
+      await came(closed, 'the mail server is closed')
     },
     async restart() {
       server = await listen()

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { freePort } from './ports.ts'
+import { came } from './until.ts'
 
 export interface TcpProxy {
   readonly port: number
@@ -68,7 +69,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     async stop() {
       server.close()
       for (const socket of sockets) socket.destroy()
-      await once(server, 'close').catch(() => undefined)
+      await came(
+        once(server, 'close').catch(() => undefined),
+        'the server is closed',
+      )
     },
   }
 }

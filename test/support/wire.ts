@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { until } from './until.ts'
+import { came } from './until.ts'
 
 export interface Wire {
   /** What came back so far. */
@@ -99,7 +100,10 @@ export async function startRawUpstream(): Promise<RawUpstream> {
     async stop() {
       server.close()
       for (const socket of sockets) socket.destroy()
-      await once(server, 'close').catch(() => undefined)
+      await came(
+        once(server, 'close').catch(() => undefined),
+        'the server is closed',
+      )
     },
   }
   return upstream
