@@ -148,7 +148,7 @@ function hasCompiler() {
   return spawnSync('cc', ['-x', 'c', '-E', '-'], { input, timeout: 10_000 }).status === 0
 }
 
-function onPath(name) {
+export function onPath(name) {
   return (process.env.PATH ?? '')
     .split(delimiter)
     .filter((folder) => folder !== '')
@@ -163,13 +163,13 @@ function onPath(name) {
     })
 }
 
-const canUseApt = () => process.getuid?.() === 0 && onPath('apt-get').length > 0
+export const canUseApt = () => process.getuid?.() === 0 && onPath('apt-get').length > 0
 
 /**
  * Installs a Debian package without starting the service that may come with it: a Redis on port 6379 is not what was
  * asked for. Debian asks /usr/sbin/policy-rc.d before it starts anything; 101 means no.
  */
-function aptInstall(...names) {
+export function aptInstall(...names) {
   const policy = '/usr/sbin/policy-rc.d'
   const isOurs = !existsSync(policy)
   if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })

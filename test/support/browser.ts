@@ -1,7 +1,8 @@
 /** Chromium as it is found on PATH. */
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { chromium, type Browser } from 'playwright-core'
+import { chromium, type Browser, type BrowserContext } from 'playwright-core'
+import { dateMovedMs, movedDate } from './moved-date.ts'
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
 const QUIET = [
@@ -14,9 +15,20 @@ const QUIET = [
   '--disable-sync',
 ]
 
-/** Starts Debian's own, or what stands in its place; whoever starts it closes it. */
+/**
+ * Starts Debian's own, or what stands in its place; whoever starts it closes it. It hangs where libfaketime is preloaded, so it
+ * runs without: `useMovedClock` moves the clock of its pages instead.
+ */
 export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: program(), headless: true, args: QUIET })
+  const env = { ...process.env }
+  delete env['LD_PRELOAD']
+  return chromium.launch({ executablePath: program(), headless: true, args: QUIET, env })
+}
+
+/** Gives the pages of a context the date of this process, where `npm run test:anywhere` has moved it. */
+export async function useMovedClock(context: BrowserContext): Promise<void> {
+  const aheadMs = dateMovedMs()
+  if (aheadMs !== 0) await context.addInitScript(`{ ${movedDate(aheadMs)} }`)
 }
 
 function program(): string {

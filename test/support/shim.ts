@@ -63,7 +63,9 @@ export function createFailingDisk(): FailingDisk {
   const dir = folder()
   const path = join(dir, 'faults')
   writeFileSync(path, Buffer.alloc(SYNCED_AT + 8))
-  const disk = failingDiskAt(path, { LD_PRELOAD: compile('failing-disk', dir) })
+  // Beside what moves the date under `npm run test:anywhere`.
+  const preloaded = [compile('failing-disk', dir), process.env['LD_PRELOAD'] ?? ''].filter(Boolean).join(':')
+  const disk = failingDiskAt(path, { LD_PRELOAD: preloaded })
   disk.fail()
   return disk
 }

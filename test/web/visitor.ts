@@ -1,5 +1,6 @@
 /** Somebody at the page, in a browser of the tests. */
 import type { Browser, Locator, Page } from 'playwright-core'
+import { useMovedClock } from '../support/browser.ts'
 import type { Stage } from './stage.ts'
 
 export interface Visitor {
@@ -26,8 +27,9 @@ export async function openPage(browser: Browser, stage: Stage, options: VisitOpt
     reducedMotion: 'reduce',
     bypassCSP: options.bypassCSP ?? false,
   })
+  await useMovedClock(context)
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(60_000)
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('dialog', (dialog) => {

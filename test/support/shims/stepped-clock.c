@@ -1,6 +1,7 @@
 /*
  * Steps the time of day of the process that it is preloaded into, and nothing else: the monotonic clock goes on. By how much, in
- * microseconds, are the first eight bytes of the file that STEPPED_CLOCK names; whoever writes there moves the clock at once.
+ * microseconds, are the first eight bytes of the file that STEPPED_CLOCK names; whoever writes there moves the clock at once. That is
+ * counted from where FAKETIME has the clock: a number of seconds, under `npm run test:anywhere`.
  *
  * The kernel is asked without the C library, which may need this very function before it is ready (its allocator does).
  */
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 static const volatile int64_t *step;
+static int64_t moved_us;
 
 __attribute__((constructor)) static void find_step(void) {
     const char *path = getenv("STEPPED_CLOCK");
@@ -23,12 +25,14 @@ __attribute__((constructor)) static void find_step(void) {
     if (mapped == MAP_FAILED) abort(); /* A test must not believe that it has moved a clock. */
     step = mapped;
     close(fd);
+    const char *moved = getenv("FAKETIME");
+    if (moved != NULL) moved_us = atoll(moved) * 1000000;
 }
 
 static int64_t stepped_us(void) {
     struct timespec real;
     syscall(SYS_clock_gettime, CLOCK_REALTIME, &real);
-    return (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000 + (step == NULL ? 0 : *step);
+    return (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000 + moved_us + (step == NULL ? 0 : *step);
 }
 
 int gettimeofday(struct timeval *restrict tv, void *restrict zone) {
