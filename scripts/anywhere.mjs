@@ -3,25 +3,23 @@
  * machine or a date; finished rows are remembered, so that a run that was stopped goes on where it was.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
-  aptInstall,
   build,
-  canUseApt,
-  checkNode,
-  ensureChromium,
-  ensureCompiler,
-  ensurePackages,
-  ensurePrometheus,
-  ensureRedis,
-  ensureTap,
-  giveUp,
-  onPath,
-  ROOT,
-  say,
-} from './system.mjs'
+  chromium,
+  compiler,
+  fakeClock,
+  faketime,
+  meet,
+  packages,
+  prometheus,
+  redis,
+  unmet,
+} from './needs.mjs'
+import { createSteps } from './steps.mjs'
+import { checkNode, giveUp, ROOT } from './system.mjs'
 
 const USAGE = `Usage: npm run test:anywhere -- [options] [FILE…]
 
@@ -81,7 +79,7 @@ if (values.list) {
   process.exit(0)
 }
 const rows = values.row === undefined ? ROWS : values.row.map(rowNamed)
-prepare()
+await prepare()
 
 const running = new Set()
 for (const [signal, exitCode] of [
@@ -138,35 +136,15 @@ function rowNamed(name) {
   )
 }
 
-function prepare() {
+async function prepare() {
   if (process.platform !== 'linux') giveUp('Dates and cores can be had for a process on Linux only.', 2)
   checkNode()
-  ensureRedis()
-  ensureChromium()
-  ensurePrometheus()
-  ensureCompiler()
-  ensureFaketime()
-  ensurePackages()
-  ensureTap()
-  if (!build()) giveUp('The build failed; above is why.', 1)
+  const missing = unmet([redis, chromium, prometheus, compiler, faketime, packages])
+  const needs = build.isMet() ? missing : [...missing, build]
+  await meet(needs, createSteps(needs.length))
 }
 
 // --- the machine and the date ---------------------------------------------------------------------------------------
-
-function ensureFaketime() {
-  if (fakeClock() !== undefined) return
-  const hint = 'Moving the date needs libfaketime. Install it with: apt-get install faketime'
-  if (!canUseApt()) giveUp(hint, 2)
-  say('No libfaketime here: installing faketime with apt …')
-  if (!aptInstall('faketime') || fakeClock() === undefined) giveUp(hint, 2)
-}
-
-/** The library for programs with threads, where Debian puts it. */
-function fakeClock() {
-  return ['.', ...readdirSync('/usr/lib')]
-    .map((folder) => join('/usr/lib', folder, 'faketime/libfaketimeMT.so.1'))
-    .find((path) => existsSync(path))
-}
 
 /** The environment of one test file and of all that it starts. `startedAt` is when its row began. */
 function environmentOf({ at, zone, perFile }, startedAt) {
@@ -319,4 +297,8 @@ function printTable(shown) {
   for (const [head, ...rest] of cells) say(`| ${[head, ...rest].join(' | ')} |`)
   for (const { name } of shown)
     for (const [file] of failuresOf(state[name].results)) say(`failed: ${name} ${file}`)
+}
+
+function say(line) {
+  process.stdout.write(`${line}\n`)
 }

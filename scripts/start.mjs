@@ -1,9 +1,11 @@
 /** `npm start`: from a fresh clone to a running demo. */
-import { build, checkNode, ensurePackages, ensureRedis, giveUp, ROOT, runInFront } from './system.mjs'
+import { build, meet, packages, redis, unmet } from './needs.mjs'
+import { createSteps } from './steps.mjs'
+import { checkNode, endOnSignals, ROOT, runInFront } from './system.mjs'
 
 process.chdir(ROOT)
 checkNode()
-ensureRedis()
-ensurePackages()
-if (!build()) giveUp('The build failed.', 1)
+endOnSignals()
+const missing = unmet([redis, packages, build])
+await meet(missing, createSteps(missing.length))
 process.exit(await runInFront(process.execPath, ['dist/main.js', 'demo', ...process.argv.slice(2)]))

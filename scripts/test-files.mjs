@@ -1,0 +1,156 @@
+/** Runs test files: bundles them, runs each as a process, and reads the TAP that it writes. */
+import { readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+import { Parser } from 'tap-parser'
+import { ROOT, signalGroup, start } from './system.mjs'
+
+/** tap ends a file at its timeout and says what was still open. This much later the file is killed. */
+const KILL_AFTER_MS = 30_000
+/** How much of what a file writes beside its TAP is kept, for the report of a file that fails. */
+const MOST_OUTPUT = 16_384
+
+/**
+ * Compiles test files, and what they import of this repository, to JavaScript that Node loads without a loader: that
+ * takes half the processor time that tsx takes until a file's first assertion. Packages stay where they are, and
+ * `import.meta` stays that of the source. Returns the compiled file of each, or the reason why there is none.
+ */
+export async function bundle(files) {
+  const folder = join(ROOT, `.tap/tests-${process.pid}`)
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const compiled = (file) => join(folder, file.replace(/\.[cm]?[jt]sx?$/, '.mjs'))
+  try {
+    await compile(files, folder)
+    return new Map(files.map((file) => [file, { entry: compiled(file) }]))
+  } catch {
+    // One by one, so that only the files that cannot be compiled fail.
+    const each = files.map(async (file) => {
+      const error = await compile([file], folder).then(
+        () => undefined,
+        ({ message }) => message,
+      )
+      return [file, error === undefined ? { entry: compiled(file) } : { error }]
+    })
+    return new Map(await Promise.all(each))
+  }
+}
+
+function compile(files, folder) {
+  return build({
+    absWorkingDir: ROOT,
+    entryPoints: files,
+    outbase: ROOT,
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: true,
+    logLevel: 'silent',
+    define: { 'import.meta': 'metaOfModule' },
+    plugins: [keepAddresses],
+  })
+}
+
+/** Gives each module a constant with its address, which `define` puts in place of `import.meta`. */
+const keepAddresses = {
+  name: 'keep import.meta',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.[cm]?[jt]sx?$/ }, ({ path }) => {
+      const meta = { url: pathToFileURL(path).href, filename: path, dirname: dirname(path) }
+      return {
+        // On the first line, so that the lines of the source keep their numbers.
+        contents: `const metaOfModule = ${JSON.stringify(meta)};${readFileSync(path, 'utf8')}`,
+        loader: path.endsWith('x') ? 'tsx' : 'ts',
+      }
+    })
+  },
+}
+
+/** With the longest first, no long file is left to run alone at the end. What has no time yet comes before all others. */
+export function longestFirst(files, timesMs) {
+  // The folders at the end of the alphabet hold the longest files.
+  const backwards = [...files].sort().reverse()
+  return backwards.sort((a, b) => (timesMs[b] ?? Infinity) - (timesMs[a] ?? Infinity) || 0)
+}
+
+/**
+ * Runs a compiled test file to its end, at most `timeoutSeconds` (0: without an end). Resolves to how many assertions
+ * passed, the `failures` (title and diagnostics), what was skipped, the TAP, and what else the file wrote.
+ */
+export function runTestFile({ entry, error }, timeoutSeconds) {
+  const result = { passed: 0, failures: [], skipped: [], tap: '', output: '', ms: 0 }
+  if (error !== undefined) {
+    result.failures.push({ title: 'The file cannot be compiled.' })
+    return Promise.resolve({ ...result, output: error })
+  }
+  const since = performance.now()
+  const child = start(process.execPath, ['--enable-source-maps', entry], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, TAP_TIMEOUT: String(timeoutSeconds) },
+  })
+  const write = (chunk) => (result.output = `${result.output}${chunk}`.slice(-MOST_OUTPUT))
+  const parser = new Parser()
+  const flaws = tally(parser, result)
+  parser.on('extra', write)
+  child.stderr.setEncoding('utf8').on('data', write)
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    result.tap += chunk
+    parser.write(chunk)
+  })
+
+  let isKilled = false
+  let timer
+  function endAfter(ms) {
+    clearTimeout(timer)
+    const kill = () => {
+      isKilled = true
+      signalGroup(child, 'SIGKILL')
+    }
+    if (ms > 0) timer = setTimeout(kill, ms + KILL_AFTER_MS)
+  }
+  endAfter(timeoutSeconds * 1000)
+  // A file may give itself another timeout; tap tells that to who started it.
+  child.on('message', (message) => typeof message?.setTimeout === 'number' && endAfter(message.setTimeout))
+
+  return new Promise((resolve) => {
+    child.once('error', (error) => flaws.push(error.message))
+    child.once('close', (code, signal) => {
+      clearTimeout(timer)
+      parser.end()
+      result.ms = performance.now() - since
+      if (isKilled) flaws.unshift('did not end within its timeout, and was killed')
+      else if (signal !== null && signal !== 'SIGALRM') flaws.unshift(`was ended by ${signal}`)
+      else if (code !== 0 && result.failures.length === 0) flaws.unshift(`exited with ${code ?? signal}`)
+      else if (result.passed + result.failures.length + result.skipped.length === 0)
+        flaws.push('tests nothing')
+      if (flaws.length > 0) result.failures.push({ title: `The file ${flaws.join('; ')}.` })
+      resolve(result)
+    })
+  })
+}
+
+/** Counts a parser's assertions into `result`, with those of its subtests. Returns what is wrong with the TAP itself. */
+function tally(parser, result, flaws = []) {
+  let failuresBefore = 0
+  parser.on('child', (child) => {
+    failuresBefore = result.failures.length
+    tally(child, result, flaws)
+  })
+  parser.on('assert', ({ ok, skip, todo, closingTestPoint, fullname, diag }) => {
+    // The end of a subtest is no assertion, unless the subtest failed without one.
+    if (closingTestPoint && (ok || result.failures.length > failuresBefore)) return
+    if (skip !== false || todo !== false) result.skipped.push({ title: fullname, reason: skip || todo })
+    else if (ok) result.passed += 1
+    else result.failures.push({ title: fullname, diag: diag ?? {} })
+  })
+  parser.on('bailout', (reason) => flaws.push(`bailed out${reason ? `: ${reason}` : ''}`))
+  parser.on('complete', ({ failures }) => {
+    for (const { tapError } of failures) if (tapError) flaws.push(`wrote incomplete TAP (${tapError})`)
+  })
+  return flaws
+}
