@@ -5,6 +5,15 @@ import { duration } from './steps.mjs'
 /** tap names the compiled file of a stack frame before the source. */
 const COMPILED = /\(?\.tap\/tests-\S+ (?=\()/g
 
+/** How many files are left, and which run since when. */
+export function progressText(left, total, running) {
+  const now = [...running].map(([file, since]) => {
+    const name = file.replace(/^test\//, '').replace(/\.test\.ts$/, '')
+    return `${name} (${duration(since)})`
+  })
+  return [`${left} of ${total} files left`, ...now].join(', ')
+}
+
 /** One line when a file ends, and the titles of what failed in it. */
 export function fileLine(file, { passed, failures, skipped, ms }, left) {
   const counts = [
@@ -35,7 +44,8 @@ export function failureText(number, file, { title, diag = {} }, output) {
   return [`${number}. ${file} › ${title}`, ...body].join('\n\n')
 }
 
-const show = (value) => (typeof value === 'string' ? value : inspect(value, { depth: 8 }))
+const show = (value) =>
+  typeof value === 'string' ? value : inspect(value, { depth: 4, breakLength: 110, compact: 8 })
 
 const indent = (text, width) => text.replaceAll(/^(?=.)/gm, ' '.repeat(width))
 

@@ -32,7 +32,7 @@ const since = performance.now()
 await meet(missing, steps)
 
 const { bundle, longestFirst, runTestFile } = await import('./test-files.mjs')
-const { failureText, fileLine, tapOf } = await import('./test-report.mjs')
+const { failureText, fileLine, progressText, tapOf } = await import('./test-report.mjs')
 const inSlot = createSlots(configured.jobs)
 const total = { passed: 0, failed: 0, points: 0 }
 const failureTexts = []
@@ -100,10 +100,7 @@ async function testAll(showProgress) {
   const compiled = await bundle(files)
   const running = new Map()
   let left = files.length
-  showProgress(() => {
-    const now = [...running].map(([file, since]) => `${shortName(file)} (${duration(since)})`)
-    return [`${left} of ${files.length} files left`, ...now].join(', ')
-  })
+  showProgress(() => progressText(left, files.length, running))
 
   async function testFile(file) {
     running.set(file, performance.now())
@@ -120,8 +117,6 @@ async function testAll(showProgress) {
   writeFileSync(TIMES, JSON.stringify(timesMs, null, 1))
   return { isDone: areGood.every(Boolean), output: '' }
 }
-
-const shortName = (file) => file.replace(/^test\//, '').replace(/\.test\.ts$/, '')
 
 function record(file, result) {
   total.points += 1

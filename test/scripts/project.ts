@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { removeFolder } from '../support/folder.ts'
+import { came } from '../support/until.ts'
 
 const ROOT = new URL('../..', import.meta.url).pathname
 const TAP = { include: ['test/**/*.test.ts'], jobs: 2, timeout: 60 }
@@ -32,6 +33,14 @@ export interface ProjectOptions {
   /** What `npm ci` does. Without it, the packages are those of this project. */
   readonly install?: string
   readonly jobs?: number
+  /** How many times as fast as here the clock goes by which scripts tell how long something takes. */
+  readonly clockRate?: number
+}
+
+/** A module that is loaded before all others. */
+function clockEnv(rate: number): NodeJS.ProcessEnv {
+  const code = `const now = performance.now.bind(performance); performance.now = () => now() * ${rate}`
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` }
 }
 
 /** npm as far as the scripts use it. */
@@ -75,7 +84,12 @@ export function createProject(options: ProjectOptions): Project {
   function run(file: string, ...args: string[]): Run {
     const child = spawn(process.execPath, [file, ...args], {
       cwd: dir,
-      env: { ...process.env, npm_execpath: join(dir, 'npm.js'), npm_lifecycle_event: undefined },
+      env: {
+        ...process.env,
+        npm_execpath: join(dir, 'npm.js'),
+        npm_lifecycle_event: undefined,
+        ...clockEnv(options.clockRate ?? 1),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const text = { out: '', err: '' }
@@ -84,7 +98,11 @@ export function createProject(options: ProjectOptions): Project {
     return {
       process: child,
       out: () => text.out,
-      ended: once(child, 'close').then(([code]) => ({ code: code as number | null, ...text })),
+      ended: came(
+        once(child, 'close').then(([code]) => ({ code: code as number | null, ...text })),
+        () => `the end of ${file}, which said: ${text.out}${text.err}`,
+        { timeoutMs: 240_000 },
+      ),
     }
   }
 

@@ -18,13 +18,16 @@ interface Out {
   readonly columns: number
   readonly write: (text: string) => void
 }
-interface Module {
+interface ReportModule {
+  readonly progressText: (left: number, total: number, running: ReadonlyMap<string, number>) => string
+}
+interface StepsModule {
   readonly createSteps: (count: number, options: { out: Out; logMs?: number }) => Steps
   readonly duration: (since: number, until: number) => string
 }
-const { createSteps, duration } = (await import(
-  new URL('../../scripts/steps.mjs', import.meta.url).href
-)) as Module
+const script = (name: string): string => new URL(`../../scripts/${name}.mjs`, import.meta.url).href
+const { createSteps, duration } = (await import(script('steps'))) as StepsModule
+const { progressText } = (await import(script('test-report'))) as ReportModule
 
 const DONE = { isDone: true, output: '' }
 
@@ -78,3 +81,10 @@ for (const [ms, expected] of [
     t.end()
   })
 }
+
+void t.test('the progress of test files names those that run, and for how long', (t) => {
+  const running = new Map([['test/web/access.test.ts', performance.now() - 35_000]])
+  t.equal(progressText(12, 165, running), '12 of 165 files left, web/access (35 s)')
+  t.equal(progressText(165, 165, new Map()), '165 of 165 files left')
+  t.end()
+})

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Parser } from 'tap-parser'
 import t, { type Test } from 'tap'
 import { until } from '../support/until.ts'
-import { createProject, type ProjectOptions, type Run } from './project.ts'
+import { createProject, type ProjectOptions } from './project.ts'
 
 const PASSES = `
   import t from 'tap'
@@ -183,23 +183,21 @@ void t.test('the file that took longest comes first, and one without a time befo
   t.same(order, ['c', 'b', 'd', 'a'])
 })
 
-async function whenItHangs(project: ReturnType<typeof createProject>): Promise<{ run: Run; pid: number }> {
-  const run = project.run('scripts/test.mjs')
-  const file = join(project.dir, 'child.pid')
-  await until(() => existsSync(file) && readFileSync(file, 'utf8') !== '', { timeoutMs: 60_000 })
-  return { run, pid: Number(readFileSync(file, 'utf8')) }
-}
-
 for (const [signal, expected] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
   void t.test(`${signal} ends what runs, with all that it started`, async (t) => {
-    const project = projectOf(t, { files: { 'test/hangs.test.ts': HANGS } })
-    const { run, pid } = await whenItHangs(project)
-    run.process.kill(signal)
-    const { code } = await run.ended
-    t.equal(code, expected)
+    const project = projectOf(t, { files: { 'test/hangs.test.ts': HANGS }, clockRate: 20 })
+    const { process, out, ended } = project.run('scripts/test.mjs')
+    await until(() => /\[4\/4\] Testing … 1 of 1 files left, hangs \(/.test(out()), {
+      what: 'a log says every ten seconds what runs',
+    })
+    const file = join(project.dir, 'child.pid')
+    await until(() => existsSync(file) && readFileSync(file, 'utf8') !== '')
+    process.kill(signal)
+    t.equal((await ended).code, expected)
+    const pid = Number(readFileSync(file, 'utf8'))
     await t.resolves(
       until(() => !isAlive(pid)),
       'its child is gone',
