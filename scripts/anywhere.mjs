@@ -2,7 +2,7 @@
  * `npm run test:anywhere`: every test file under what other machines and other days are like. Each row of the matrix is a slow
  * machine or a date; finished rows are remembered, so that a run that was stopped goes on where it was.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -19,7 +19,7 @@ import {
   unmet,
 } from './needs.mjs'
 import { createSteps } from './steps.mjs'
-import { checkNode, giveUp, ROOT } from './system.mjs'
+import { checkNode, endOnSignals, giveUp, ROOT, signalGroup, start } from './system.mjs'
 
 const USAGE = `Usage: npm run test:anywhere -- [options] [FILE…]
 
@@ -62,7 +62,6 @@ const ROWS = [
 const { jobs: JOBS, timeout: TIMEOUT_S } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).tap
 /** A time-out is for what hangs: a file that shares its core with three others is only slow. */
 const SLOWER = 4
-const LAST_WORDS_S = 60
 const FOLDER = join(ROOT, '.anywhere')
 const STATE = join(FOLDER, 'state.json')
 
@@ -79,20 +78,12 @@ if (values.list) {
   process.exit(0)
 }
 const rows = values.row === undefined ? ROWS : values.row.map(rowNamed)
+endOnSignals()
 await prepare()
-
-const running = new Set()
-for (const [signal, exitCode] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-]) {
-  process.on(signal, () => process.exit(exitCode))
-}
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
+const { bundle, runTestFile } = await import('./test-files.mjs')
 
 const files = onlyFiles.length > 0 ? onlyFiles : testFiles()
+const compiled = await bundle(files)
 let isGood = true
 for (const row of rows) {
   const remembered = state[row.name]
@@ -148,7 +139,7 @@ async function prepare() {
 
 /** The environment of one test file and of all that it starts. `startedAt` is when its row began. */
 function environmentOf({ at, zone, perFile }, startedAt) {
-  const env = { ...process.env, TAP_TIMEOUT: String(TIMEOUT_S * SLOWER), TAP: '1' }
+  const env = { ...process.env }
   if (zone !== undefined) env.TZ = zone
   if (at === undefined) return env
   const ahead = Math.round((Date.parse(at) - (perFile ? Date.now() : startedAt)) / 1_000)
@@ -161,20 +152,12 @@ function environmentOf({ at, zone, perFile }, startedAt) {
   }
 }
 
-/** `taskset` of util-linux; the first core of those that we may use. */
-function commandOf({ cores }, file) {
-  const command = [process.execPath, '--import=tsx', file]
-  if (cores === undefined) return command
+/** What starts Node: `taskset` of util-linux, with the first core of those that we may use. */
+function prefixOf({ cores }) {
+  if (cores === undefined) return []
   const { stdout } = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' })
   const first = /(\d+)[-,\d]*\s*$/.exec(stdout ?? '')?.[1] ?? giveUp('taskset (util-linux) is needed.', 2)
-  return ['taskset', '-c', first, ...command]
-}
-
-function start(command, args, options) {
-  const child = spawn(command, args, { cwd: ROOT, ...options })
-  running.add(child)
-  child.once('close', () => running.delete(child))
-  return child
+  return ['taskset', '-c', first]
 }
 
 // --- rows -----------------------------------------------------------------------------------------------------------
@@ -202,40 +185,19 @@ async function runRow(row, before) {
     }
   }
   await Promise.all(Array.from({ length: JOBS }, next))
-  for (const burner of burners) burner.kill('SIGKILL')
+  for (const burner of burners) signalGroup(burner, 'SIGKILL')
   return results
 }
 
-/** Runs one file as tap does; what it printed is kept where it failed. */
-function runFile(row, file, startedAt, log) {
-  const began = performance.now()
-  const [command, ...args] = commandOf(row, file)
-  const child = start(command, args, {
+/** Runs one file; what it wrote is kept where it failed. */
+async function runFile(row, file, startedAt, log) {
+  const { passed, failures, tap, output, ms } = await runTestFile(compiled.get(file), TIMEOUT_S * SLOWER, {
     env: environmentOf(row, startedAt),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    prefix: prefixOf(row),
   })
-  const output = []
-  child.stdout.on('data', (chunk) => output.push(chunk))
-  child.stderr.on('data', (chunk) => output.push(chunk))
-  // Its own time-out names the test that hangs; this one is for a process that does not even get that far.
-  const impatience = setTimeout(() => child.kill('SIGKILL'), (TIMEOUT_S * SLOWER + LAST_WORDS_S) * 1_000)
-  return new Promise((resolve) => {
-    child.once('close', (code, signal) => {
-      clearTimeout(impatience)
-      const text = Buffer.concat(output).toString()
-      const [, total] = /^# \{ total: (\d+)/m.exec(text) ?? []
-      const [, failed] = /^# \{.* fail: (\d+)/m.exec(text) ?? []
-      const [, passed] = /^# \{.* pass: (\d+)/m.exec(text) ?? []
-      const isGood = code === 0
-      if (!isGood) writeFileSync(log, `${text}\nexit: ${signal ?? code}\n`)
-      resolve({
-        isGood,
-        ms: Math.round(performance.now() - began),
-        passed: Number(passed ?? total ?? 0),
-        failed: Number(failed ?? 0),
-      })
-    })
-  })
+  const titles = failures.map(({ title }) => `# failed: ${title}`).join('\n')
+  if (failures.length > 0) writeFileSync(log, `${tap}\n${output}\n${titles}\n`)
+  return { isGood: failures.length === 0, ms: Math.round(ms), passed, failed: failures.length }
 }
 
 // --- what is remembered ---------------------------------------------------------------------------------------------
