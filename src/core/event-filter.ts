@@ -2,6 +2,8 @@
  * Takes single events out of a server-sent event stream. Only the bytes of an event that is not complete yet are kept
  * back, which no client could use before the rest has come; every complete event leaves in the turn that completed it.
  */
+import { kindOfStart } from './stream-start.ts'
+
 const LF = 0x0a
 const CR = 0x0d
 const SPACE = 0x20
@@ -15,8 +17,49 @@ const MAX_PIECES = 64
 /** Bytes of an open event that may belong to its end: a line's end, and the CR of the empty line behind it. */
 const EDGE_BYTES = 3
 const NOTHING = Buffer.alloc(0)
+const UNFILTERED: ByteFilter = { push: (chunk) => chunk, finish: () => NOTHING }
 
-export class EventFilter {
+/** What bytes go through on their way to the client. */
+export interface ByteFilter {
+  /** The bytes that may go on now. */
+  push(chunk: Buffer): Buffer
+  /** What is left when the stream ends. */
+  finish(): Buffer
+}
+
+/**
+ * A filter of events for an answer that may be none: nothing but JSON passes it by. Only the first bytes are kept until they tell
+ * which it is, and its label decides where they never do.
+ */
+export function filterOfStream(events: ByteFilter, isLabelled: boolean): ByteFilter {
+  let start: Buffer = NOTHING
+  let filter: ByteFilter | null = null
+
+  function begin(isStream: boolean): ByteFilter {
+    filter = isStream ? events : UNFILTERED
+    return filter
+  }
+  return {
+    push(chunk) {
+      if (filter !== null) return filter.push(chunk)
+      const bytes = start.length === 0 ? chunk : Buffer.concat([start, chunk])
+      const kind = kindOfStart(bytes)
+      if (kind === null) {
+        // A copy: what is kept must not keep a whole network chunk alive.
+        start = Buffer.from(bytes)
+        return NOTHING
+      }
+      return begin(kind === 'unknown' ? isLabelled : kind === 'events').push(bytes)
+    },
+    finish() {
+      if (filter !== null) return filter.finish()
+      const chosen = begin(isLabelled)
+      return Buffer.concat([chosen.push(start), chosen.finish()])
+    },
+  }
+}
+
+export class EventFilter implements ByteFilter {
   readonly #drop: (data: string) => boolean
   readonly #mark: Buffer
   /** The open event as it came, and how long it is by now. */
@@ -146,10 +189,14 @@ function afterLineEnd(bytes: Buffer, at: number): number {
 }
 
 function dataOf(event: Buffer): string {
-  return event
-    .toString('utf8')
-    .split(/\r\n|\n|\r/)
-    .filter((line) => line.startsWith('data:'))
-    .map((line) => line.slice(5).trimStart())
-    .join('\n')
+  return (
+    event
+      .toString('utf8')
+      // A byte order mark in front of a stream is no part of its first line.
+      .replace(/^\ufeff/, '')
+      .split(/\r\n|\n|\r/)
+      .filter((line) => line.startsWith('data:'))
+      .map((line) => line.slice(5).trimStart())
+      .join('\n')
+  )
 }

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { errors, type Dispatcher } from 'undici'
-import { EventFilter } from '../core/event-filter.ts'
+import { EventFilter, filterOfStream, type ByteFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
 import type { CallShape, MeteredRoute, Reading } from '../families/family.ts'
 import type { Meter, Outcome, UpstreamTarget } from './call.ts'
@@ -52,7 +52,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #startedMs = 0
   #status: number | null = null
   #meter: Meter | null = null
-  #filter: EventFilter | null = null
+  #filter: ByteFilter | null = null
   #clientGone = false
   #drainTimer: NodeJS.Timeout | null = null
   #drainedBytes = 0
@@ -104,12 +104,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status
     this.#options.onFirstByte()
     const contentType = joined(headers['content-type']) ?? ''
-    const isStream = contentType.includes('text/event-stream')
+    const isStream = contentType.toLowerCase().includes('text/event-stream')
     const encoding = joined(headers['content-encoding'])?.toLowerCase() ?? 'identity'
     this.#meter = this.#options.createMeter(contentType, encoding)
-    if (encoding === 'identity' && this.#options.shape.hidesUsageEvent && isStream) {
+    if (encoding === 'identity' && this.#options.shape.hidesUsageEvent && status < 300) {
       const { family } = this.#options.target
-      this.#filter = new EventFilter('"usage"', (data) => family.isUsageEvent(parseJson(data)))
+      const hideUsage = new EventFilter('"usage"', (data) => family.isUsageEvent(parseJson(data)))
+      this.#filter = filterOfStream(hideUsage, isStream)
     }
     if (this.#clientGone) return
     const raw = controller.rawHeaders
@@ -124,7 +125,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       controller.abort(error instanceof Error ? error : new Error(String(error)))
       return
     }
-    if (isStream) this.#response.flushHeaders()
+    if (isStream || this.#options.shape.stream) this.#response.flushHeaders()
   }
 
   /** Each interim answer starts undici's clock anew: a series of them is no first byte. */
