@@ -11,6 +11,7 @@ import { anthropic } from '../src/families/anthropic.ts'
 import type { Family, MeteredRoute } from '../src/families/family.ts'
 import { openai } from '../src/families/openai.ts'
 import { createMeter } from '../src/request/meter.ts'
+import { pathsOf, steadyPathsOf } from '../src/request/reports.ts'
 
 const SECONDS = Number(process.argv[2] ?? 5)
 const NETWORK_CHUNK = 16_384
@@ -111,7 +112,12 @@ function stream(name: string, family: Family, path: string, events: readonly obj
       },
       'JsonFields, an event a chunk': () => {
         const fields = new JsonFields(
-          planFields({ paths: [...family.usagePaths, ...family.modelPaths], textKeys }),
+          planFields({
+            paths: pathsOf(family.answerFields),
+            textKeys,
+            signKeys: family.mediaKeys,
+            steadyPaths: steadyPathsOf(family.answerFields),
+          }),
         )
         let found = 0
         for (const chunk of each) {

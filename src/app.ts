@@ -22,6 +22,7 @@ import { createLookUp, type LookUp } from './request/identify.ts'
 import { createJwtVerifier } from './request/jwt.ts'
 import { serveLike } from './request/metered-routes.ts'
 import { Pipeline } from './request/pipeline.ts'
+import { createUnpricedUsage } from './request/unpriced.ts'
 import type { OpenUpstream } from './request/upstreams.ts'
 
 export interface Gateway {
@@ -192,6 +193,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     ledger,
     metrics,
     logger,
+    unpriced: createUnpricedUsage({ metrics, logger, now: () => performance.now() }),
     stopping: () => stopping.now,
     refusing: () => stopping.refusing,
   })

@@ -1,6 +1,7 @@
 /** Every counter, with the label values that can be told beforehand at 0. */
 import type { Registry } from 'prom-client'
 import { CROSSING_TYPES } from './core/crossing.ts'
+import { UNPRICED_KINDS } from './core/reports.ts'
 import { MICROCREDITS_PER_CREDIT } from './core/units.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import type { CreditKind } from './ledger/ledger-metrics.ts'
@@ -59,7 +60,14 @@ function creditCounters(registry: Registry) {
     [],
   )
   exceeded.declare('', {})
-  return { credits, exceeded }
+  const unpriced = new Tally().register(
+    registry,
+    'tollgate_unpriced_usage_total',
+    'Usage that providers reported and that has no price of its own, charged as the closest kind.',
+    ['kind'],
+  )
+  for (const kind of UNPRICED_KINDS) unpriced.declare(kind, { kind })
+  return { credits, exceeded, unpriced }
 }
 
 function driftCounters(registry: Registry) {

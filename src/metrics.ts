@@ -3,6 +3,7 @@
  * when somebody scrapes, because a labelled `inc` costs 300 ns and an `observe` 550.
  */
 import { type Aggregator, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { UnpricedKind } from './core/reports.ts'
 import type { ErrorCode } from './errors.ts'
 import type { OnDrift } from './ledger/drift/check.ts'
 import type { CreditKind, LedgerMetrics } from './ledger/ledger-metrics.ts'
@@ -70,6 +71,8 @@ export interface Metrics {
   upstream(name: string, seconds: number): void
   /** A call was answered with an error of our own. */
   refused(code: ErrorCode): void
+  /** A provider reported usage of a kind that has no price of its own. */
+  unpriced(kind: UnpricedKind): void
   /** A delivery came to a state. */
   notification(channel: DeliveryChannel, state: DeliveryState): void
   /** A configuration was refused while the gateway runs. */
@@ -226,6 +229,7 @@ export function createMetrics(): Metrics {
       refusals.add(code, 1, () => ({ code }))
       if (DENIALS.has(code)) denials.add(code, 1, () => ({ code }))
     },
+    unpriced: (kind) => counters.unpriced.add(kind, 1, () => ({ kind })),
     notification: (channel, state) => notifications.add(`${channel} ${state}`, 1, () => ({ channel, state })),
     reloadFailed: () => reloadFailures.add('', 1, () => ({})),
     drift: (checkedUsers, difference) => {

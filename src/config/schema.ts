@@ -8,20 +8,9 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Admin } from './admin-schema.ts'
 import { Notifications } from './notifications.ts'
+import { Prices } from './prices-schema.ts'
 import { Redis } from './redis-schema.ts'
-import {
-  count,
-  host,
-  httpUrl,
-  mapping,
-  oneOf,
-  port,
-  seconds,
-  secret,
-  storeDown,
-  text,
-  usd,
-} from './fields.ts'
+import { count, host, httpUrl, mapping, oneOf, port, seconds, secret, storeDown, text } from './fields.ts'
 
 const LIMITS = {
   connectSeconds: {
@@ -99,44 +88,6 @@ const Upstream = mapping(
     ),
     timeouts: Type.Optional(TimeoutOverrides),
     onStoreDown: Type.Optional(storeDown({})),
-  },
-  { default: {} },
-)
-
-const ModelPrice = mapping({
-  input: usd('USD per million tokens, as all of these but perCall and webSearch.'),
-  cachedInput: Type.Optional(usd('Input that the provider had in its cache.')),
-  cacheWrite: Type.Optional(usd('Input written to the cache.')),
-  cacheWrite1h: Type.Optional(usd('Input written to the cache for an hour.')),
-  output: Type.Optional(usd('Output with reasoning.')),
-  audioInput: Type.Optional(usd('Audio in.')),
-  audioOutput: Type.Optional(usd('Audio out.')),
-  perCall: Type.Optional(usd('USD per call, on top of its tokens.')),
-  webSearch: Type.Optional(usd('USD per web search that the provider makes for a call.')),
-  maxOutput: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Most tokens that the model writes.' }),
-  ),
-})
-
-const Prices = mapping(
-  {
-    unknownModel: Type.Union(
-      [
-        Type.Literal('reject'),
-        mapping({ input: usd('USD per million tokens.'), output: usd('USD per million tokens.') }),
-      ],
-      {
-        default: 'reject',
-        expects: '"reject" or { input, output }',
-        description: 'A model that has no price.',
-      },
-    ),
-    models: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$' }), ModelPrice, {
-      additionalProperties: false,
-      default: {},
-      description: 'Prices by model, over the built-in table.',
-      expects: 'the name of a model',
-    }),
   },
   { default: {} },
 )

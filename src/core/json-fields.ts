@@ -31,12 +31,20 @@ for (const [characters, meaning] of [
   for (const character of characters) MEANING[character.charCodeAt(0)] = meaning
 }
 
+/** Of the values of one path, joined. */
+const MAX_JOINED = 65_536
+
 /** Most strings are shorter, and then read at once. */
 const SHORT_BYTES = 64
 
 export class JsonFields {
-  /** Path → the value's raw JSON text; of a path that occurs twice, the last. */
+  /**
+   * Path → the value's raw JSON text; of a path that occurs twice, the last. Of a path through the elements of an array that
+   * lies within a document: the texts of all elements, joined by commas.
+   */
   readonly captured = new Map<string, string>()
+  /** Which of the plan's signs were seen, over all documents. */
+  readonly signs = new Set<string>()
   /** UTF-8 bytes of generated text so far, over all documents. */
   textBytes = 0
 
@@ -132,6 +140,7 @@ export class JsonFields {
     this.#keyText = ''
     this.#afterColon = true
     this.#underTextKey = name !== null && name.holdsText
+    if (name !== null && name.isSign) this.signs.add(name.text)
     if (this.#depth > this.#plan.depth) return
     const object = this.#objects[this.#depth] ?? null
     this.#place = name === null || object === null ? null : (object.members.get(name.text) ?? null)
@@ -144,7 +153,7 @@ export class JsonFields {
   #fieldAt(number: number): PickedField {
     const known = this.#fields[number]
     if (known !== undefined) return known
-    const field = new PickedField(this.#plan.paths[number] ?? '')
+    const field = new PickedField(this.#plan.paths[number] ?? '', this.#plan.isSteady[number] ?? false)
     this.#fields[number] = field
     return field
   }
@@ -217,7 +226,17 @@ export class JsonFields {
     const field = this.#field
     if (field === null || this.#depth !== this.#fieldDepth) return
     const value = field.finish(chunk, to)
-    if (value !== null) this.captured.set(field.path, value)
+    if (value !== null) this.#capture(field, value)
     this.#field = null
+  }
+
+  #capture(field: PickedField, value: string): void {
+    if (field.isSteady) {
+      if (field.lastValue === value) return
+      field.lastValue = value
+    }
+    const before = field.isRepeated ? this.captured.get(field.path) : undefined
+    if (before === undefined) this.captured.set(field.path, value)
+    else if (before.length + value.length < MAX_JOINED) this.captured.set(field.path, `${before},${value}`)
   }
 }

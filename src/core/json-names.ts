@@ -5,6 +5,8 @@ export interface KeyName {
   readonly bytes: Uint8Array
   /** Whether a string under it is generated text. */
   readonly holdsText: boolean
+  /** Whether its presence is noted. */
+  readonly isSign: boolean
 }
 
 /** A point that paths lead to or through. */
@@ -24,9 +26,14 @@ export class KeyNames {
   /** By length and first byte; most keys of an answer fall into an empty bucket. */
   readonly #buckets = new Array<readonly KeyName[] | null>(BUCKETS).fill(null)
 
-  constructor(names: Iterable<string>, textKeys: ReadonlySet<string>) {
+  constructor(names: Iterable<string>, textKeys: ReadonlySet<string>, signKeys: ReadonlySet<string>) {
     for (const text of new Set(names)) {
-      const name = { text, bytes: Buffer.from(text), holdsText: textKeys.has(text) }
+      const name = {
+        text,
+        bytes: Buffer.from(text),
+        holdsText: textKeys.has(text),
+        isSign: signKeys.has(text),
+      }
       const bucket = bucketOf(name.bytes, 0, name.bytes.length)
       this.#byText.set(text, name)
       this.#buckets[bucket] = [...(this.#buckets[bucket] ?? []), name]
@@ -65,11 +72,17 @@ export interface FieldPlanOptions {
   readonly paths: readonly string[]
   /** Names of keys whose string values are generated text, at any depth; in plain ASCII. */
   readonly textKeys: readonly string[]
+  /** Names of keys whose presence is noted, at any depth. */
+  readonly signKeys?: readonly string[]
+  /** Those of the paths whose value is captured only where it differs from the last one, also of an earlier document. */
+  readonly steadyPaths?: readonly string[]
 }
 
 /** What a scanner looks for. It holds nothing of what is scanned, so one plan serves any number of scanners. */
 export interface FieldPlan {
   readonly paths: readonly string[]
+  /** By number of the path. */
+  readonly isSteady: readonly boolean[]
   readonly names: KeyNames
   readonly root: PathNode
   /** Steps of the longest path. */
@@ -77,7 +90,12 @@ export interface FieldPlan {
 }
 
 /** Lays out the paths as a tree, and the keys on them by their bytes. */
-export function planFields({ paths, textKeys }: FieldPlanOptions): FieldPlan {
+export function planFields({
+  paths,
+  textKeys,
+  signKeys = [],
+  steadyPaths = [],
+}: FieldPlanOptions): FieldPlan {
   const root = emptyNode()
   let depth = 0
   for (const [index, path] of paths.entries()) {
@@ -88,7 +106,8 @@ export function planFields({ paths, textKeys }: FieldPlanOptions): FieldPlan {
     node.path = index
   }
   const steps = paths.flatMap((path) => path.split('.')).filter((step) => step !== '*')
-  return { paths, names: new KeyNames([...steps, ...textKeys], new Set(textKeys)), root, depth }
+  const names = new KeyNames([...steps, ...textKeys, ...signKeys], new Set(textKeys), new Set(signKeys))
+  return { paths, isSteady: paths.map((path) => steadyPaths.includes(path)), names, root, depth }
 }
 
 function emptyNode(): PathNode {

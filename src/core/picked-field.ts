@@ -8,14 +8,22 @@ const LAST_ASCII = 0x7f
 
 export class PickedField {
   readonly path: string
+  /** Whether it may occur in several elements of an array of one document. */
+  readonly isRepeated: boolean
+  /** Whether a value is of interest only where it is not the last one again. */
+  readonly isSteady: boolean
+  lastValue: string | null = null
   #from = 0
   #pieces: Buffer[] = []
   #pieceBytes = 0
   #remembered = ''
   #rememberedText: string | null = null
 
-  constructor(path: string) {
+  constructor(path: string, isSteady: boolean) {
     this.path = path
+    this.isSteady = isSteady
+    // The elements of an array at the top are documents.
+    this.isRepeated = path.includes('*', 1)
   }
 
   /** The value begins at `from`, or after it, behind white space. */

@@ -29,7 +29,20 @@ export interface Usage {
   readonly audioInput: number
   readonly output: number
   readonly audioOutput: number
+  readonly imageOutput: number
   readonly webSearches: number
+}
+
+export const NO_USAGE: Usage = {
+  input: 0,
+  cachedInput: 0,
+  cacheWrite: 0,
+  cacheWrite1h: 0,
+  audioInput: 0,
+  output: 0,
+  audioOutput: 0,
+  imageOutput: 0,
+  webSearches: 0,
 }
 
 export interface Rates {
@@ -42,6 +55,13 @@ export interface Rates {
   readonly audioInput: Rate
   readonly output: Rate
   readonly audioOutput: Rate
+  readonly imageOutput: Rate
+}
+
+/** An exact multiple of a price, such as 11/10. Both parts are positive. */
+export interface Factor {
+  readonly numerator: bigint
+  readonly denominator: bigint
 }
 
 export interface Tariff {
@@ -56,6 +76,10 @@ export interface Tariff {
   readonly pricesOutput: boolean
   /** Most output tokens that the model can write, where the table says so. */
   readonly maxOutput: number | null
+  /** What the price of every token is multiplied by where the provider says that it served this tier, or speed (C11). */
+  readonly serviceTiers: ReadonlyMap<string, Factor>
+  /** The same by the region in which it was served. */
+  readonly regions: ReadonlyMap<string, Factor>
 }
 
 /** Whether the request may write to the provider's cache, and with which lifetime at most. */
@@ -91,6 +115,8 @@ const MILLIONTHS = 1_000_000
 /** C5: bytes of generated text that count as one token where the provider never said. */
 const BYTES_PER_TOKEN = 4
 
+const NO_FACTORS: ReadonlyMap<string, Factor> = new Map()
+
 /** What a call at a flat price costs, whatever it uses. */
 export function flatTariff(model: string, perCall: Microcredits): Tariff {
   const none: Rate = { whole: 0, millionths: 0 }
@@ -103,8 +129,18 @@ export function flatTariff(model: string, perCall: Microcredits): Tariff {
     audioInput: none,
     output: none,
     audioOutput: none,
+    imageOutput: none,
   }
-  return { model, tiers: [rates], perCall, webSearch: null, pricesOutput: true, maxOutput: 0 }
+  return {
+    model,
+    tiers: [rates],
+    perCall,
+    webSearch: null,
+    pricesOutput: true,
+    maxOutput: 0,
+    serviceTiers: NO_FACTORS,
+    regions: NO_FACTORS,
+  }
 }
 
 /** Tokens that so many bytes of generated text are taken for, where the provider never said (C5). */
@@ -112,11 +148,14 @@ export function tokensOfText(bytes: number): number {
   return Math.ceil(bytes / BYTES_PER_TOKEN)
 }
 
-/** What the provider's report costs (C2). Searches on a model without a price for them were refused before (C7). */
-export function actualCost(tariff: Tariff, usage: Usage): Microcredits {
+/**
+ * What the provider's report costs (C2). Searches on a model without a price for them were refused before (C7). The factor
+ * is that of what was served (C11): it multiplies the price of tokens, not that of the call or of its searches.
+ */
+export function actualCost(tariff: Tariff, usage: Usage, factor: Factor | null = null): Microcredits {
   const context = usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput
   const rates = tierAt(tariff, context)
-  const sum = startSum(tariff.perCall)
+  const sum = factor === null ? startSum(tariff.perCall) : { whole: 0, millionths: 0 }
   add(sum, usage.input, rates.input)
   add(sum, usage.cachedInput, rates.cachedInput)
   add(sum, usage.cacheWrite, rates.cacheWrite)
@@ -124,6 +163,11 @@ export function actualCost(tariff: Tariff, usage: Usage): Microcredits {
   add(sum, usage.audioInput, rates.audioInput)
   add(sum, usage.output, rates.output)
   add(sum, usage.audioOutput, rates.audioOutput)
+  add(sum, usage.imageOutput, rates.imageOutput)
+  if (factor !== null) {
+    multiply(sum, factor)
+    add(sum, 1, { whole: tariff.perCall, millionths: 0 })
+  }
   if (tariff.webSearch !== null) add(sum, usage.webSearches, tariff.webSearch)
   return roundedUp(sum)
 }
@@ -148,22 +192,16 @@ export function promptPrice(tariff: Tariff, prompt: PromptSize): Microcredits {
   return estimate(tariff, prompt.promptTokens, 0, prompt.audioTokens)
 }
 
-/**
- * What is charged where usage never comes (C5): the price of the prompt and of a token for every four bytes of generated
- * text. It can exceed the worst case, since tokens may be longer than that.
- */
+/** What is charged where usage never comes (C5): the price of the prompt, and of the tokens that the text is taken for. */
 export function estimate(
   tariff: Tariff,
   promptTokens: number,
-  textBytes: number,
+  outputTokens: number,
   audioTokens = 0,
+  factor: Factor | null = null,
 ): Microcredits {
-  const rates = tierAt(tariff, promptTokens + audioTokens)
-  const sum = startSum(tariff.perCall)
-  add(sum, promptTokens, rates.input)
-  add(sum, audioTokens, rates.audioInput)
-  add(sum, tokensOfText(textBytes), rates.output)
-  return roundedUp(sum)
+  const usage = { ...NO_USAGE, input: promptTokens, audioInput: audioTokens, output: outputTokens }
+  return actualCost(tariff, usage, factor)
 }
 
 /**
@@ -194,7 +232,9 @@ function worstInTier(tariff: Tariff, rates: Rates, size: CallSize): Microcredits
   add(sum, size.promptTokens, prompt)
   // A provider may report audio without saying that it is audio.
   add(sum, size.audioTokens, dearer(prompt, rates.audioInput))
-  add(sum, size.outputTokens, size.audioOutput ? dearer(rates.output, rates.audioOutput) : rates.output)
+  // Which models answer with images, the request does not tell: their price is the same as that of text for all others.
+  const output = dearer(rates.output, rates.imageOutput)
+  add(sum, size.outputTokens, size.audioOutput ? dearer(output, rates.audioOutput) : output)
   if (tariff.webSearch !== null) add(sum, size.webSearches, tariff.webSearch)
   return roundedUp(sum)
 }
@@ -229,6 +269,15 @@ function add(sum: Sum, asked: number, rate: Rate): void {
   const rest = millionths % MILLIONTHS
   sum.whole = Math.min(sum.whole + times(count, rate.whole) + (millionths - rest) / MILLIONTHS, MAX_CALL_COST)
   sum.millionths = rest
+}
+
+/** Exact up to a millionth of a microcredit, which is rounded up. */
+function multiply(sum: Sum, { numerator, denominator }: Factor): void {
+  const scaled = (BigInt(sum.whole) * BigInt(MILLIONTHS) + BigInt(sum.millionths)) * numerator
+  const product = (scaled + denominator - 1n) / denominator
+  const whole = product / BigInt(MILLIONTHS)
+  sum.whole = whole > BigInt(MAX_CALL_COST) ? MAX_CALL_COST : Number(whole)
+  sum.millionths = Number(product % BigInt(MILLIONTHS))
 }
 
 /** Rounds once, up to the next microcredit (C2). Throws a RangeError where a count was none. */

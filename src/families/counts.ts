@@ -1,9 +1,7 @@
-/** Figures of usage reports, which are believed only as far as they make sense. */
+/** Figures of usage reports, which count only as far as they make sense. */
+import type { Unpriced } from '../core/reports.ts'
 import { MAX_TOKENS } from '../core/tariff.ts'
-import { isObject, type JsonObject } from './request-body.ts'
-
-/** No report nests its figures deeper. */
-const MAX_DEPTH = 4
+import type { JsonObject } from './request-body.ts'
 
 /** A count as an integer from 0 to 10^9; anything else counts as missing. */
 export function count(value: unknown): number | null {
@@ -12,37 +10,69 @@ export function count(value: unknown): number | null {
   return value + 0
 }
 
-/** A count that a report may leave out, which is 0 then; null where something stands there that is none. */
-export function optionalCount(value: unknown): number | null {
-  return value === undefined || value === null ? 0 : count(value)
+/** Whether a report leaves the figure out. */
+export function isMissing(value: unknown): boolean {
+  return value === undefined || value === null
 }
 
-type Choose = (earlier: unknown, later: number) => number
-
-/**
- * Two reports of one call, the later on top: what it leaves out, or has nonsense for, stays as it was. Nonsense stands
- * only where there was no figure before, so that whoever reads the report can tell it from one that was left out.
- */
-export function mergeCounts(earlier: JsonObject | null, later: unknown): JsonObject | null {
-  return merge(earlier, later, (_, figure) => figure, 0)
-}
-
-/** As `mergeCounts`, but no figure falls. */
-export function raiseCounts(earlier: JsonObject | null, later: unknown): JsonObject | null {
-  return merge(earlier, later, (before, figure) => Math.max(count(before) ?? 0, figure), 0)
-}
-
-function merge(earlier: JsonObject | null, later: unknown, choose: Choose, depth: number): JsonObject | null {
-  if (!isObject(later) || depth > MAX_DEPTH) return earlier
-  const merged = new Map(Object.entries(earlier ?? {}))
-  for (const [name, value] of Object.entries(later)) {
-    const before = merged.get(name)
-    const figure = count(value)
-    if (figure !== null) merged.set(name, choose(before, figure))
-    else if (count(before) !== null) continue
-    else if (isObject(value))
-      merged.set(name, merge(isObject(before) ? before : null, value, choose, depth + 1))
-    else if (Array.isArray(value) || (before ?? null) === null) merged.set(name, value)
+/** The sum of some figures, of which those that are left out are 0; null where one of them is no count. */
+export function sumOf(report: JsonObject, names: readonly string[]): number | null {
+  let sum = 0
+  for (const name of names) {
+    if (isMissing(report[name])) continue
+    const figure = count(report[name])
+    if (figure === null) return null
+    sum += figure
   }
-  return Object.fromEntries(merged)
+  return sum
+}
+
+/** The largest of several figures that mean the same; 0 where none of them is a count. */
+export function largestOf(report: JsonObject, names: readonly string[]): number {
+  return names.reduce((most, name) => Math.max(most, count(report[name]) ?? 0), 0)
+}
+
+/** A report that has any of these figures, which are one side of it, keeps those that it leaves out as the earlier one had them. */
+export function completed(
+  report: JsonObject,
+  earlier: JsonObject | null,
+  names: readonly string[],
+): JsonObject {
+  if (earlier === null || names.every((name) => isMissing(report[name]))) return report
+  const left = names.filter((name) => isMissing(report[name]) && !isMissing(earlier[name]))
+  return left.length === 0
+    ? report
+    : { ...report, ...Object.fromEntries(left.map((name) => [name, earlier[name]])) }
+}
+
+const TOKENS = /tokens?(?:_?count)?$/i
+const TOOL_CALLS = /(?:searches|quer(?:y|ies)|requests|calls|sources|tools)(?:_?(?:used|count))?$/i
+const INPUT = /input|prompt|cache/i
+
+/** Counts that a report has under names which nobody here knows. */
+export interface Unknown {
+  readonly input: number
+  readonly output: number
+  readonly toolCalls: number
+  readonly unpriced: readonly Unpriced[]
+}
+
+export const NONE_UNKNOWN: Unknown = { input: 0, output: 0, toolCalls: 0, unpriced: [] }
+
+/** Finds them by how their names end: tokens of the input by their names too, all others as output, the dearer of the two. */
+export function unknownCounts(report: JsonObject, known: ReadonlySet<string>): Unknown {
+  let found: { input: number; output: number; toolCalls: number; unpriced: Unpriced[] } | null = null
+  for (const name of Object.keys(report)) {
+    if (known.has(name)) continue
+    const figure = count(report[name]) ?? 0
+    if (figure === 0) continue
+    const isTokens = TOKENS.test(name)
+    if (!isTokens && !TOOL_CALLS.test(name)) continue
+    found ??= { input: 0, output: 0, toolCalls: 0, unpriced: [] }
+    found.unpriced.push({ kind: isTokens ? 'tokens' : 'server_tool', name })
+    if (!isTokens) found.toolCalls += figure
+    else if (INPUT.test(name)) found.input += figure
+    else found.output += figure
+  }
+  return found ?? NONE_UNKNOWN
 }

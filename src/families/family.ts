@@ -2,7 +2,8 @@
  * What the pipeline asks of an API family. Everything that differs between providers' APIs is answered in one file a
  * family; the pipeline knows none of their formats.
  */
-import type { CacheWrites, Usage } from '../core/tariff.ts'
+import type { BelievedUsage, Report, Served, Unpriced } from '../core/reports.ts'
+import type { CacheWrites } from '../core/tariff.ts'
 import type { Microcredits } from '../core/units.ts'
 import type { Refusal } from '../errors.ts'
 import type { JsonObject } from './request-body.ts'
@@ -83,29 +84,66 @@ export interface Family {
   readonly removedHeaders: readonly string[]
   /** A refusal as this API would word it, so that the official SDKs show the message (E2). */
   readonly refusalBody: (refusal: Refusal, requestId: string) => RefusalBody
-  /** Where an answer, or an event of its stream, has usage and the model that served it (dotted paths). */
-  readonly usagePaths: readonly string[]
-  readonly modelPaths: readonly string[]
-  /** Those of the usage paths whose report opens a stream, and does not know its output yet. */
-  readonly openingPaths: readonly string[]
-  /** Figures that count what was generated: a report without any of them knows nothing of the text that came before it. */
-  readonly outputFigures: readonly string[]
-  /** The report so far with another of the same answer on top, which stood at `path`; the very same where that cannot be believed. */
-  readonly mergeReports: (earlier: JsonObject | null, later: unknown, path: string) => JsonObject | null
-  /** Usage in counts that do not overlap; null where the report cannot be believed. */
-  readonly readUsage: (report: unknown) => Usage | null
+  /** Where an answer, or an event of its stream, says what it used and how it was served. */
+  readonly answerFields: AnswerFields
+  /** Keys whose presence shows that an answer holds something generated that is no text, such as an image or a call of a tool. */
+  readonly mediaKeys: readonly string[]
+  /** A report with what it leaves out, where the API's reports are partial: taken from the earlier ones. */
+  readonly completeReport: (report: JsonObject, earlier: Earlier) => JsonObject
+  /** What a report says, in counts that do not overlap. Which of it is believed is not decided here (core/reports.ts). */
+  readonly readReport: (report: JsonObject, media: ReadonlySet<string>) => Report
+  /** What a report says about how the call was served. */
+  readonly readServed: (report: JsonObject) => Partial<Served>
+  /** Counts tool calls outside of usage reports; null where the API does not have any. */
+  readonly countTools: (() => ToolCounter) | null
   /** Whether an event of a stream holds nothing but usage. */
   readonly isUsageEvent: (event: unknown) => boolean
 }
 
+/** Dotted paths, `*` for the elements of an array. */
+export interface AnswerFields {
+  /** Reports of the call so far. */
+  readonly usage: readonly string[]
+  /** Reports that open a stream, and do not know its output yet. */
+  readonly openingUsage: readonly string[]
+  /** Reports of one choice each, and where the number of the choice is. */
+  readonly choiceUsage: { readonly usage: string; readonly index: string } | null
+  /** The model that served the call. */
+  readonly model: readonly string[]
+  /** The tier that served it, where it is not in the usage report. */
+  readonly serviceTier: readonly string[]
+  /** An error in place of an answer: any value but null and false. */
+  readonly error: readonly string[]
+  /** Names the kind of an event or an answer; `error` is one. */
+  readonly type: readonly string[]
+  /** For `countTools`. */
+  readonly tools: readonly string[]
+}
+
+/** The reports, as completed, whose sides are believed so far. */
+export interface Earlier {
+  readonly prompt: JsonObject | null
+  readonly output: JsonObject | null
+}
+
+/** Counts calls of tools that run at the provider. */
+export interface ToolCounter {
+  /** The fields of one document: path → raw JSON text; those of several elements are joined by commas. `type` is that of the document. */
+  take(captured: ReadonlyMap<string, string>, type: string | null): void
+  read(): { readonly webSearches: number; readonly unpriced: readonly Unpriced[] }
+}
+
 /** What an answer told of its cost. */
-export interface Reading {
-  /** Null where the provider reported none that can be believed. */
-  readonly usage: Usage | null
-  /** How much of `usage.output` nobody reported: it is estimated of the text that came after the last report. */
-  readonly guessedOutput: number
+export interface Reading extends BelievedUsage {
+  /** Searches that the provider made, also where no usage is believed. */
+  readonly webSearches: number
   /** The model that the answer names. */
   readonly model: string | null
+  readonly served: Served
+  /** What it counted that has no price under that name. */
+  readonly unpriced: readonly Unpriced[]
+  /** Whether it holds an error. */
+  readonly isError: boolean
   /** Bytes of generated text seen, for the estimate where usage never comes (C5). */
   readonly textBytes: number
 }

@@ -1,13 +1,11 @@
 /** Google's Gemini API. */
-import type { Usage } from '../core/tariff.ts'
 import { rfc3339 } from '../core/text.ts'
 import { formatCredits } from '../core/units.ts'
 import { ERRORS, type Refusal } from '../errors.ts'
-import { count, mergeCounts, optionalCount } from './counts.ts'
 import type { Family, MeteredRoute, RefusalBody } from './family.ts'
 import { generateShape } from './gemini-requests.ts'
+import { completeReport, readReport, readServed } from './gemini-usage.ts'
 import { unpriced } from './shapes.ts'
-import { isObject } from './request-body.ts'
 
 /** google.rpc.Code by HTTP status (google/rpc/code.proto). */
 const RPC_STATUS: Readonly<Record<number, string>> = {
@@ -54,54 +52,6 @@ function refusalBody({ code, message, param, facts, resetsAt }: Refusal, request
     body: JSON.stringify({
       error: { code: status, message, status: RPC_STATUS[status] ?? 'UNKNOWN', details: [info] },
     }),
-  }
-}
-
-/** Numbers of google.ai.generativelanguage's Modality, which stand for its names where enums come as numbers. */
-const MODALITY_NUMBERS: Readonly<Record<string, number>> = {
-  TEXT: 1,
-  IMAGE: 2,
-  VIDEO: 3,
-  AUDIO: 4,
-  DOCUMENT: 5,
-}
-
-function ofModality(details: unknown, modality: string): number {
-  if (!Array.isArray(details)) return 0
-  return details.reduce((sum: number, detail: unknown) => {
-    if (!isObject(detail)) return sum
-    const named = detail['modality']
-    const isIt = named === modality || named === MODALITY_NUMBERS[modality]
-    return sum + (isIt ? (count(detail['tokenCount']) ?? 0) : 0)
-  }, 0)
-}
-
-/**
- * `usageMetadata`. The prompt includes what came from the cache; thoughts stand outside of the candidates, and the
- * prompts that tools added outside of the prompt.
- */
-function readUsage(report: unknown): Usage | null {
-  if (!isObject(report)) return null
-  const prompt = count(report['promptTokenCount'])
-  const candidates = optionalCount(report['candidatesTokenCount'])
-  const thoughts = optionalCount(report['thoughtsTokenCount'])
-  const toolPrompts = optionalCount(report['toolUsePromptTokenCount'])
-  if (prompt === null || candidates === null || thoughts === null || toolPrompts === null) return null
-  const audioInput = Math.min(ofModality(report['promptTokensDetails'], 'AUDIO'), prompt)
-  const cachedAudio = ofModality(report['cacheTokensDetails'], 'AUDIO')
-  const cached = count(report['cachedContentTokenCount']) ?? 0
-  const cachedInput = Math.min(Math.max(0, cached - cachedAudio), prompt - audioInput)
-  const toolAudio = Math.min(ofModality(report['toolUsePromptTokensDetails'], 'AUDIO'), toolPrompts)
-  const audioOutput = Math.min(ofModality(report['candidatesTokensDetails'], 'AUDIO'), candidates)
-  return {
-    input: prompt - audioInput - cachedInput + toolPrompts - toolAudio,
-    cachedInput,
-    cacheWrite: 0,
-    cacheWrite1h: 0,
-    audioInput: audioInput + toolAudio,
-    output: candidates - audioOutput + thoughts,
-    audioOutput,
-    webSearches: 0,
   }
 }
 
@@ -162,11 +112,20 @@ export const gemini: Family = {
   removedHeaders: ['x-goog-user-project', 'x-goog-fieldmask'],
   refusalBody,
   // A stream without `alt=sse` is one JSON array, whose elements are what the events would be.
-  usagePaths: ['usageMetadata', '*.usageMetadata'],
-  modelPaths: ['modelVersion', '*.modelVersion'],
-  openingPaths: [],
-  outputFigures: ['candidatesTokenCount', 'thoughtsTokenCount'],
-  mergeReports: mergeCounts,
-  readUsage,
+  answerFields: {
+    usage: ['usageMetadata', '*.usageMetadata'],
+    openingUsage: [],
+    choiceUsage: null,
+    model: ['modelVersion', '*.modelVersion'],
+    serviceTier: [],
+    error: ['error', '*.error'],
+    type: [],
+    tools: [],
+  },
+  mediaKeys: ['inlineData', 'functionCall', 'executableCode'],
+  completeReport,
+  readReport: (report, media) => readReport(report, media.has('inlineData')),
+  readServed,
+  countTools: null,
   isUsageEvent: () => false,
 }

@@ -1,6 +1,7 @@
 /** Any other API, at a flat price a call: an operator lists its routes, and nothing is read of what they carry. */
+import type { Report } from '../core/reports.ts'
 import type { Microcredits } from '../core/units.ts'
-import type { CallShape, Family, MeteredRoute } from './family.ts'
+import type { AnswerFields, CallShape, Family, MeteredRoute } from './family.ts'
 import { problemBody } from './problem.ts'
 
 export interface FlatRoute {
@@ -41,6 +42,19 @@ function meteredRoute(route: FlatRoute): MeteredRoute {
   }
 }
 
+/** Nothing is read of its answers. */
+const NO_FIELDS: AnswerFields = {
+  usage: [],
+  openingUsage: [],
+  choiceUsage: null,
+  model: [],
+  serviceTier: [],
+  error: [],
+  type: [],
+  tools: [],
+}
+const NO_REPORT: Report = { prompt: null, output: null, webSearches: 0, unpriced: [] }
+
 /** A family of its own for each upstream. */
 export function generic(routes: readonly FlatRoute[]): Family {
   return {
@@ -52,12 +66,12 @@ export function generic(routes: readonly FlatRoute[]): Family {
     credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
     removedHeaders: [],
     refusalBody: problemBody,
-    usagePaths: [],
-    modelPaths: [],
-    openingPaths: [],
-    outputFigures: [],
-    mergeReports: (earlier) => earlier,
-    readUsage: () => null,
+    answerFields: NO_FIELDS,
+    mediaKeys: [],
+    completeReport: (report) => report,
+    readReport: () => NO_REPORT,
+    readServed: () => ({}),
+    countTools: null,
     isUsageEvent: () => false,
   }
 }

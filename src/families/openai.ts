@@ -10,9 +10,10 @@ import {
   responseShape,
   type Dialect,
 } from './openai-requests.ts'
-import { OPENAI_REPORTS, readUsage, type ReportDialect } from './openai-usage.ts'
-import type { Family, MeteredRoute, RefusalBody } from './family.ts'
-import { isObject } from './request-body.ts'
+import { createToolCounter, TOOL_FIELDS } from './openai-tool-calls.ts'
+import { isUsageEvent } from './openai-usage-event.ts'
+import { OPENAI_REPORTS, readReport, type ReportDialect } from './openai-usage.ts'
+import type { AnswerFields, Family, MeteredRoute, RefusalBody } from './family.ts'
 import { rfc3339 } from '../core/text.ts'
 
 /** The `type` that OpenAI's own errors of a kind have, where it is not `invalid_request_error`. */
@@ -55,16 +56,6 @@ function refusalBody(refusal: Refusal): RefusalBody {
   }
 }
 
-/** The chunk that `stream_options.include_usage` adds: no choices, and usage. */
-function isUsageEvent(event: unknown): boolean {
-  return (
-    isObject(event) &&
-    Array.isArray(event['choices']) &&
-    event['choices'].length === 0 &&
-    isObject(event['usage'])
-  )
-}
-
 const CHAT_TEXT = ['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments', 'input', 'transcript']
 
 const OPENAI: Dialect & ReportDialect = { ...OPENAI_REQUESTS, ...OPENAI_REPORTS }
@@ -73,6 +64,9 @@ const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
   // They report usage at the end of every stream, and some of them refuse to be asked for it.
   ['mistral', { ...OPENAI, asksForUsage: false }],
   ['cohere', { ...OPENAI, asksForUsage: false }],
+  // Its clients read what the call cost in the report, so it must not be asked for and then kept from them. A shell of
+  // OpenAI's shape runs in a container of OpenRouter's for every other model.
+  ['openrouter', { ...OPENAI, asksForUsage: false, hostsShell: true }],
   [
     'perplexity',
     {
@@ -84,8 +78,6 @@ const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
     },
   ],
   ['groq', { ...OPENAI, standardTier: 'on_demand' }],
-  // A shell of OpenAI's shape runs in a container of OpenRouter's for every other model.
-  ['openrouter', { ...OPENAI, hostsShell: true }],
   // Gemini's thoughts stand in the total, and nowhere else.
   ['google', { ...OPENAI, outputInTotal: true }],
 ])
@@ -114,6 +106,20 @@ function routes(dialect: Dialect): MeteredRoute[] {
   ]
 }
 
+const ANSWER_FIELDS: AnswerFields = {
+  // Groq puts it into an object of its own.
+  usage: ['usage', 'x_groq.usage', 'response.usage'],
+  openingUsage: [],
+  // Moonshot's, in the last chunk of each choice.
+  choiceUsage: { usage: 'choices.*.usage', index: 'choices.*.index' },
+  model: ['model', 'response.model'],
+  serviceTier: ['service_tier', 'response.service_tier'],
+  error: ['error', 'response.error', 'choices.*.error'],
+  // An event of the Responses API, an answer of vLLM.
+  type: ['type', 'object'],
+  tools: TOOL_FIELDS,
+}
+
 export interface OpenAiOptions {
   /** False where the upstream refuses to be asked for usage in streams. */
   readonly askForUsage?: boolean
@@ -135,15 +141,14 @@ export function openai(provider: string | null, { askForUsage = true }: OpenAiOp
     credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
     removedHeaders: ['openai-organization', 'openai-project'],
     refusalBody,
-    // Groq puts it into an object of its own.
-    usagePaths: ['usage', 'x_groq.usage', 'response.usage'],
-    modelPaths: ['model', 'response.model'],
-    openingPaths: [],
-    outputFigures: ['completion_tokens', 'output_tokens', 'total_tokens'],
-    // Each is of the whole call so far, so the last one counts.
-    mergeReports: (earlier, later) =>
-      isObject(later) && readUsage(later, dialect) !== null ? later : earlier,
-    readUsage: (report) => readUsage(report, dialect),
+    answerFields: ANSWER_FIELDS,
+    mediaKeys: ['images'],
+    // Each report is of the whole call so far.
+    completeReport: (report) => report,
+    readReport: (report, media) => readReport(report, dialect, media.has('images')),
+    readServed: ({ service_tier: tier }) =>
+      typeof tier === 'string' && tier !== '' ? { serviceTier: tier } : {},
+    countTools: createToolCounter,
     isUsageEvent,
   }
 }

@@ -1,7 +1,7 @@
 /** Makes tariffs: of a table entry of @pydantic/genai-prices, of a model's prices in the configuration. */
-import type { Rates, Tariff } from '../core/tariff.ts'
+import type { Factor, Rates, Tariff } from '../core/tariff.ts'
 import { microcredits } from '../core/units.ts'
-import { toMicrocredits, toRate, unitPrice } from './decimal.ts'
+import { toFactor, toMicrocredits, toRate, unitPrice } from './decimal.ts'
 import type { Millionths, PricedAmount } from './decimal.ts'
 import { meaningOf } from './price-keys.ts'
 import type { TokenKind } from './price-keys.ts'
@@ -18,10 +18,14 @@ export interface WrittenPrices {
   readonly output?: number | undefined
   readonly audioInput?: number | undefined
   readonly audioOutput?: number | undefined
+  readonly imageOutput?: number | undefined
   readonly perCall?: number | undefined
   readonly webSearch?: number | undefined
   /** Most output tokens that the model can write. */
   readonly maxOutput?: number | undefined
+  /** Factors on the price of tokens, by what the provider says it served (C11). */
+  readonly serviceTiers?: Readonly<Record<string, number>> | undefined
+  readonly regions?: Readonly<Record<string, number>> | undefined
 }
 
 /** A price in the table: the same for every context, or by tiers, each of which holds above its `start`. */
@@ -60,7 +64,7 @@ export function compileEntry(model: string, prices: TablePrices, creditsPerUsd: 
       kinds[meaning.tokens] = dearest([kinds[meaning.tokens], priceOf(key, usd, MTOK)])
     }
     if (kinds.input === undefined) return null
-    pricesOutput &&= kinds.output !== undefined
+    pricesOutput &&= kinds.output !== undefined || kinds.imageOutput !== undefined
     tiers.push(makeRates(context, kinds.input, kinds))
   }
 
@@ -81,6 +85,8 @@ export function compileEntry(model: string, prices: TablePrices, creditsPerUsd: 
     webSearch: webSearch === 0n ? null : toRate(webSearch),
     pricesOutput,
     maxOutput: null,
+    serviceTiers: NO_FACTORS,
+    regions: NO_FACTORS,
   }
 }
 
@@ -96,7 +102,7 @@ export function compileWritten(
     throw new RangeError(`${key}.maxOutput: not a number of tokens: ${maxOutput}`)
   }
   const price = (
-    field: Exclude<keyof WrittenPrices, 'maxOutput'>,
+    field: Exclude<keyof WrittenPrices, 'maxOutput' | 'serviceTiers' | 'regions'>,
     per: PricedAmount,
   ): Millionths | undefined => {
     const usd = prices[field]
@@ -115,7 +121,22 @@ export function compileWritten(
     webSearch: webSearch === undefined ? null : toRate(webSearch),
     pricesOutput: kinds.output !== undefined,
     maxOutput,
+    serviceTiers: factorsOf(prices.serviceTiers, `${key}.serviceTiers`),
+    regions: factorsOf(prices.regions, `${key}.regions`),
   }
+}
+
+const NO_FACTORS: ReadonlyMap<string, Factor> = new Map()
+
+/** By names in lower case, as they are looked up. */
+function factorsOf(
+  written: Readonly<Record<string, number>> | undefined,
+  key: string,
+): ReadonlyMap<string, Factor> {
+  if (written === undefined) return NO_FACTORS
+  return new Map(
+    Object.entries(written).map(([name, factor]) => [name.toLowerCase(), toFactor(factor, `${key}.${name}`)]),
+  )
 }
 
 const TOKEN_KINDS: readonly TokenKind[] = [
@@ -126,6 +147,7 @@ const TOKEN_KINDS: readonly TokenKind[] = [
   'audioInput',
   'output',
   'audioOutput',
+  'imageOutput',
 ]
 
 /**
@@ -135,7 +157,7 @@ const TOKEN_KINDS: readonly TokenKind[] = [
  */
 function makeRates(fromContext: number, input: Millionths, kinds: KindPrices): Rates {
   const cacheWrite = kinds.cacheWrite ?? input
-  const output = kinds.output ?? input
+  const output = kinds.output ?? kinds.imageOutput ?? input
   const anHour = kinds.cacheWrite === undefined ? cacheWrite : dearest([2n * input, cacheWrite])
   return {
     fromContext,
@@ -146,6 +168,7 @@ function makeRates(fromContext: number, input: Millionths, kinds: KindPrices): R
     audioInput: toRate(kinds.audioInput ?? input),
     output: toRate(output),
     audioOutput: toRate(kinds.audioOutput ?? output),
+    imageOutput: toRate(kinds.imageOutput ?? output),
   }
 }
 

@@ -3,7 +3,7 @@
  * arithmetic starts from that text, in BigInt: `0.075 × 100` is 7.5 here and 7.499999999999999 in doubles.
  */
 import { MAX_CALL_COST, MICROCREDITS_PER_CREDIT } from '../core/units.ts'
-import type { Rate } from '../core/tariff.ts'
+import type { Factor, Rate } from '../core/tariff.ts'
 
 /** Millionths of a microcredit, for one unit of what is priced. */
 export type Millionths = bigint
@@ -41,6 +41,16 @@ export function toRate(price: Millionths): Rate {
   const most = BigInt(MAX_CALL_COST) * MILLIONTHS
   const cut = price > most ? most : price
   return { whole: Number(cut / MILLIONTHS), millionths: Number(cut % MILLIONTHS) }
+}
+
+/** A factor as it was written, exactly. Throws a RangeError that names `key` for what is none. */
+export function toFactor(value: number, key: string): Factor {
+  const { digits, scale } = toDecimal(value, key)
+  if (digits === 0n) throw new RangeError(`${key}: not a factor: ${value}`)
+  return {
+    numerator: digits * 10n ** BigInt(Math.max(-scale, 0)),
+    denominator: 10n ** BigInt(Math.max(scale, 0)),
+  }
 }
 
 /** The price in whole microcredits, rounded up. */

@@ -1,13 +1,20 @@
 /**
  * What the keys of @pydantic/genai-prices mean to us. The table splits tokens by modality and purpose more finely than
  * providers report them and than `Usage` counts them. Keys that fall together are priced at the dearest of them: a
- * price may be too high for a rare kind of token (text written by an image model), and never too low. Who knows
+ * price may be too high for a rare kind of token (text read by an image model), and never too low. Who knows
  * better what runs through the gateway writes a price for the model into the configuration.
  */
 
 /** The kinds of token that `Usage` tells apart. */
 export type TokenKind =
-  'input' | 'cachedInput' | 'cacheWrite' | 'cacheWrite1h' | 'audioInput' | 'output' | 'audioOutput'
+  | 'input'
+  | 'cachedInput'
+  | 'cacheWrite'
+  | 'cacheWrite1h'
+  | 'audioInput'
+  | 'output'
+  | 'audioOutput'
+  | 'imageOutput'
 
 export type Meaning = { readonly tokens: TokenKind } | 'per-call' | 'web-search' | 'ignored' | 'unknown'
 
@@ -50,17 +57,16 @@ const KEYS_OF_KIND: Readonly<Record<TokenKind, readonly string[]>> = {
   output: [
     'output_mtok',
     'output_text_mtok',
-    'output_image_mtok',
     'output_video_mtok',
     'output_reasoning_mtok',
     'output_text_reasoning_mtok',
-    'output_image_reasoning_mtok',
     'output_video_reasoning_mtok',
     'output_citation_mtok',
     'output_text_citation_mtok',
-    'output_image_citation_mtok',
     'output_video_citation_mtok',
   ],
+  // Thoughts of an image model are text, and reported as such.
+  imageOutput: ['output_image_mtok', 'output_image_reasoning_mtok', 'output_image_citation_mtok'],
   audioOutput: ['output_audio_mtok', 'output_audio_reasoning_mtok', 'output_audio_citation_mtok'],
 }
 

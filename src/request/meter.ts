@@ -2,17 +2,16 @@
 import { EventStream } from '../core/event-stream.ts'
 import { JsonFields } from '../core/json-fields.ts'
 import { planFields, type FieldPlan } from '../core/json-names.ts'
-import { tokensOfText, type Usage } from '../core/tariff.ts'
-import { parseJson } from '../core/text.ts'
+import { kindOfStart } from '../core/stream-start.ts'
 import type { Family, MeteredRoute, Reading } from '../families/family.ts'
-import { isObject, type JsonObject } from '../families/request-body.ts'
-import { count } from '../families/counts.ts'
 import type { Meter } from './call.ts'
 import { createDecoder } from './decode.ts'
+import { collectAnswer, pathsOf, steadyPathsOf } from './reports.ts'
 
 /**
- * A meter for an answer of this content type and encoding. Never throws: what cannot be read counts as missing, and so
- * does all that stands in a body that cannot be unpacked to its end.
+ * A meter for an answer of this content type and encoding. Whether it is an event stream is decided by its first bytes, and only
+ * where they say nothing by its type. Never throws: what cannot be read counts as missing, and so does all that is in a body
+ * that cannot be unpacked to its end.
  */
 export function createMeter(
   family: Family,
@@ -20,30 +19,27 @@ export function createMeter(
   contentType: string,
   contentEncoding: string,
 ): Meter {
-  const isStream = contentType.toLowerCase().includes('text/event-stream')
-  const reports = createReports(family)
-  const fields = new JsonFields(planOf(family, route, isStream), endDocument)
-  const events = isStream
-    ? new EventStream({ data: (chunk, from, to) => fields.push(chunk, from, to), end: endEvent })
-    : null
+  const isLabelled = contentType.toLowerCase().includes('text/event-stream')
+  let start: Buffer | null = Buffer.alloc(0)
+  let reader: Reader | null = null
 
-  function endDocument(): void {
-    if (fields.captured.size === 0) return
-    reports.take(fields.captured, fields.textBytes)
-    fields.captured.clear()
-  }
-  function endEvent(): void {
-    endDocument()
-    fields.reset()
-  }
   function push(chunk: Buffer): void {
-    if (events === null) fields.push(chunk, 0, chunk.length)
-    else events.push(chunk)
+    if (reader !== null) {
+      reader.push(chunk)
+      return
+    }
+    start = start === null || start.length === 0 ? chunk : Buffer.concat([start, chunk])
+    const kind = kindOfStart(start)
+    if (kind !== null) begin(kind === 'unknown' ? isLabelled : kind === 'events')
+  }
+  function begin(isStream: boolean): Reader {
+    reader = isStream ? readEvents(family, route) : readWhole(family, route)
+    if (start !== null && start.length > 0) reader.push(start)
+    start = null
+    return reader
   }
   function end(): Reading {
-    if (events === null) endDocument()
-    else events.finish()
-    return reports.read(fields.textBytes)
+    return (reader ?? begin(isLabelled)).end()
   }
 
   if (contentEncoding === 'identity') return { push, end }
@@ -53,9 +49,66 @@ export function createMeter(
     end: async () => {
       const isWhole = await decoder.end()
       const reading = end()
-      return isWhole ? reading : { ...reading, usage: null, guessedOutput: 0 }
+      return isWhole ? reading : { ...reading, ...UNREADABLE }
     },
   }
+}
+
+const UNREADABLE: Partial<Reading> = {
+  usage: null,
+  guessedPrompt: false,
+  guessedOutput: 0,
+  webSearches: 0,
+  unpriced: [],
+  isError: false,
+}
+
+interface Reader {
+  push(chunk: Buffer): void
+  end(): Reading
+}
+
+/** One JSON text; of an array at the top, each element is a document. */
+function readWhole(family: Family, route: MeteredRoute): Reader {
+  const { fields, endDocument, read } = readFields(family, route, false)
+  return {
+    push: (chunk) => fields.push(chunk, 0, chunk.length),
+    end: () => {
+      endDocument()
+      return read()
+    },
+  }
+}
+
+function readEvents(family: Family, route: MeteredRoute): Reader {
+  const { fields, endDocument, read } = readFields(family, route, true)
+  const events = new EventStream({
+    data: (chunk, from, to) => fields.push(chunk, from, to),
+    end: () => {
+      endDocument()
+      fields.reset()
+    },
+  })
+  return {
+    push: (chunk) => events.push(chunk),
+    end: () => {
+      events.finish()
+      return read()
+    },
+  }
+}
+
+function readFields(family: Family, route: MeteredRoute, isStream: boolean) {
+  const fields = new JsonFields(planOf(family, route, isStream), endDocument)
+  const { stream, whole } = route.textKeys
+  const answer = collectAnswer(family, fields.signs, stream.length + whole.length > 0)
+
+  function endDocument(): void {
+    if (fields.captured.size === 0) return
+    answer.take(fields.captured, fields.textBytes)
+    fields.captured.clear()
+  }
+  return { fields, endDocument, read: () => answer.read(fields.textBytes) }
 }
 
 const plans = {
@@ -68,61 +121,13 @@ function planOf(family: Family, route: MeteredRoute, isStream: boolean): FieldPl
   const kind = isStream ? 'stream' : 'whole'
   let plan = plans[kind].get(route)
   if (plan === undefined) {
-    plan = planFields({ paths: [...family.usagePaths, ...family.modelPaths], textKeys: route.textKeys[kind] })
+    plan = planFields({
+      paths: pathsOf(family.answerFields),
+      textKeys: route.textKeys[kind],
+      signKeys: family.mediaKeys,
+      steadyPaths: steadyPathsOf(family.answerFields),
+    })
     plans[kind].set(route, plan)
   }
   return plan
-}
-
-interface Reports {
-  /** Takes the fields of one document, at whose end so much text had come. */
-  take(captured: ReadonlyMap<string, string>, textBytes: number): void
-  read(textBytes: number): Reading
-}
-
-/** What an answer's documents report, one on top of the other. */
-function createReports(family: Family): Reports {
-  let report: JsonObject | null = null
-  let usage: Usage | null = null
-  let model: string | null = null
-  let modelText = ''
-  /** Text that had come when the last report was made that counts it, and what that one counted. */
-  let countedBytes = 0
-  let countedOutput = 0
-
-  function takeReport(path: string, text: string, textBytes: number): void {
-    const later = parseJson(text)
-    const merged = family.mergeReports(report, later, path)
-    if (merged === report) return
-    report = merged
-    usage = family.readUsage(report)
-    if (family.openingPaths.includes(path) || !isObject(later)) return
-    if (!family.outputFigures.some((name) => count(later[name]) !== null)) return
-    countedBytes = textBytes
-    countedOutput = usage === null ? 0 : usage.output
-  }
-
-  function takeModel(text: string): void {
-    const name = parseJson(text)
-    if (typeof name !== 'string') return
-    model = name
-    modelText = text
-  }
-
-  return {
-    take: (captured, textBytes) => {
-      for (const [path, text] of captured) {
-        // What every event of a stream repeats.
-        if (text === 'null' || text === modelText) continue
-        if (family.modelPaths.includes(path)) takeModel(text)
-        else takeReport(path, text, textBytes)
-      }
-    },
-    read: (textBytes) => {
-      if (usage === null) return { usage, guessedOutput: 0, model, textBytes }
-      // No report counts the text that came after it: an answer that broke off is charged for that, too.
-      const output = Math.max(usage.output, countedOutput + tokensOfText(textBytes - countedBytes))
-      return { usage: { ...usage, output }, guessedOutput: output - usage.output, model, textBytes }
-    },
-  }
 }

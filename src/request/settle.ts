@@ -1,35 +1,59 @@
 /** Resolves the hold by how the call ended (C5): each hold exactly once. */
-import { actualCost, estimate, tokensOfText } from '../core/tariff.ts'
-import { NOTHING, type Microcredits } from '../core/units.ts'
+import type { Unpriced } from '../core/reports.ts'
+import { NOT_SAID, sumOfOutput, sumOfPrompt } from '../core/reports.ts'
+import { actualCost, NO_USAGE, tokensOfText, type Usage } from '../core/tariff.ts'
+import type { Microcredits } from '../core/units.ts'
+import type { Reading } from '../families/family.ts'
 import type { Charge, Hold, Ledger } from '../ledger/ledger.ts'
 import type { PriceBook } from '../prices/price-book.ts'
+import { priceOfServed } from '../prices/served.ts'
 import type { Outcome, PricedCall } from './call.ts'
+
+/** Told what a provider reported and the gateway has no price for. */
+export type OnUnpriced = (unpriced: readonly Unpriced[]) => void
 
 /** Whether the provider may have served the call, so that it is charged. */
 function served({ sent, status, reading }: Outcome): boolean {
   if (!sent) return false
-  if (reading !== null && reading.usage !== null) return true
+  if (reading !== null && hasUsage(reading)) return true
   // Asked, and the answer never came: nobody knows that it was not served.
   if (status === null) return true
-  return status >= 200 && status < 300
+  if (status < 200 || status >= 300) return false
+  // An error that came as if it were an answer.
+  return reading === null || !reading.isError || reading.textBytes > 0
+}
+
+/** A report of zeros counts as one only beside an answer that holds nothing else. */
+function hasUsage({ usage, guessedPrompt, guessedOutput, isError }: Reading): boolean {
+  if (usage === null) return false
+  if (guessedPrompt) return usage.output > guessedOutput || usage.audioOutput + usage.imageOutput > 0
+  return !isError || sumOfPrompt(usage) + sumOfOutput(usage) > 0
 }
 
 /** Returns what was charged; null where the hold was freed. */
 export function settle(
-  ledger: Ledger,
+  ledger: Pick<Ledger, 'settle' | 'free'>,
   book: PriceBook,
   provider: string | null,
   hold: Hold,
   call: PricedCall,
   outcome: Outcome,
+  onUnpriced: OnUnpriced,
 ): Charge | null {
   if (!served(outcome)) {
     ledger.free(hold)
     return null
   }
-  const charge = chargeFor(book, provider, hold, call, outcome)
+  const charge = chargeFor(book, provider, hold, call, outcome, onUnpriced)
   ledger.settle(hold, charge)
   return charge
+}
+
+/** The usage to charge by, and the part of it that nobody reported. */
+interface ChargedUsage {
+  readonly all: Usage
+  /** Null where all of it was reported. */
+  readonly reported: Usage | null
 }
 
 function chargeFor(
@@ -37,31 +61,52 @@ function chargeFor(
   provider: string | null,
   hold: Hold,
   call: PricedCall,
-  { reading }: Outcome,
+  outcome: Outcome,
+  onUnpriced: OnUnpriced,
 ): Charge {
-  const { shape, tariff } = call
-  if (reading === null || reading.usage === null) {
-    const textBytes = reading === null ? 0 : reading.textBytes
-    const estimated = estimate(tariff, shape.promptTokens, textBytes, shape.audioTokens)
-    return {
-      cost: guessed(call, hold, estimated, NOTHING),
-      model: tariff.model,
-      inputTokens: shape.promptTokens + shape.audioTokens,
-      outputTokens: tokensOfText(textBytes),
-    }
-  }
-  const { usage, guessedOutput } = reading
-  const answered = book.findAnswered(provider, tariff, reading.model)
-  const cost = actualCost(answered, usage)
+  const { reading } = outcome
+  const { tariff } = call
+  const { all, reported } = usageOf(call, outcome)
+  const isReported = reading !== null && reading.usage !== null
+  const answered = isReported ? book.findAnswered(provider, tariff, reading.model) : tariff
+  const { factor, unpriced } = priceOfServed(provider, answered, reading?.served ?? NOT_SAID)
+  const unknown = [
+    ...unpriced,
+    ...(reading?.unpriced ?? []),
+    ...unpricedSearches(all, answered.webSearch !== null),
+  ]
+  if (unknown.length > 0) onUnpriced(unknown)
+  const cost = actualCost(answered, all, factor)
   return {
-    cost:
-      guessedOutput === 0
-        ? cost
-        : guessed(call, hold, cost, actualCost(answered, { ...usage, output: usage.output - guessedOutput })),
+    cost: reported === null ? cost : guessed(call, hold, cost, actualCost(answered, reported, factor)),
     model: answered.model,
-    inputTokens: usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput,
-    outputTokens: usage.output + usage.audioOutput,
+    inputTokens: sumOfPrompt(all),
+    outputTokens: sumOfOutput(all),
   }
+}
+
+function unpricedSearches({ webSearches }: Usage, arePriced: boolean): readonly Unpriced[] {
+  return webSearches > 0 && !arePriced ? [{ kind: 'server_tool', name: 'web_search' }] : []
+}
+
+function usageOf({ shape, tariff }: PricedCall, { reading, complete }: Outcome): ChargedUsage {
+  const prompt = { input: shape.promptTokens, audioInput: shape.audioTokens }
+  // C5: no more than the request allows, or than the model can write.
+  const most = shape.maxOutput ?? tariff.maxOutput
+  const allowed = most === null ? Infinity : most * shape.choices
+  if (reading === null) return { all: { ...NO_USAGE, ...prompt }, reported: NO_USAGE }
+  const { usage, guessedPrompt, guessedOutput, webSearches, textBytes } = reading
+  const isNothing = usage !== null && sumOfPrompt(usage) + sumOfOutput(usage) === 0
+  // Zeros in an answer that broke off are those that it began with.
+  if (usage === null || (isNothing && !complete)) {
+    const output = Math.min(tokensOfText(textBytes), allowed)
+    const reported = { ...NO_USAGE, webSearches }
+    return { all: { ...reported, ...prompt, output }, reported }
+  }
+  if (!guessedPrompt && guessedOutput === 0) return { all: usage, reported: null }
+  const reported = { ...usage, output: usage.output - guessedOutput }
+  const output = Math.max(reported.output, Math.min(usage.output, allowed))
+  return { all: { ...usage, ...(guessedPrompt ? prompt : {}), output }, reported }
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   estimate,
   largestOutput,
   promptPrice,
+  tokensOfText,
   worstCase,
 } from '../../src/core/tariff.ts'
 import type { CallSize, Rate, Rates, Tariff, Usage } from '../../src/core/tariff.ts'
@@ -23,6 +24,7 @@ const ratesOf = (input: Rate, output: Rate, others: Partial<Rates> = {}): Rates 
   audioInput: input,
   output,
   audioOutput: output,
+  imageOutput: output,
   ...others,
 })
 
@@ -33,6 +35,8 @@ const tariffOf = (tiers: Tariff['tiers'], others: Partial<Tariff> = {}): Tariff 
   webSearch: null,
   pricesOutput: true,
   maxOutput: null,
+  serviceTiers: new Map(),
+  regions: new Map(),
   ...others,
 })
 
@@ -44,6 +48,7 @@ const used = (usage: Partial<Usage>): Usage => ({
   audioInput: 0,
   output: 0,
   audioOutput: 0,
+  imageOutput: 0,
   webSearches: 0,
   ...usage,
 })
@@ -88,7 +93,7 @@ function exactCost(tariff: Tariff, usage: Usage): number {
   const context = inputs.reduce((sum, kind) => sum + BigInt(usage[kind]), 0n)
   const rates = reached(tariff, context)
   let sum = BigInt(tariff.perCall) * MILLION
-  for (const kind of [...inputs, 'output', 'audioOutput'] as const)
+  for (const kind of [...inputs, 'output', 'audioOutput', 'imageOutput'] as const)
     sum += BigInt(usage[kind]) * exactly(rates[kind])
   if (tariff.webSearch !== null) sum += BigInt(usage.webSearches) * exactly(tariff.webSearch)
   return capped(sum)
@@ -115,6 +120,7 @@ const arbitraryRates = (fromContext: number, maxWhole: number): fc.Arbitrary<Rat
     audioInput: arbitraryRate(maxWhole),
     output: arbitraryRate(maxWhole),
     audioOutput: arbitraryRate(maxWhole),
+    imageOutput: arbitraryRate(maxWhole),
   })
 /** Most tariffs are priced as models are; some so high that every sum is cut to the most a call can cost. */
 const arbitraryMaxWhole = fc.constantFrom(0, 10, 1_000, 1_000, 20_000, 10_000_000, MAX_CALL_COST)
@@ -148,6 +154,7 @@ const arbitraryUsage: fc.Arbitrary<Usage> = fc.record({
   audioInput: arbitraryCount,
   output: arbitraryCount,
   audioOutput: arbitraryCount,
+  imageOutput: arbitraryCount,
   webSearches: arbitraryCount,
 })
 const arbitrarySize: fc.Arbitrary<CallSize> = fc.record({
@@ -160,7 +167,7 @@ const arbitrarySize: fc.Arbitrary<CallSize> = fc.record({
 })
 
 /** Shares, in per mille, by which a size is used up: some usage that lies within it. */
-const arbitraryShares = fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 8, maxLength: 8 })
+const arbitraryShares = fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 9, maxLength: 9 })
 
 /** Takes shares one after another of what is still there, so that together they never exceed it. */
 function within(size: CallSize, shares: readonly number[]): Usage {
@@ -181,6 +188,8 @@ function within(size: CallSize, shares: readonly number[]): Usage {
   const input = (shares[4] ?? 0) > 500 ? Math.min(tokens, MAX_TOKENS) : take(4)
   const audioOutput = size.audioOutput ? share(output, 5) : 0
   output -= audioOutput
+  const imageOutput = (shares[6] ?? 0) > 500 ? share(output, 8) : 0
+  output -= imageOutput
   return {
     input,
     cachedInput,
@@ -189,6 +198,7 @@ function within(size: CallSize, shares: readonly number[]): Usage {
     audioInput,
     output: (shares[6] ?? 0) > 500 ? output : share(output, 6),
     audioOutput,
+    imageOutput,
     webSearches: share(size.webSearches, 7),
   }
 }
@@ -358,7 +368,9 @@ void t.test(
           const usage: Record<keyof Usage, number> = { ...used({ webSearches: size.webSearches }) }
           usage[dearest(prompt)] += size.promptTokens
           usage[dearest([...prompt, 'audioInput'])] += size.audioTokens
-          usage[dearest(size.audioOutput ? ['output', 'audioOutput'] : ['output'])] += size.outputTokens
+          usage[
+            dearest(size.audioOutput ? ['output', 'imageOutput', 'audioOutput'] : ['output', 'imageOutput'])
+          ] += size.outputTokens
           return exactCost(tariff, usage) === worstCase(tariff, size)
         },
       ),
@@ -379,8 +391,8 @@ void t.test('C5: the estimate is the price of the prompt and of a token for ever
     [2, 5, 32],
   ]
   for (const [prompt, bytes, cost] of cases)
-    t.equal(estimate(tariff, prompt, bytes), cost, `${prompt}, ${bytes}`)
-  t.equal(estimate(TIERED, 200_001, 4), 200_001 * 600 + 2250, 'the prompt chooses the tier')
+    t.equal(estimate(tariff, prompt, tokensOfText(bytes)), cost, `${prompt}, ${bytes}`)
+  t.equal(estimate(TIERED, 200_001, 1), 200_001 * 600 + 2250, 'the prompt chooses the tier')
   t.equal(estimate(tariff, 2, 0, 100), 7 + 255, 'audio has its own price')
   t.end()
 })

@@ -102,6 +102,7 @@ export function usage(some: Partial<Usage>): Usage {
     audioInput: 0,
     output: 0,
     audioOutput: 0,
+    imageOutput: 0,
     webSearches: 0,
     ...some,
   }

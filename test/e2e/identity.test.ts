@@ -5,7 +5,7 @@ import { hashKey } from '../../src/ledger/directory/virtual-keys.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
-import { CHAT_COST, chatAnswer, chatBody, postChat, startOrigin } from '../support/origin.ts'
+import { CHAT_COST, chatAnswer, chatAnswerAt, chatBody, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -307,10 +307,9 @@ void t.test(
     })
     const from = (source: string): Promise<number | string> =>
       verdict(chat(there, bearer(app, { 'x-tollgate-source': source })))
-    const expensive = { prompt_tokens: 0, completion_tokens: 100 }
     await limits(true)
 
-    origin.answer = (_request, response) => chatAnswer(response, expensive)
+    origin.answer = (_request, response) => chatAnswerAt(response, 1)
     t.equal(await from('workflow'), 200)
     await idle()
     t.match(await org.user(), { used: 1, counted: 0, exceeding: false }, 'used, and not counted')

@@ -7,6 +7,7 @@ import * as keys from '../../src/ledger/keys.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import {
   chatAnswer,
+  chatAnswerAt,
   chatBody,
   chunkEvent,
   DONE_EVENT,
@@ -144,7 +145,7 @@ void t.test('a stream, a hold, what was held and what it became, a cost above th
   await reaches('tollgate_streams_open', 1)
   leave.abort()
   await open.arrayBuffer().catch(() => undefined)
-  origin.answer = (_request, response) => chatAnswer(response, { prompt_tokens: 0, completion_tokens: 1_000 })
+  origin.answer = (_request, response) => chatAnswerAt(response, 10)
   t.equal(await call(org), 200)
   await reaches('tollgate_hold_exceeded_total', 1)
   const after = await look()

@@ -65,7 +65,10 @@ const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
     'store_down',
   ],
   script: ['reserve', 'settle', 'free', 'renew', 'expire', 'roll'],
-  kind: ['held', 'charged', 'freed', 'expired', 'returned'],
+  kind: [
+    ...['held', 'charged', 'freed', 'expired', 'returned'],
+    ...['service_tier', 'region', 'tokens', 'cache_write', 'server_tool', 'other_model'],
+  ],
   code: Object.keys(ERRORS),
   type: ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'],
   channel: ['email', 'webhook', 'slack'],
@@ -218,9 +221,9 @@ void t.test(
   'tollgate_hold_exceeded_total counts a call that cost more than was held, which is charged in full',
   async (t) => {
     origin.answer = (_request, response) =>
-      chatAnswer(response, { prompt_tokens: 0, completion_tokens: 1_000 })
+      chatAnswer(response, { prompt_tokens: 20, completion_tokens: 1_000 })
     t.equal(await status(call('free-rider')), 200)
-    forwarded('ok', chatBody(), 1_000 * OUTPUT_RATE)
+    forwarded('ok', chatBody(), 20 * PROMPT_RATE + 1_000 * OUTPUT_RATE)
     await until(async () => sum(await scrape(), 'tollgate_hold_exceeded_total') === 1)
   },
 )

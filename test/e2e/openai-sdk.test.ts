@@ -401,14 +401,16 @@ void t.test('C2: embeddings are charged for their input', async (t) => {
 })
 
 void t.test(
-  'C2: embeddings that report no tokens, as aimock’s do, cost nothing and are counted',
+  'C10: embeddings that report no tokens, as aimock’s do, are charged the estimate of their prompt',
   async (t) => {
     const org = await createOrg(gateway)
     mock.onEmbedding('embed me', { embedding: [0.1, 0.2] })
     const { embeddings } = client(org)
     const asked = { model: 'text-embedding-3-small', input: 'embed me', encoding_format: 'float' } as const
     t.same((await embeddings.create(asked)).data[0]?.embedding, [0.1, 0.2])
-    await charged(t, org, 'text-embedding-3-small', [{ input: 0, output: 0 }])
+    // A prompt was sent, and an embedding has no text that could tell whether zeros are true.
+    const prompt = Math.ceil(JSON.stringify(asked).length / 3)
+    await charged(t, org, 'text-embedding-3-small', [{ input: prompt, output: 0 }])
   },
 )
 

@@ -5,7 +5,7 @@ import type { BillingSchedule } from '../../src/core/policy.ts'
 import type { UnixMs } from '../../src/core/units.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import type { TestOrg } from '../support/gateway.ts'
-import { chatAnswer, postChat } from '../support/origin.ts'
+import { chatAnswerAt, postChat } from '../support/origin.ts'
 import { openSettings } from '../support/settings.ts'
 import { until } from '../support/until.ts'
 
@@ -192,7 +192,7 @@ void t.test('P3: a call over the end of a period is charged to the old one, and 
   let finish = (): void => undefined
   const arrived = new Promise<void>((resolve) => {
     origin.answer = (_request, response) => {
-      finish = () => chatAnswer(response, { prompt_tokens: 0, completion_tokens: 500 })
+      finish = () => chatAnswerAt(response, 5)
       resolve()
     }
   })

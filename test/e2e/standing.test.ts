@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import * as keys from '../../src/ledger/keys.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
-import { CHAT_COST, chatAnswer, chatBody, postChat, startOrigin } from '../support/origin.ts'
+import { CHAT_COST, chatAnswer, chatAnswerAt, chatBody, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -79,8 +79,7 @@ function worstCase(body: string, maxTokens = 100): number {
 
 /** Lets ada use so many credits, in one call. */
 async function use(t: Test, org: TestOrg, credits: number): Promise<void> {
-  origin.answer = (_request, response) =>
-    chatAnswer(response, { prompt_tokens: 0, completion_tokens: credits * 100 })
+  origin.answer = (_request, response) => chatAnswerAt(response, credits)
   t.equal(await verdict(postChat(here.dataUrl, org.key)), 200)
   t.equal(await org.usedWhenIdle(), credits)
   origin.answer = (_request, response) => chatAnswer(response)
@@ -552,8 +551,7 @@ void t.test('E3: an organization that hides amounts: none in bodies, headers or 
   t.same(metadata, hidden)
   await here.admin('PATCH', `/v1/orgs/${org.id}`, { admission: 'straddle' })
 
-  origin.answer = (_request, response) =>
-    chatAnswer(response, { prompt_tokens: 0, completion_tokens: 432_200 })
+  origin.answer = (_request, response) => chatAnswerAt(response, 4_322)
   const passed = await postChat(there.dataUrl, org.key)
   t.equal(passed.status, 200)
   t.equal(passed.headers.get('x-tollgate-credits-reset'), end)

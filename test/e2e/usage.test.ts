@@ -118,7 +118,7 @@ void t.test(
         user: fc.constantFrom(...USERS),
         source: fc.constantFrom(...SOURCES),
         model: fc.constantFrom(...Object.keys(MODELS)),
-        input: fc.integer({ min: 0, max: 5_000 }),
+        input: fc.integer({ min: 1, max: 5_000 }),
         output: fc.integer({ min: 1, max: 5_000 }),
       }),
       { numRuns: 120, seed },

@@ -43,8 +43,10 @@ function routeOf(family: Family, path: string): MeteredRoute {
   return route
 }
 
-/** Reads an answer that comes in these chunks. */
-function reader(answer: CorpusAnswer): (chunks: readonly Buffer[], encoding?: string) => Promise<Reading> {
+/** Reads what an answer that comes in these chunks is charged by. */
+function reader(
+  answer: CorpusAnswer,
+): (chunks: readonly Buffer[], encoding?: string) => Promise<Partial<Reading>> {
   const family = familyOf(answer)
   const route = routeOf(family, answer.path)
   const contentType = isStream(answer.body)
@@ -53,7 +55,8 @@ function reader(answer: CorpusAnswer): (chunks: readonly Buffer[], encoding?: st
   return async (chunks, encoding = 'identity') => {
     const meter = createMeter(family, route, contentType, encoding)
     for (const chunk of chunks) meter.push(chunk)
-    return await meter.end()
+    const { usage, guessedPrompt, guessedOutput, model, unpriced, textBytes } = await meter.end()
+    return { usage, guessedPrompt, guessedOutput, model, unpriced, textBytes }
   }
 }
 
@@ -81,10 +84,12 @@ for (const answer of CORPUS) {
   void t.test(`C2: ${answer.name}`, async (t) => {
     const read = reader(answer)
     const { usage, model, text } = answer
-    const want: Reading = {
+    const want: Partial<Reading> = {
       usage,
+      guessedPrompt: false,
       guessedOutput: answer.guessedOutput ?? 0,
       model,
+      unpriced: [],
       textBytes: Buffer.byteLength(text),
     }
     const whole = render(answer.body)
@@ -111,14 +116,15 @@ for (const answer of CORPUS) {
 
 /** Our counts as they name and nest them; what is 0 they may leave out. */
 function asTheirs(usage: Usage): Readonly<Record<string, number>> {
-  const { input, cachedInput, cacheWrite, cacheWrite1h, audioInput, output, audioOutput, webSearches } = usage
+  const { input, cachedInput, cacheWrite, cacheWrite1h, audioInput, output, webSearches } = usage
+  const { audioOutput, imageOutput } = usage
   return {
     input_tokens: input + cachedInput + cacheWrite + cacheWrite1h + audioInput,
     cache_read_tokens: cachedInput,
     cache_write_tokens: cacheWrite + cacheWrite1h,
     cache_write_1h_tokens: cacheWrite1h,
     input_audio_tokens: audioInput,
-    output_tokens: output + audioOutput,
+    output_tokens: output + audioOutput + imageOutput,
     output_audio_tokens: audioOutput,
     web_searches: webSearches,
   }

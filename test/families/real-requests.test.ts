@@ -675,7 +675,10 @@ void t.test('case 35: enums as numbers are accepted, since modalities are read b
       promptTokensDetails: details(audio),
       candidatesTokensDetails: details(audio),
     }
-    t.match(gemini.readUsage(used), { input: 5, audioInput: 7, output: 5, audioOutput: 7 })
+    t.match(gemini.readReport(used, new Set()), {
+      prompt: { input: 5, audioInput: 7 },
+      output: { output: 5, audioOutput: 7 },
+    })
   }
   t.end()
 })

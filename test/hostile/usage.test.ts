@@ -11,8 +11,6 @@ import { startRedis } from '../support/redis.ts'
 
 /** 91 bytes of prompt are 31 tokens at 1,000 microcredits; 12 bytes of text are 3 at 10,000. */
 const ESTIMATE = 0.031 + 0.03
-/** 91 bytes a token each at most, and 100 tokens of output. */
-const STRICT_WORST_CASE = 0.091 + 1
 const TEXT = 'Hello there.'
 
 const redis = await startRedis()
@@ -44,7 +42,8 @@ const CASES: Readonly<Record<string, Case>> = {
   'nested once more': { usage: '{"usage":{"prompt_tokens":20,"completion_tokens":10}}', cost: ESTIMATE },
   'a negative prompt': { usage: '{"prompt_tokens":-20,"completion_tokens":10}', cost: ESTIMATE },
   'a negative completion': { usage: '{"prompt_tokens":20,"completion_tokens":-10}', cost: ESTIMATE },
-  'negative zero': { usage: '{"prompt_tokens":-0,"completion_tokens":-0}', cost: 0 },
+  'negative zero': { usage: '{"prompt_tokens":-0,"completion_tokens":-0}', cost: ESTIMATE },
+  zero: { usage: '{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}', cost: ESTIMATE },
   fractions: { usage: '{"prompt_tokens":20.5,"completion_tokens":10.5}', cost: ESTIMATE },
   texts: { usage: '{"prompt_tokens":"20","completion_tokens":"10"}', cost: ESTIMATE },
   '1e308': { usage: '{"prompt_tokens":1e308,"completion_tokens":10}', cost: ESTIMATE },
@@ -58,8 +57,9 @@ const CASES: Readonly<Record<string, Case>> = {
     cost: 0.02 + 0.03,
   },
   'less input than what is said to be cached': {
+    // The two are beside each other, and cached input has no price of its own here.
     usage: '{"prompt_tokens":20,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":500}}',
-    cost: 0.12,
+    cost: 0.62,
   },
   'a negative detail': {
     usage: '{"prompt_tokens":20,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":-500}}',
@@ -152,7 +152,7 @@ void t.test(
       )
     }
     t.equal((await postChat(gateway.dataUrl, org.key)).status, 200)
-    t.equal(await org.usedWhenIdle(), STRICT_WORST_CASE, 'its worst case, and no more')
+    t.equal(await org.usedWhenIdle(), 0.031 + 1, 'its prompt and all the output that it allows, and no more')
     t.equal((await postChat(gateway.dataUrl, org.key)).status, 402)
   },
 )

@@ -44,6 +44,7 @@ const used = (usage: Partial<Usage>): Usage => ({
   audioInput: 0,
   output: 0,
   audioOutput: 0,
+  imageOutput: 0,
   webSearches: 0,
   ...usage,
 })
@@ -56,19 +57,14 @@ const forLibrary = (usage: Usage): LibraryUsage => ({
   cache_write_tokens: usage.cacheWrite + usage.cacheWrite1h,
   cache_write_1h_tokens: usage.cacheWrite1h,
   input_audio_tokens: usage.audioInput,
-  output_tokens: usage.output + usage.audioOutput,
+  output_tokens: usage.output + usage.audioOutput + usage.imageOutput,
   output_audio_tokens: usage.audioOutput,
+  output_image_tokens: usage.imageOutput,
   web_searches: usage.webSearches,
 })
 
 /** Keys that fall together with others in our counts, so that some kinds of token are priced higher than by the library. */
-const FOLDED = [
-  'input_image_mtok',
-  'input_video_mtok',
-  'output_image_mtok',
-  'output_video_mtok',
-  'cache_image_read_mtok',
-]
+const FOLDED = ['input_image_mtok', 'input_video_mtok', 'output_video_mtok', 'cache_image_read_mtok']
 
 const thresholds = (prices: ModelPrice): number[] =>
   Object.values(prices).flatMap((value) =>
@@ -100,6 +96,7 @@ function usagesFor(prices: ModelPrice): Usage[] {
         output,
       },
       { ...audio, output: output >> 1, audioOutput: output >> 1 },
+      used({ input: context, output: output >> 1, imageOutput: output >> 1 }),
       used({ input: context, output, webSearches: prices['web_searches_kcount'] === undefined ? 0 : 3 }),
     ].map((usage) => (output === 0 ? { ...usage, output: 0 } : usage))
   })
@@ -151,6 +148,7 @@ const KINDS = [
   'audioInput',
   'output',
   'audioOutput',
+  'imageOutput',
 ] as const
 
 const rateOf = (whole: number, millionths = 0): Rate => ({ whole, millionths })
@@ -240,7 +238,7 @@ void t.test('C2: kinds without a price of their own fall back to one that is not
     [plain.cachedInput, plain.cacheWrite, plain.cacheWrite1h, plain.audioInput],
     [plain.input, plain.input, plain.input, plain.input],
   )
-  t.same(plain.audioOutput, plain.output)
+  t.same([plain.audioOutput, plain.imageOutput], [plain.output, plain.output])
 
   const haiku = found(bookOf().find('anthropic', 'claude-3-haiku-20240307')).tiers[0]
   t.same([haiku.cacheWrite, haiku.cacheWrite1h], [rateOf(30), rateOf(50)], 'the table has both')
@@ -251,7 +249,7 @@ void t.test('C2: kinds without a price of their own fall back to one that is not
 
 void t.test('C2: kinds of token that usage does not tell apart are priced at the dearest of them', (t) => {
   const image = found(bookOf().find('google', 'gemini-2.5-flash-image')).tiers[0]
-  t.same(image.output, rateOf(3_000), 'images at 30 USD, not text at 2.50')
+  t.same([image.output, image.imageOutput], [rateOf(250), rateOf(3_000)], 'images at 30 USD, text at 2.50')
   const embedding = found(bookOf().find('google', 'gemini-embedding-2')).tiers[0]
   t.same([embedding.input, embedding.audioInput], [rateOf(1_200), rateOf(650)])
   t.same(
@@ -399,12 +397,15 @@ void t.test(
           audioInput: rateOf(500),
           output: rateOf(400),
           audioOutput: rateOf(600),
+          imageOutput: rateOf(400),
         },
       ],
       perCall: 100_000,
       webSearch: rateOf(1_000_000),
       pricesOutput: true,
       maxOutput: 4_096,
+      serviceTiers: new Map(),
+      regions: new Map(),
     })
     t.equal(book.find(null, '__proto__'), null)
     t.equal(book.find(null, 'constructor'), null)

@@ -31,12 +31,16 @@ export interface Origin {
 export const CHAT_USAGE = { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30 }
 
 /** A whole chat completion of `test-model`: at its test price, 20 × 1,000 + 10 × 10,000 microcredits = 0.12 credits. */
-export function chatAnswer(response: ServerResponse, usage: unknown = CHAT_USAGE): void {
+export function chatAnswer(
+  response: ServerResponse,
+  usage: unknown = CHAT_USAGE,
+  content = 'Hello there.',
+): void {
   const body = JSON.stringify({
     id: 'chatcmpl-1',
     object: 'chat.completion',
     model: 'test-model',
-    choices: [{ index: 0, message: { role: 'assistant', content: 'Hello there.' }, finish_reason: 'stop' }],
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
     ...(usage === null ? {} : { usage }),
   })
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
@@ -44,6 +48,16 @@ export function chatAnswer(response: ServerResponse, usage: unknown = CHAT_USAGE
 }
 
 export const CHAT_COST = 0.12
+
+/**
+ * The same, at so many credits: 0, or 0.02 and more. A prompt of zero would be estimated, and so would an output of zero beside
+ * text (C10): what costs nothing has no text.
+ */
+export function chatAnswerAt(response: ServerResponse, credits: number): void {
+  const tokens = Math.round(credits * 100)
+  if (tokens === 0) chatAnswer(response, { prompt_tokens: 0, completion_tokens: 0 }, '')
+  else chatAnswer(response, { prompt_tokens: 10, completion_tokens: tokens - 1 })
+}
 
 /** The text of one event of a chat stream. */
 export function chunkEvent(content: string): string {

@@ -5,7 +5,7 @@ import type { Source } from '../../src/core/policy.ts'
 import { watchCrossings, type SeenCrossing } from './crossings.ts'
 import { createOrg, OPERATOR_TOKEN, startGateway, type TestGateway, type TestOrg } from './gateway.ts'
 import { openClient } from './ledger.ts'
-import { chatAnswer, chatBody, postChat, startOrigin, type Origin } from './origin.ts'
+import { chatAnswerAt, chatBody, postChat, startOrigin, type Origin } from './origin.ts'
 import { startRedis } from './redis.ts'
 
 export interface Answer {
@@ -56,7 +56,7 @@ export async function openSettings(gatewayCount = 1, clockAheadMs = 0): Promise<
   // What a call costs stands in its message, so that calls at the same time may cost differently.
   origin.answer = ({ body }, response) => {
     const [, credits = '0'] = /"cost (\d+(?:\.\d+)?)"/.exec(body) ?? []
-    chatAnswer(response, { prompt_tokens: 0, completion_tokens: Math.round(Number(credits) * 100) })
+    chatAnswerAt(response, Number(credits))
   }
   const options = { redisUrl: server.url, upstreamUrl: origin.url }
   const start = (_: unknown, index: number): Promise<TestGateway> =>

@@ -32,7 +32,7 @@ export async function startStage(): Promise<Stage> {
   // A call costs as many tokens as its prompt names, at a credit a thousand of them.
   origin.answer = ({ body }, response) => {
     const tokens = Number(/use (\d+) tokens/.exec(body)?.[1] ?? 1000)
-    chatAnswer(response, { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens })
+    chatAnswer(response, { prompt_tokens: tokens - 1, completion_tokens: 1, total_tokens: tokens })
   }
   const gateway = await startGateway({
     redisUrl: redis.url,

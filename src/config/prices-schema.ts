@@ -1,0 +1,53 @@
+/** The schema of `prices`: what operators write over the built-in table. */
+import { Type } from '@sinclair/typebox'
+import { mapping, usd } from './fields.ts'
+
+const factors = (description: string) =>
+  Type.Record(
+    Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' }),
+    Type.Number({ exclusiveMinimum: 0, maximum: 1000 }),
+    { additionalProperties: false, maxProperties: 100, description, expects: 'factors by name' },
+  )
+
+const ModelPrice = mapping({
+  input: usd('USD per million tokens, as all of these but perCall and webSearch.'),
+  cachedInput: Type.Optional(usd('Input that the provider had in its cache.')),
+  cacheWrite: Type.Optional(usd('Input written to the cache.')),
+  cacheWrite1h: Type.Optional(usd('Input written to the cache for an hour.')),
+  output: Type.Optional(usd('Output with reasoning.')),
+  audioInput: Type.Optional(usd('Audio in.')),
+  audioOutput: Type.Optional(usd('Audio out.')),
+  imageOutput: Type.Optional(usd('Images out, where the provider counts them apart.')),
+  perCall: Type.Optional(usd('USD per call, on top of its tokens.')),
+  webSearch: Type.Optional(usd('USD per web search that the provider makes for a call.')),
+  maxOutput: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Most tokens that the model writes.' }),
+  ),
+  serviceTiers: Type.Optional(
+    factors('By what tokens cost more or less in a tier, or at a speed, that the provider says it served.'),
+  ),
+  regions: Type.Optional(factors('The same, by the region in which it says that it served the call.')),
+})
+
+export const Prices = mapping(
+  {
+    unknownModel: Type.Union(
+      [
+        Type.Literal('reject'),
+        mapping({ input: usd('USD per million tokens.'), output: usd('USD per million tokens.') }),
+      ],
+      {
+        default: 'reject',
+        expects: '"reject" or { input, output }',
+        description: 'A model that has no price.',
+      },
+    ),
+    models: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$' }), ModelPrice, {
+      additionalProperties: false,
+      default: {},
+      description: 'Prices by model, over the built-in table.',
+      expects: 'the name of a model',
+    }),
+  },
+  { default: {} },
+)

@@ -1,0 +1,212 @@
+/**
+ * Which usage reports are believed (C10), for every family, streamed or not. A family says where the figures of a report
+ * are; this file decides what they are worth.
+ *
+ * - A report has two sides: the prompt and the output. Each is one tuple, and a later tuple replaces an earlier one as a whole,
+ *   never field by field: a correction moves tokens from one kind to another, and a maximum of each kind would count them twice.
+ * - A later tuple with a smaller sum replaces nothing. Reports are cumulative, so it is an artefact of a gateway in between, or of
+ *   an answer spliced into this one.
+ * - A prompt side of zero is no report, since a prompt was sent. An output side of zero is no report where text came.
+ * - A side that nobody reported is estimated, and so are both sides where one of them was only ever reported as nonsense.
+ */
+import { NO_USAGE, tokensOfText, type Usage } from './tariff.ts'
+
+/** What went in, in counts that do not overlap. */
+export type PromptSide = Pick<Usage, 'input' | 'cachedInput' | 'cacheWrite' | 'cacheWrite1h' | 'audioInput'>
+/** What came out. */
+export type OutputSide = Pick<Usage, 'output' | 'audioOutput' | 'imageOutput'>
+
+/** Null where the report says nothing about that side; `nonsense` where a figure of it is no count. */
+export type Side<T> = T | 'nonsense' | null
+
+/** Kinds of usage that may have no price (`tollgate_unpriced_usage_total`). */
+export const UNPRICED_KINDS = [
+  /** A tier or a speed that was served, and has no factor. */
+  'service_tier',
+  'region',
+  /** Tokens that the provider counts under a name, or in a total, that is not known. */
+  'tokens',
+  /** Tokens written to a cache for a lifetime that has no price. */
+  'cache_write',
+  /** Calls of tools that run at the provider. */
+  'server_tool',
+  /** Tokens of another model that took part in the answer. */
+  'other_model',
+] as const
+export type UnpricedKind = (typeof UNPRICED_KINDS)[number]
+
+/** What a provider said, and the gateway has no price for. `name` is the field or the value that said it. */
+export interface Unpriced {
+  readonly kind: UnpricedKind
+  readonly name: string
+}
+
+/** What one usage report says. */
+export interface Report {
+  readonly prompt: Side<PromptSide>
+  readonly output: Side<OutputSide>
+  readonly webSearches: number
+  readonly unpriced: readonly Unpriced[]
+}
+
+/** What a provider says about how it served the call. Null: nothing. */
+export interface Served {
+  readonly serviceTier: string | null
+  readonly speed: string | null
+  readonly region: string | null
+}
+
+export const NOT_SAID: Served = { serviceTier: null, speed: null, region: null }
+
+/** The usage of an answer, as far as it is believed. */
+export interface BelievedUsage {
+  /** Null where nothing is believed. */
+  readonly usage: Usage | null
+  /** Whether nobody reported the prompt: its counts are 0 in `usage`, and its estimate is to be charged. */
+  readonly guessedPrompt: boolean
+  /** How much of `usage.output` nobody reported: it is taken from the text that came after the last report. */
+  readonly guessedOutput: number
+}
+
+const NOTHING_BELIEVED: BelievedUsage = { usage: null, guessedPrompt: false, guessedOutput: 0 }
+
+/** Which sides of a report were taken. */
+export interface Taken {
+  readonly prompt: boolean
+  readonly output: boolean
+}
+
+export interface Reports {
+  /**
+   * Takes a report that was made when so many bytes of text had come. One that opens a stream does not know its output yet,
+   * so it counts none of that text.
+   */
+  take(report: Report, textBytes: number, opens: boolean): Taken
+  /** What is believed of all reports. `generated`: whether the answer holds anything that was generated, as far as one can tell. */
+  read(textBytes: number, generated: boolean): BelievedUsage
+  /** The most searches that any report has. */
+  webSearches(): number
+}
+
+export function createReports(): Reports {
+  return new Believed()
+}
+
+class Believed implements Reports {
+  #prompt: PromptSide | null = null
+  #output: OutputSide | null = null
+  #webSearches = 0
+  /** Text that had come when the last report was made that counts it. */
+  #countedBytes = 0
+  #countsText = false
+  readonly #zero = { prompt: false, output: false }
+  readonly #nonsense = { prompt: false, output: false }
+
+  take(report: Report, textBytes: number, opens: boolean): Taken {
+    // The sound side of a broken report fills a gap, and replaces nothing.
+    const isBroken = report.prompt === 'nonsense' || report.output === 'nonsense'
+    this.#webSearches = Math.max(this.#webSearches, report.webSearches)
+    return {
+      prompt: this.#takePrompt(report.prompt, isBroken),
+      output: this.#takeOutput(report.output, isBroken, textBytes, opens),
+    }
+  }
+
+  read(textBytes: number, generated: boolean): BelievedUsage {
+    const [prompt, output] = [this.#prompt, this.#output ?? NO_OUTPUT]
+    const onlyNonsense =
+      (this.#nonsense.prompt && prompt === null) || (this.#nonsense.output && this.#output === null)
+    if (onlyNonsense) return NOTHING_BELIEVED
+    if (prompt !== null || (this.#countsText && sumOfOutput(output) > 0)) return this.#believed(textBytes)
+    // Nothing went in and nothing came out, and the answer does not say otherwise.
+    const isNothing = this.#zero.prompt && this.#zero.output && textBytes === 0 && !generated
+    return isNothing ? { usage: NO_USAGE, guessedPrompt: false, guessedOutput: 0 } : NOTHING_BELIEVED
+  }
+
+  webSearches(): number {
+    return this.#webSearches
+  }
+
+  #takePrompt(side: Side<PromptSide>, isBroken: boolean): boolean {
+    const before = this.#prompt
+    if (side === null) return false
+    if (side === 'nonsense') this.#nonsense.prompt = true
+    else if (sumOfPrompt(side) === 0) this.#zero.prompt = true
+    else if (before === null || (!isBroken && sumOfPrompt(side) >= sumOfPrompt(before))) {
+      this.#prompt = side
+      return true
+    }
+    return false
+  }
+
+  #takeOutput(side: Side<OutputSide>, isBroken: boolean, textBytes: number, opens: boolean): boolean {
+    if (side === null) return false
+    if (side === 'nonsense') {
+      this.#nonsense.output = true
+      return false
+    }
+    const sum = sumOfOutput(side)
+    if (sum === 0 && !opens) this.#zero.output = true
+    if ((sum === 0 && textBytes > 0) || (isBroken && this.#countsText)) return false
+    if (!opens) {
+      this.#countedBytes = textBytes
+      this.#countsText = true
+    }
+    if (this.#output !== null && sum < sumOfOutput(this.#output)) return false
+    this.#output = side
+    return true
+  }
+
+  #believed(textBytes: number): BelievedUsage {
+    const side = this.#output ?? NO_OUTPUT
+    // No report counts the text that came after it: an answer that broke off is charged for that, too.
+    const counted = this.#countsText ? side.output : 0
+    const written = Math.max(side.output, counted + tokensOfText(textBytes - this.#countedBytes))
+    return {
+      usage: { ...NO_USAGE, ...this.#prompt, ...side, output: written, webSearches: this.#webSearches },
+      guessedPrompt: this.#prompt === null,
+      guessedOutput: written - side.output,
+    }
+  }
+}
+
+const NO_OUTPUT: OutputSide = { output: 0, audioOutput: 0, imageOutput: 0 }
+
+export function sumOfPrompt(side: PromptSide): number {
+  return side.input + side.cachedInput + side.cacheWrite + side.cacheWrite1h + side.audioInput
+}
+
+export function sumOfOutput(side: OutputSide): number {
+  return side.output + side.audioOutput + side.imageOutput
+}
+
+/** The reports of a call's choices as one: they share the prompt, and each has an output of its own. */
+export function sumOfChoices(reports: Iterable<Report>): Report {
+  let prompt: Side<PromptSide> = null
+  let output: Side<OutputSide> = null
+  let webSearches = 0
+  const unpriced: Unpriced[] = []
+  for (const report of reports) {
+    prompt = largerPrompt(prompt, report.prompt)
+    output = addedOutput(output, report.output)
+    webSearches = Math.max(webSearches, report.webSearches)
+    unpriced.push(...report.unpriced)
+  }
+  return { prompt, output, webSearches, unpriced }
+}
+
+function largerPrompt(a: Side<PromptSide>, b: Side<PromptSide>): Side<PromptSide> {
+  if (a === null || b === 'nonsense') return b
+  if (b === null || a === 'nonsense') return a
+  return sumOfPrompt(b) > sumOfPrompt(a) ? b : a
+}
+
+function addedOutput(a: Side<OutputSide>, b: Side<OutputSide>): Side<OutputSide> {
+  if (a === null || b === 'nonsense') return b
+  if (b === null || a === 'nonsense') return a
+  return {
+    output: a.output + b.output,
+    audioOutput: a.audioOutput + b.audioOutput,
+    imageOutput: a.imageOutput + b.imageOutput,
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What tokens cost where a provider serves a call otherwise than by its standard (C11): the tier, the speed and the region that its
+ * answer names, each with a factor. The operator's own factors win over the built-in ones.
+ */
+import type { Served, Unpriced } from '../core/reports.ts'
+import type { Factor, Tariff } from '../core/tariff.ts'
+
+/** Names of the standard tier: OpenAI, Groq, Anthropic, Gemini, Vertex. They cost what the table says. */
+const STANDARD_TIERS: ReadonlySet<string> = new Set([
+  'auto',
+  'default',
+  'standard',
+  'on_demand',
+  'unspecified',
+  'service_tier_unspecified',
+  'traffic_type_unspecified',
+])
+/** Anthropic names no region for models that know none. */
+const ANY_REGION: ReadonlySet<string> = new Set(['global', 'not_available', 'unspecified'])
+
+const factor = (numerator: bigint, denominator: bigint): Factor => ({ numerator, denominator })
+const HALF = factor(1n, 2n)
+const PRIORITY = factor(9n, 5n)
+
+/** List prices that the built-in table of prices states in its comments, by provider and the beginning of the model's id. */
+const BUILT_IN_TIERS: Readonly<
+  Record<string, readonly (readonly [model: string, Readonly<Record<string, Factor>>])[]>
+> = {
+  google: [
+    ['gemini-3.5-flash', { flex: HALF }],
+    ['gemini-3.6-flash', { flex: HALF }],
+    ['gemini-3.7-flash', { flex: HALF, priority: PRIORITY }],
+    ['gemini-3.8-flash', { flex: HALF, priority: PRIORITY }],
+  ],
+}
+/** Anthropic's price list: inference in the US costs 1.1 times as much, for all kinds of tokens. */
+const BUILT_IN_REGIONS: Readonly<Record<string, Readonly<Record<string, Factor>>>> = {
+  anthropic: { us: factor(11n, 10n) },
+}
+
+export interface ServedPrice {
+  /** Null where tokens cost what the table says. */
+  readonly factor: Factor | null
+  /** What was served and has no factor: it is charged as standard. */
+  readonly unpriced: readonly Unpriced[]
+}
+
+const AS_LISTED: ServedPrice = { factor: null, unpriced: [] }
+
+export function priceOfServed(provider: string | null, tariff: Tariff, served: Served): ServedPrice {
+  const { serviceTier, speed, region } = served
+  if (serviceTier === null && speed === null && region === null) return AS_LISTED
+  let all: Factor | null = null
+  const unpriced: Unpriced[] = []
+  for (const [kind, said] of [
+    ['service_tier', serviceTier],
+    ['service_tier', speed],
+    ['region', region],
+  ] as const) {
+    const name = (said ?? '').toLowerCase()
+    if (isStandard(kind, name)) continue
+    const own = kind === 'region' ? tariff.regions : tariff.serviceTiers
+    const found = own.get(name) ?? builtIn(kind, provider, tariff.model, name)
+    if (found === null) unpriced.push({ kind, name: said ?? '' })
+    else all = all === null ? found : product(all, found)
+  }
+  return { factor: all, unpriced }
+}
+
+function isStandard(kind: 'service_tier' | 'region', name: string): boolean {
+  return name === '' || (kind === 'region' ? ANY_REGION : STANDARD_TIERS).has(name)
+}
+
+function builtIn(
+  kind: 'service_tier' | 'region',
+  provider: string | null,
+  model: string,
+  name: string,
+): Factor | null {
+  if (provider === null) return null
+  if (kind === 'region') return ownValue(BUILT_IN_REGIONS[provider] ?? {}, name)
+  const [, tiers = {}] = BUILT_IN_TIERS[provider]?.find(([prefix]) => model.startsWith(prefix)) ?? []
+  return ownValue(tiers, name)
+}
+
+/** The name is a provider's: `constructor` is no tier. */
+function ownValue(factors: Readonly<Record<string, Factor>>, name: string): Factor | null {
+  return Object.hasOwn(factors, name) ? (factors[name] ?? null) : null
+}
+
+function product(a: Factor, b: Factor): Factor {
+  return factor(a.numerator * b.numerator, a.denominator * b.denominator)
+}

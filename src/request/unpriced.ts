@@ -1,0 +1,42 @@
+/** Notes usage that has no price of its own (C10): counted each time, logged once an hour. */
+import type { Logger } from 'pino'
+import { createLru } from '../core/lru.ts'
+import type { Unpriced } from '../core/reports.ts'
+import type { Metrics } from '../metrics.ts'
+
+const LOGGED_EVERY_MS = 3_600_000
+/** Names are a provider's: so many of them are remembered. */
+const REMEMBERED = 1_000
+/** What may be a field's name, or a tier's; anything else a provider sent is not repeated. */
+const NAME = /^[\w.:-]{1,64}$/
+
+export interface UnpricedUsage {
+  note(upstream: string, model: string, unpriced: readonly Unpriced[]): void
+}
+
+export interface UnpricedOptions {
+  readonly metrics: Pick<Metrics, 'unpriced'>
+  readonly logger: Pick<Logger, 'warn'>
+  /** Milliseconds of a clock that never steps back. */
+  readonly now: () => number
+}
+
+export function createUnpricedUsage({ metrics, logger, now }: UnpricedOptions): UnpricedUsage {
+  const logged = createLru<number>(REMEMBERED)
+  return {
+    note(upstream, model, unpriced) {
+      for (const { kind, name } of unpriced) {
+        metrics.unpriced(kind)
+        const field = NAME.test(name) ? name : 'other'
+        const key = `${upstream} ${kind} ${field}`
+        const last = logged.get(key)
+        if (last !== undefined && now() - last < LOGGED_EVERY_MS) continue
+        logged.set(key, now())
+        logger.warn(
+          { upstream, model, kind, name: field },
+          'a provider reported usage that has no price: it is charged as the closest kind',
+        )
+      }
+    },
+  }
+}
