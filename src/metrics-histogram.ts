@@ -83,13 +83,15 @@ class ExportedHistogram extends Histogram {
 
 export function createHistogram(registry: Registry, options: HistogramOptions): PlainHistogram {
   const { buckets } = options
-  const series = new Map<string, Series>()
+  const empty = (): Series => ({ counts: new Float64Array(buckets.length + 1), sum: 0 })
+  // What can be observed without a label is there as 0 beforehand, like every counter.
+  const series = new Map<string, Series>(options.label === null ? [['', empty()]] : [])
   new ExportedHistogram(registry, options, series)
   return {
     observe(label, value) {
       let known = series.get(label)
       if (known === undefined) {
-        known = { counts: new Float64Array(buckets.length + 1), sum: 0 }
+        known = empty()
         series.set(label, known)
       }
       let place = 0

@@ -64,9 +64,6 @@ const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
   // They report usage at the end of every stream, and some of them refuse to be asked for it.
   ['mistral', { ...OPENAI, asksForUsage: false }],
   ['cohere', { ...OPENAI, asksForUsage: false }],
-  // Its clients read what the call cost in the report, so it must not be asked for and then kept from them. A shell of
-  // OpenAI's shape runs in a container of OpenRouter's for every other model.
-  ['openrouter', { ...OPENAI, asksForUsage: false, hostsShell: true }],
   [
     'perplexity',
     {
@@ -78,6 +75,9 @@ const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
     },
   ],
   ['groq', { ...OPENAI, standardTier: 'on_demand' }],
+  // Its clients read what the call cost in the report, so it must not be asked for and then kept from them. A shell of
+  // OpenAI's shape runs in a container of OpenRouter's for every other model.
+  ['openrouter', { ...OPENAI, asksForUsage: false, hostsShell: true }],
   // Gemini's thoughts stand in the total, and nowhere else.
   ['google', { ...OPENAI, outputInTotal: true }],
 ])
@@ -142,7 +142,8 @@ export function openai(provider: string | null, { askForUsage = true }: OpenAiOp
     removedHeaders: ['openai-organization', 'openai-project'],
     refusalBody,
     answerFields: ANSWER_FIELDS,
-    mediaKeys: ['images'],
+    // Images of a gateway's, what a compaction or a reasoning wrote.
+    mediaKeys: ['images', 'encrypted_content'],
     // Each report is of the whole call so far.
     completeReport: (report) => report,
     readReport: (report, media) => readReport(report, dialect, media.has('images')),

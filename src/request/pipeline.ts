@@ -21,8 +21,8 @@ import { price } from './price.ts'
 import { outcomeOf, outcomeOfExchange, writeRefusal } from './refusal.ts'
 import { reserve, type Admission } from './reserve.ts'
 import { settle } from './settle.ts'
-import { upstreamPath } from './upstream-path.ts'
 import type { UnpricedUsage } from './unpriced.ts'
+import { upstreamPath } from './upstream-path.ts'
 
 export interface PipelineOptions {
   readonly lookUp: LookUp
@@ -135,8 +135,8 @@ export class Pipeline {
     if (error instanceof StoreUnavailable) {
       // The watch over the store says once that it is down; a line for each call would drown it.
       this.#options.logger.debug({ reason: error.message }, 'the credit store did not answer')
-      if (!call.request.socket.destroyed) this.refuse(call, STORE_DOWN)
-      else this.#end(call, 'client_gone', null)
+      if (call.request.socket.destroyed) this.#hungUp(call)
+      else this.refuse(call, STORE_DOWN)
       return
     }
     this.#fault(call, error)
@@ -151,6 +151,12 @@ export class Pipeline {
       this.#fault(call, second)
       call.response.destroy()
     }
+  }
+
+  /** Ends a call whose client left before it was decided. */
+  #hungUp(call: Call): void {
+    this.#leave(call)
+    this.#end(call, 'client_gone', null)
   }
 
   #fault({ requestId }: Call, error: unknown): void {
@@ -176,7 +182,7 @@ export class Pipeline {
     this.#options.metrics.refused(code)
   }
 
-  /** Counts and logs a call that costs nothing, which takes another way than `handle`. */
+  /** Counts a call that costs nothing, which takes another way than `handle`, and logs it like the others. */
   passed(request: IncomingMessage, ending: Parameters<CallLog['passed']>[1]): void {
     this.count(ending.target, ending.outcome)
     this.#options.calls.passed(request, ending)
@@ -237,9 +243,7 @@ export class Pipeline {
       // The provider may have served the call all the same, and its hold must not stay open.
       this.#fault(call, error)
     }
-    const charge = settle(ledger, book, priceProvider, admission.hold, priced, outcome, (unpriced) =>
-      this.#options.unpriced.note(call.target.name, priced.tariff.model, unpriced),
-    )
+    const charge = settle(this.#options, call.target, admission.hold, priced, outcome)
     if (record !== null) Object.assign(record, { charge, upstream: outcome })
     this.#end(call, outcomeOfExchange(outcome), this.#answerFailure(call, outcome))
     return null

@@ -7,10 +7,17 @@ import type { Reading } from '../families/family.ts'
 import type { Charge, Hold, Ledger } from '../ledger/ledger.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import { priceOfServed } from '../prices/served.ts'
-import type { Outcome, PricedCall } from './call.ts'
+import type { Outcome, PricedCall, UpstreamTarget } from './call.ts'
+import type { UnpricedUsage } from './unpriced.ts'
 
-/** Told what a provider reported and the gateway has no price for. */
-export type OnUnpriced = (unpriced: readonly Unpriced[]) => void
+/** What settling needs. */
+export interface Settlement {
+  readonly ledger: Pick<Ledger, 'settle' | 'free'>
+  readonly book: PriceBook
+  readonly unpriced: UnpricedUsage
+}
+
+type Target = Pick<UpstreamTarget, 'name' | 'priceProvider'>
 
 /** Whether the provider may have served the call, so that it is charged. */
 function served({ sent, status, reading }: Outcome): boolean {
@@ -32,19 +39,18 @@ function hasUsage({ usage, guessedPrompt, guessedOutput, isError }: Reading): bo
 
 /** Returns what was charged; null where the hold was freed. */
 export function settle(
-  ledger: Pick<Ledger, 'settle' | 'free'>,
-  book: PriceBook,
-  provider: string | null,
+  settlement: Settlement,
+  target: Target,
   hold: Hold,
   call: PricedCall,
   outcome: Outcome,
-  onUnpriced: OnUnpriced,
 ): Charge | null {
+  const { ledger } = settlement
   if (!served(outcome)) {
     ledger.free(hold)
     return null
   }
-  const charge = chargeFor(book, provider, hold, call, outcome, onUnpriced)
+  const charge = chargeFor(settlement, target, hold, call, outcome)
   ledger.settle(hold, charge)
   return charge
 }
@@ -57,28 +63,27 @@ interface ChargedUsage {
 }
 
 function chargeFor(
-  book: PriceBook,
-  provider: string | null,
+  { book, unpriced }: Settlement,
+  { name, priceProvider }: Target,
   hold: Hold,
   call: PricedCall,
   outcome: Outcome,
-  onUnpriced: OnUnpriced,
 ): Charge {
   const { reading } = outcome
   const { tariff } = call
   const { all, reported } = usageOf(call, outcome)
   const isReported = reading !== null && reading.usage !== null
-  const answered = isReported ? book.findAnswered(provider, tariff, reading.model) : tariff
-  const { factor, unpriced } = priceOfServed(provider, answered, reading?.served ?? NOT_SAID)
+  const answered = isReported ? book.findAnswered(priceProvider, tariff, reading.model) : tariff
+  const price = priceOfServed(priceProvider, answered, reading?.served ?? NOT_SAID)
   const unknown = [
-    ...unpriced,
+    ...price.unpriced,
     ...(reading?.unpriced ?? []),
     ...unpricedSearches(all, answered.webSearch !== null),
   ]
-  if (unknown.length > 0) onUnpriced(unknown)
-  const cost = actualCost(answered, all, factor)
+  if (unknown.length > 0) unpriced.note(name, answered.model, unknown)
+  const cost = actualCost(answered, all, price.factor)
   return {
-    cost: reported === null ? cost : guessed(call, hold, cost, actualCost(answered, reported, factor)),
+    cost: reported === null ? cost : guessed(call, hold, cost, actualCost(answered, reported, price.factor)),
     model: answered.model,
     inputTokens: sumOfPrompt(all),
     outputTokens: sumOfOutput(all),

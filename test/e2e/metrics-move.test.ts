@@ -148,6 +148,10 @@ void t.test('a stream, a hold, what was held and what it became, a cost above th
   origin.answer = (_request, response) => chatAnswerAt(response, 10)
   t.equal(await call(org), 200)
   await reaches('tollgate_hold_exceeded_total', 1)
+  origin.answer = (_request, response) =>
+    chatAnswer(response, { prompt_tokens: 20, completion_tokens: 10, service_tier: 'priority' })
+  t.equal(await call(org), 200)
+  await reaches('tollgate_unpriced_usage_total', 1)
   const after = await look()
   for (const kind of ['held', 'charged', 'freed'])
     t.ok(

@@ -152,7 +152,10 @@ export async function charge(
     free: () => undefined,
   }
   const outcome = { sent: true, status, complete, reading, clientGone: false, failure: null }
-  settle(ledger, book, provider, hold, priced, outcome, (some) => void unpriced.push(...some))
+  const note = (_upstream: string, _model: string, some: readonly Unpriced[]): void =>
+    void unpriced.push(...some)
+  const target = { name: 'test', priceProvider: provider }
+  settle({ ledger, book, unpriced: { note } }, target, hold, priced, outcome)
   return { reading, charge: settled, unpriced, shape }
 }
 
