@@ -56,6 +56,8 @@ export const CHAT_COST = 0.12
 export function chatAnswerAt(response: ServerResponse, credits: number): void {
   const tokens = Math.round(credits * 100)
   if (tokens === 0) chatAnswer(response, { prompt_tokens: 0, completion_tokens: 0 }, '')
+  // An output of zero beside text would not be believed.
+  else if (tokens === 1) chatAnswer(response, { prompt_tokens: 10, completion_tokens: 0 }, '')
   else chatAnswer(response, { prompt_tokens: 10, completion_tokens: tokens - 1 })
 }
 
