@@ -177,7 +177,7 @@ void t.test('E2: refusals are problem details (RFC 9457), and reach no provider'
       call({ ...org, key: 'tg_made_up' }, 'POST', '/v1/free'),
       401,
       'invalid_api_key',
-      { title: 'invalid api key', detail: 'This API key is not known here, or was revoked.' },
+      { title: 'invalid api key', detail: /^This API key has a typing error, / },
     ],
     [
       call(org, 'POST', '/v1/things'),
