@@ -6,6 +6,7 @@ import type { LiveNotices } from './app-notices.ts'
 import type { Config } from './config.ts'
 import { createDirectory } from './ledger/directory.ts'
 import type { KeyCache } from './ledger/key-cache.ts'
+import { reconnected } from './ledger/connection.ts'
 import { backWithin } from './ledger/patience.ts'
 import type { RedisLedger } from './ledger/redis-ledger.ts'
 import type { Store } from './ledger/store.ts'
@@ -60,7 +61,12 @@ export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null):
     publicUrl,
     trustProxy: admin.trustProxy,
     metrics: () => metrics.scrape(),
-    untilStoreAnswers: (org) => backWithin(store.watch, org ?? '', config.redis.patienceSeconds * 1_000),
+    untilStoreAnswers: async (org) => {
+      const end = performance.now() + config.redis.patienceSeconds * 1_000
+      await backWithin(store.watch, org ?? '', end - performance.now())
+      // A connection may be gone for a moment before the watch finds the store silent.
+      await reconnected(store.redis, Math.max(0, Math.ceil(end - performance.now())))
+    },
     readiness: () => {
       if (stopping.now) return { ready: false, reason: 'stopping' }
       const silentMs = store.watch.silentMs()
