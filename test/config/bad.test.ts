@@ -49,7 +49,7 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
   [`${BASE}__proto__: { x: 1 }`, /^__proto__: is not a known key/],
   [
     `redis: { uri: x }\nlog: { level: loud }\n${UPSTREAM}`,
-    'redis.uri: is not a known key (known: url, embedded, cluster, username, password, tls) (and 1 more error)',
+    'redis.uri: is not a known key (known: url, embedded, cluster, username, password, tls, patienceSeconds) (and 1 more error)',
   ],
   // An upstream's URL, to which callers add a version.
   [
