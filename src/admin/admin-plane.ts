@@ -31,6 +31,7 @@ import { usageRoutes } from './usage.ts'
 import { userAlertRoutes } from './user-alerts.ts'
 import { userLimitRoutes } from './user-limits.ts'
 import { userRoutes } from './users.ts'
+import { createValidation } from './validation.ts'
 import type { Directory } from '../ledger/directory.ts'
 
 export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttle'>, HealthOptions {
@@ -62,6 +63,7 @@ const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
 /** Makes the app; the caller lets it listen. */
 export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
+  const validation = createValidation()
   const app = Fastify({
     loggerInstance: options.logger,
     // A line per request would put what is searched for, names and addresses, into the log.
@@ -80,17 +82,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
       const given = headers['x-request-id']
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
     },
-    // A wrong value is refused and never bent into a right one. The first one is named: to look for all of them would let
-    // one body of a quarter of a million wrong values hold up the traffic that this process carries.
-    ajv: {
-      customOptions: {
-        coerceTypes: false,
-        removeAdditional: false,
-        allErrors: false,
-        verbose: true,
-        keywords: ['expects'],
-      },
-    },
+    schemaController: validation.controller,
     frameworkErrors: (error, request, reply) => {
       secure(reply)
       sendError(error, request, reply)
@@ -103,9 +95,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     reply.header('x-request-id', request.id)
     next()
   })
-  // By default an answer is made from its schema, and what the schema forgot is silently missing from it. Here a test
-  // compares the two.
-  app.setSerializerCompiler(() => JSON.stringify)
+  app.addHook('preValidation', validation.load)
   useDocument(app)
   void app.register((open, _options, done) => {
     healthRoutes(open, options)

@@ -58,6 +58,15 @@ const CHECKS_PER_HEAD = 4
 /** By default about as long as a connection may idle that was used. */
 const UNUSED_PER_HEAD = 5
 
+/** No route of this plane has a schema, and Fastify would load two compilers for them all the same. */
+const NO_SCHEMAS = {
+  compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas },
+}
+
+function refuseSchemas(): never {
+  throw new Error('a route of the data plane has a schema')
+}
+
 const problems: Pick<Family, 'refusalBody'> = { refusalBody: problemBody }
 
 function storeDown(error: unknown): Refusal {
@@ -156,6 +165,7 @@ function createServer(options: DataPlaneOptions, bodies: Bodies, refuseWith: Ref
     // What arrives while we stop is answered by the pipeline, in the family's own format.
     return503OnClosing: false,
     exposeHeadRoutes: false,
+    schemaController: NO_SCHEMAS,
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false },
     genReqId: requestIdOf,
     onProtoPoisoning: 'error',

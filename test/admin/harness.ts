@@ -1,5 +1,5 @@
 /** An admin plane that listens, on a Redis of the test file's own. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import { pino } from 'pino'
 import t from 'tap'
 import { createAdminPlane } from '../../src/admin/admin-plane.ts'
@@ -68,6 +68,7 @@ export interface Route {
   readonly method: string
   readonly url: string
   readonly access: string | undefined
+  readonly schema: FastifySchema | undefined
 }
 
 export interface AdminSetup {
@@ -117,8 +118,8 @@ export async function startAdmin(options: AdminSetup = {}): Promise<Admin> {
   })
   const routes: Route[] = []
   // Routes are registered when it starts to listen, hence after this.
-  app.addHook('onRoute', ({ method, url, config }) => {
-    for (const each of [method].flat()) routes.push({ method: each, url, access: config?.access })
+  app.addHook('onRoute', ({ method, url, config, schema }) => {
+    for (const each of [method].flat()) routes.push({ method: each, url, access: config?.access, schema })
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const document = app.swagger() as unknown as Document
