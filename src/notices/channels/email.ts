@@ -1,7 +1,7 @@
 /** Mail over SMTP: a few connections that are kept, time limits on everything, and TLS unless the operator says otherwise. */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { createTransport, type SMTPPoolOptions } from 'nodemailer'
+import type { SMTPPoolOptions, Transporter } from 'nodemailer'
 import { failed, type EmailSender, type SendResult } from './channel.ts'
 import { mailOf, type Sender } from './mail-message.ts'
 
@@ -25,12 +25,19 @@ const SUBMISSION_PORT = 587
 const SMTPS_PORT = 465
 
 export function createSmtpSender(options: SmtpOptions): EmailSender {
-  const transport = createTransport({ pool: true as const, ...poolOptions(options) })
+  // Read before the first mail, so that an unreadable certificate stops the start.
+  const pool = poolOptions(options)
+  let opened: Promise<Transporter> | null = null
+  async function open(): Promise<Transporter> {
+    const { createTransport } = await import('nodemailer')
+    return createTransport({ pool: true as const, ...pool })
+  }
   return {
     async send(notice, to) {
       const ended = new AbortController()
       const timer = setTimeout(() => ended.abort(), options.timeoutMs)
       try {
+        const transport = await (opened ??= open())
         await transport.sendMail({ ...mailOf(notice, to, options.from), signal: ended.signal })
         return { status: 'sent' }
       } catch (error) {
@@ -39,9 +46,11 @@ export function createSmtpSender(options: SmtpOptions): EmailSender {
         clearTimeout(timer)
       }
     },
-    close() {
-      transport.close()
-      return Promise.resolve()
+    async close() {
+      await opened?.then(
+        (transport) => transport.close(),
+        () => undefined,
+      )
     },
   }
 }

@@ -4,7 +4,6 @@
  */
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createTransport } from 'nodemailer'
 import { failed, type EmailSender, type Notice, type Recipient } from './channel.ts'
 import { mailId, mailOf, type Sender } from './mail-message.ts'
 
@@ -22,10 +21,15 @@ export interface MailFileOptions {
 const SUFFIX = '.eml'
 
 export function createMailFiles({ dir, from, most, logger }: MailFileOptions): EmailSender {
-  const transport = createTransport({ streamTransport: true as const, buffer: true, newline: 'windows' })
   return {
     async send(notice, to) {
       try {
+        const { createTransport } = await import('nodemailer')
+        const transport = createTransport({
+          streamTransport: true as const,
+          buffer: true,
+          newline: 'windows',
+        })
         const { message } = await transport.sendMail(mailOf(notice, to, from))
         if (!Buffer.isBuffer(message)) throw new Error('the mail was not composed')
         const file = join(dir, fileName(notice, to))
