@@ -7,6 +7,7 @@ import { StartupError } from '../errors.ts'
 import {
   askAny,
   connect,
+  reconnected,
   whatIsInTheWay,
   type Purpose,
   type RedisClient,
@@ -44,6 +45,7 @@ export interface NextCredentials {
 
 const WAIT_MS = 30_000
 const POLL_MS = 100
+const CONNECT_MS = 1_000
 const OLDEST_MAJOR = 7
 
 function describe(redis: Config['redis']): string {
@@ -75,6 +77,8 @@ async function waitUntilReady(
   const deadline = Date.now() + WAIT_MS
   let reason = 'it did not answer'
   for (let attempt = 0; Date.now() < deadline; attempt += 1) {
+    // Until it is connected it refuses commands, also where nothing is in the way. An error ends this wait.
+    await reconnected(redis, CONNECT_MS)
     try {
       await redis.ping()
       return
