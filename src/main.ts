@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { StartupError } from './errors.ts'
-import { version } from './version.ts'
+import { version } from './package.ts'
 import { isWorker } from './workers/messages.ts'
 
 const USAGE = `Usage: tollgate <command>

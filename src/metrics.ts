@@ -12,7 +12,7 @@ import type { CrossingType } from './ledger/replies.ts'
 import { createCounters, DENIALS } from './metrics-counters.ts'
 import { createHistogram } from './metrics-histogram.ts'
 import { type MetricReport, reportOf } from './metrics-report.ts'
-import { version } from './version.ts'
+import { version } from './package.ts'
 
 export const OUTCOMES = [
   'ok',

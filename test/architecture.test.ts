@@ -72,12 +72,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core', 'errors', 'prices'],
   families: ['core', 'errors'],
   prices: ['core'],
-  ledger: ['core', 'errors', 'config'],
-  version: [],
-  metrics: ['core', 'errors', 'ledger', 'version'],
+  ledger: ['core', 'errors', 'config', 'package'],
+  package: [],
+  metrics: ['core', 'errors', 'ledger', 'package'],
   request: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics'],
   notices: ['core', 'errors', 'config', 'ledger', 'metrics'],
-  admin: ['core', 'errors', 'config', 'ledger', 'metrics'],
+  admin: ['core', 'errors', 'config', 'ledger', 'metrics', 'package'],
   web: [],
   cli: ['errors', 'web'],
   demo: ['core', 'errors', 'config'],
@@ -85,7 +85,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: [],
   workers: ['errors', 'config', 'ledger', 'metrics', 'log', 'app'],
   serve: ['errors', 'config', 'log', 'app', 'workers'],
-  main: ['errors', 'config', 'version', 'app', 'workers', 'serve', 'demo', 'cli'],
+  main: ['errors', 'config', 'package', 'app', 'workers', 'serve', 'demo', 'cli'],
 }
 
 /** The part that a file belongs to: its folder, or what stands beside the folders by its first word. */

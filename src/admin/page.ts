@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { packageFile } from '../package.ts'
 import { sendProblem } from './problems.ts'
 
 /** Addresses of views: each answers the document, so that a view can be reloaded, bookmarked and linked from a message. */
@@ -26,8 +27,8 @@ export const PAGE_PATHS = [
   '/audit',
 ] as const
 
-/** Where the build puts the page; the same from src/ and from dist/. */
-const BUILT = fileURLToPath(new URL('../../dist/web', import.meta.url))
+/** Where the build puts the page. */
+const BUILT = fileURLToPath(packageFile('dist/web'))
 const NONCE_PLACE = '__STYLE_NONCE__'
 const NONCE_BYTES = 16
 

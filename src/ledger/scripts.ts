@@ -1,6 +1,7 @@
 /** The Lua scripts: read from `lua/` at start, with their includes put in, and run by their SHA-1. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { packageFile } from '../package.ts'
 import type { RedisClient } from './connection.ts'
 
 export const SCRIPT_NAMES = [
@@ -37,13 +38,12 @@ interface Script {
   readonly isPacked: boolean
 }
 
-const LUA_DIR = new URL('../../lua/', import.meta.url)
 const INCLUDE = /^-- @include (\S+)$/gm
 
 function load(name: ScriptName): Script {
-  const body = readFileSync(new URL(`${name}.lua`, LUA_DIR), 'utf8')
+  const body = readFileSync(packageFile(`lua/${name}.lua`), 'utf8')
   const source = body.replace(INCLUDE, (_line, file: string) =>
-    readFileSync(new URL(`include/${file}.lua`, LUA_DIR), 'utf8').trimEnd(),
+    readFileSync(packageFile(`lua/include/${file}.lua`), 'utf8').trimEnd(),
   )
   const sha1 = createHash('sha1').update(source).digest('hex')
   return { source, sha1, isPacked: body.includes('-- @include packed\n') }

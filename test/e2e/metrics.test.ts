@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { ERRORS } from '../../src/errors.ts'
-import { version } from '../../src/version.ts'
+import { version } from '../../src/package.ts'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import {
   chatAnswer,

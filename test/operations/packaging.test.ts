@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../src/config.ts'
-import { version } from '../../src/version.ts'
+import { version } from '../../src/package.ts'
 import { startRedis } from '../support/redis.ts'
 import { removeFolder } from '../support/folder.ts'
 
