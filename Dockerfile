@@ -4,7 +4,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/web-bundle.mjs scripts/system.mjs scripts/
+COPY scripts/server-bundle.mjs scripts/web-bundle.mjs scripts/system.mjs scripts/
 COPY src src/
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund && mkdir /state
 

@@ -17,7 +17,7 @@ import { delimiter, join } from 'node:path'
 import { giveUp, npm, ROOT, runQuietly, runScript } from './system.mjs'
 
 const OLDEST_REDIS = 7
-/** What the two halves of the build write: the compiler the gateway, the bundler the page. */
+/** What the two halves of the build write: the gateway, and its page. */
 const BUILT = ['dist/main.js', 'dist/web/index.html'].map((file) => join(ROOT, file))
 
 /** Meets these needs, one after the other; ends the process where one cannot be met. */
@@ -185,14 +185,15 @@ function isInstalled() {
 export const build = {
   title: 'Building',
   isMet() {
-    const sources = ['src', 'scripts/web-bundle.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
+    const scripts = ['scripts/server-bundle.mjs', 'scripts/web-bundle.mjs']
+    const sources = ['src', ...scripts, 'tsconfig.json', 'tsconfig.build.json', 'package.json']
     return BUILT.every((file) => existsSync(file)) && newest(sources) <= Math.min(...BUILT.map(modified))
   },
   async meet() {
     // What belongs to sources that are gone must not stay.
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
     const outcome = await runScript('build')
-    // The compiler writes its output in spite of errors; the next start must not take that for a build.
+    // One half may have been built where the other failed; the next start must not take that for a build.
     if (!outcome.isDone) for (const file of BUILT) rmSync(file, { force: true })
     return outcome
   },

@@ -10,7 +10,7 @@ import t from 'tap'
 import { until } from './support/until.ts'
 import { removeFolder } from './support/folder.ts'
 
-const MAIN = new URL('../src/main.ts', import.meta.url).pathname
+const MAIN = new URL('../dist/main.js', import.meta.url).pathname
 
 interface Scope {
   teardown(end: () => unknown): void
@@ -33,7 +33,7 @@ ${keys}
 }
 
 function serve(t: Scope, file: string): ChildProcess {
-  const args = ['--import', 'tsx', MAIN, 'serve', '--config', file]
+  const args = [MAIN, 'serve', '--config', file]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))
   return child

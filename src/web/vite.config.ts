@@ -12,6 +12,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     reportCompressedSize: false,
+    license: { fileName: 'licenses.md' },
   },
   // In development the API is of the same origin, as it is in production; `npm start` runs it.
   server: { proxy: { '/v1': 'http://127.0.0.1:8081', '/openapi.json': 'http://127.0.0.1:8081' } },

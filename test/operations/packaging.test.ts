@@ -2,6 +2,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -39,7 +40,7 @@ void t.test('npm pack: what runs is in it, and no test', async (t) => {
   const paths = packed.files.map(({ path }) => path)
   for (const needed of [
     'dist/main.js',
-    'dist/app.js',
+    'dist/licenses.md',
     'lua/reserve.lua',
     'lua/include/outbox.lua',
     'config/example.yaml',
@@ -115,6 +116,51 @@ shutdownGraceSeconds: 0
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   t.strictSame(await exited, [0, null])
+})
+
+/** The bundled files of the gateway. */
+const BUNDLED = readdirSync(join(ROOT, 'dist')).filter((name) => name.endsWith('.js'))
+
+void t.test('the gateway is bundled: it loads nothing but its own files and modules of Node', (t) => {
+  const LOADED = /^(?:import|export)\b[^'"]*["']([^'"]+)["'];?$|\b(?:import|__require)\(["']([^'"]+)["']\)/gm
+  for (const file of BUNDLED) {
+    const loaded = Array.from(
+      read(`dist/${file}`).matchAll(LOADED),
+      ([, named, called]) => named ?? called ?? '',
+    )
+    for (const name of new Set(loaded))
+      t.ok(
+        name.startsWith('./') ? BUNDLED.includes(name.slice(2)) : name.startsWith('node:') || isBuiltin(name),
+        `${file}: ${name}`,
+      )
+  }
+  t.end()
+})
+
+void t.test('the licence of every bundled package is shipped with it', (t) => {
+  const licenses = read('dist/licenses.md')
+  const sources = BUNDLED.filter((file) => existsSync(join(ROOT, 'dist', `${file}.map`))).flatMap(
+    (file) => (JSON.parse(read(`dist/${file}.map`)) as { sources: string[] }).sources,
+  )
+  const folders = sources.map((source) => /^.*\/(node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1])
+  const packages = new Set(folders.filter((folder) => folder !== undefined))
+  t.ok(packages.size > 50, `${packages.size} packages are bundled`)
+  for (const folder of packages) {
+    const name = folder.slice('node_modules/'.length)
+    const heading = licenses.split('\n').find((line) => line.startsWith(`## ${name} - `))
+    t.match(heading, /\(.+\)$/, name)
+  }
+  t.end()
+})
+
+void t.test('stacks name the lines of the sources', async (t) => {
+  const dir = folder()
+  writeFileSync(join(dir, 'file'), '')
+  const args = ['--enable-source-maps', join(ROOT, 'dist/main.js'), 'demo', '--data', join(dir, 'file/data')]
+  const { stderr } = await run(process.execPath, args).catch((error: unknown) => error as { stderr: string })
+  const [, path = '', line = ''] = /startDemo \(.*\/(src\/demo\/demo\.ts):(\d+):\d+\)/.exec(stderr) ?? []
+  t.equal(path, 'src/demo/demo.ts', stderr)
+  t.match(read(path).split('\n')[Number(line) - 1], 'mkdirSync(dataDir')
 })
 
 void t.test('the Dockerfile copies what is there and what .dockerignore lets through', (t) => {
