@@ -1,5 +1,5 @@
 /** Runs test files: bundles them, runs each as a process, and reads the TAP that it writes. */
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -18,6 +18,7 @@ const MOST_OUTPUT = 16_384
  */
 export async function bundle(files) {
   const folder = join(ROOT, `.tap/tests-${process.pid}`)
+  removeAbandoned()
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const compiled = (file) => join(folder, file.replace(/\.[cm]?[jt]sx?$/, '.mjs'))
   try {
@@ -33,6 +34,24 @@ export async function bundle(files) {
       return [file, error === undefined ? { entry: compiled(file) } : { error }]
     })
     return new Map(await Promise.all(each))
+  }
+}
+
+/** What runs left behind that were killed before they could remove it. */
+function removeAbandoned() {
+  if (!existsSync(join(ROOT, '.tap'))) return
+  for (const name of readdirSync(join(ROOT, '.tap'))) {
+    const pid = Number(/^tests-(\d+)$/.exec(name)?.[1])
+    if (pid > 0 && !isAlive(pid)) rmSync(join(ROOT, '.tap', name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // It runs, as someone else.
+    return error.code === 'EPERM'
   }
 }
 

@@ -2,6 +2,8 @@
 import { inspect } from 'node:util'
 import { duration } from './steps.mjs'
 
+/** Some assertions have the value that they compare as their title. */
+const MOST_TITLE = 160
 /** tap names the compiled file of a stack frame before the source. */
 const COMPILED = /\(?\.tap\/tests-\S+ (?=\()/g
 
@@ -23,8 +25,10 @@ export function fileLine(file, { passed, failures, skipped, ms }, left) {
   ]
   const mark = failures.length > 0 ? 'FAIL' : ' ok '
   const line = `${mark} ${file} (${duration(0, ms)}, ${counts.join(', ')}); ${left} ${left === 1 ? 'file' : 'files'} left`
-  return [line, ...failures.map(({ title }) => `       ${title}`)].join('\n')
+  return [line, ...failures.map(({ title }) => `       ${shorten(title)}`)].join('\n')
 }
+
+const shorten = (text) => (text.length <= MOST_TITLE ? text : `${text.slice(0, MOST_TITLE)} …`)
 
 /** What failed, with all that is known of it. */
 export function failureText(number, file, { title, diag = {} }, output) {
