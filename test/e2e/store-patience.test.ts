@@ -1,4 +1,5 @@
 /** Calls wait for a store that stumbles (D1): none is refused, nothing is counted twice, and waiting ends where it must. */
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
@@ -7,7 +8,7 @@ import { mintKey } from '../../src/core/virtual-key.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { CHAT_COST, chatBody, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
-import { until } from '../support/until.ts'
+import { came, until } from '../support/until.ts'
 
 /** No outage of these tests lasts so long, on whatever machine. */
 const ENDLESS = 60
@@ -153,6 +154,20 @@ void t.test('D1: 200 calls at once wait in batches and pass; counted as waits', 
   t.equal(await patient.metric('tollgate_store_wait_seconds_count'), before.ended + 200)
   const batches = (await patient.metric('tollgate_ledger_batch_size_count{script="reserve"}')) - asked
   t.ok(batches <= 10, `they went out in ${batches} batches`)
+  await agrees(t, org, 201)
+})
+
+void t.test('D1: 200 calls at once beside four processes that burn the cores: none is refused', async (t) => {
+  const org = await createOrg(patient)
+  t.equal(await call(patient, org.key), '200')
+  const burners = Array.from({ length: 4 }, () =>
+    spawn(process.execPath, ['--eval', 'process.stdout.write("burns"); for (;;);']),
+  )
+  t.teardown(() => burners.forEach((burner) => burner.kill('SIGKILL')))
+  await Promise.all(burners.map((burner) => came(burner.stdout, 'data')))
+  const answers = await Promise.all(Array.from({ length: 200 }, () => call(patient, org.key)))
+  t.same([...new Set(answers)], ['200'])
+  burners.forEach((burner) => burner.kill('SIGKILL'))
   await agrees(t, org, 201)
 })
 
