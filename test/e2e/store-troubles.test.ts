@@ -79,6 +79,8 @@ const troubles: readonly Trouble[] = [
         0,
         FILLING,
       )
+      // On a slow machine this was long enough to be an outage of its own.
+      await until(async () => (await gateway.metric('tollgate_store_up')) === 1)
       await server.kill()
       void server.restart()
     },
@@ -200,17 +202,23 @@ for (const { what, begin, end, reason } of troubles) {
     await until(() => served() > servedBefore + 10, { what: 'calls are served again' })
     await calls.stop()
     t.same([...new Set(calls.answers)].sort(), ['200', '503 credit_store_unavailable'])
-    t.same(
-      await transitions(),
-      before.map((count) => count + 1),
-    )
     const lines = said(since)
+    const outages = lines.filter((_, index) => index % 2 === 0)
     t.same(
       lines.map(({ msg }) => msg),
-      [DOWN, UP],
+      outages.flatMap(() => [DOWN, UP]),
       JSON.stringify(lines),
     )
-    t.match(lines[0]?.reason, reason)
+    t.same(
+      await transitions(),
+      before.map((count) => count + outages.length),
+    )
+    t.match(outages.find((outage) => reason.test(outage.reason ?? ''))?.reason, reason)
+    // On a busy machine a store in good health may be silent for a while, before its trouble or after it.
+    t.same(
+      outages.filter((outage) => !reason.test(outage.reason ?? '') && outage.reason !== 'no answer'),
+      [],
+    )
     const charged = Math.round((await org.usedWhenIdle()) * 1e6)
     t.equal(
       charged,

@@ -107,15 +107,8 @@ export interface WorldOptions {
   readonly setting: Setting
 }
 
-/** A connection that a busy machine does not make give up. */
-async function openPatient(url: string): Promise<Redis> {
-  const client = (await openClient({ url })) as Redis
-  client.options.commandTimeout = HEALED_TIMEOUT_MS
-  return client
-}
-
 async function openGateway(url: string, dir: string, skew: () => number): ReturnType<Gateway['open']> {
-  const client = await openPatient(url)
+  const client = (await openClient({ url })) as Redis
   const journal = new MortalJournal({ dir, maxBytes: 1_000_000, logger: silent })
   const ledger = await createRedisLedger({
     redis: client,
@@ -139,7 +132,7 @@ async function fill(redis: RedisClient, setting: Setting): Promise<void> {
 
 export async function openWorld({ port, password, database, setting }: WorldOptions): Promise<World> {
   const urlAt = (at: number): string => `redis://:${password}@127.0.0.1:${at}/${database}`
-  const redis = await openPatient(urlAt(port))
+  const redis = await openClient({ url: urlAt(port) })
   await fill(redis, setting)
   const dir = mkdtempSync(join(tmpdir(), 'tg-simulation-'))
   const gateways: Gateway[] = []

@@ -1,5 +1,5 @@
 /** A ledger on a real store, and organizations of a test's own, written as the admin plane writes them. */
-import { Cluster } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { pino } from 'pino'
 import { periodAt } from '../../src/core/period.ts'
 import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
@@ -38,9 +38,15 @@ export async function connected(redis: RedisClient): Promise<void> {
     )
 }
 
+/** Longer than a busy machine makes a command take: a test that asks the store is not about its outages. */
+const COMMAND_TIMEOUT_MS = 60_000
+
 export async function openClient(address: StoreAddress): Promise<RedisClient> {
   const redis = connect(address, 'decide')
   redis.on('error', () => undefined)
+  if (redis instanceof Cluster)
+    redis.on('+node', (node: Redis) => (node.options.commandTimeout = COMMAND_TIMEOUT_MS))
+  else redis.options.commandTimeout = COMMAND_TIMEOUT_MS
   await connected(redis)
   return redis
 }
