@@ -1,6 +1,6 @@
 /** What a request of Anthropic's Messages API tells about its price. */
 import { refuse, type Refusal } from '../errors.ts'
-import type { CallShape, RequestSeen } from './family.ts'
+import type { AskedOption, CallShape, RequestSeen } from './family.ts'
 import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media } from './media.ts'
 import { BETA_HEADER, betaRefusal, betasOf, compactsFrom } from './anthropic-betas.ts'
 import { alternativesOf, paidSwitchRefusal, SWITCH_FIELDS } from './paid-switches.ts'
@@ -13,6 +13,7 @@ import {
   type RequestBody,
 } from './request-body.ts'
 import {
+  askedFor,
   hostedTool,
   malformed,
   optionalCount,
@@ -161,17 +162,24 @@ function addSource(kind: string, source: JsonObject, media: Media): void {
   }
 }
 
-/** Options that change the price of every token, which no table has, or who answers. */
+/** Options that change the price of every token. */
+function askedOptions(json: JsonObject): readonly AskedOption[] | Refusal {
+  const all: AskedOption[] = []
+  for (const asked of [
+    askedFor('service_tier', 'service_tier', json['service_tier'], ['auto', 'standard_only']),
+    // A report names the speed as it names the tier, and serviceTiers prices both.
+    askedFor('speed', 'service_tier', json['speed'], ['standard']),
+    askedFor('inference_geo', 'region', json['inference_geo'], ['global']),
+  ]) {
+    if ('refused' in asked) return asked
+    all.push(...asked)
+  }
+  return all
+}
+
+/** Options that bill what no table has, or change who answers. */
 function unpricedOption(json: JsonObject): Refusal | null {
-  const { service_tier: tier, speed, inference_geo: geo, container, fallbacks } = json
-  if (![undefined, null, 'auto', 'standard_only'].includes(tier as string)) {
-    return unpriced('service_tier', 'only the standard tier has a price')
-  }
-  if (![undefined, null, 'standard'].includes(speed as string))
-    return unpriced('speed', 'only standard speed has a price')
-  if (![undefined, null, 'global'].includes(geo as string)) {
-    return unpriced('inference_geo', 'only global inference has a price')
-  }
+  const { container, fallbacks } = json
   if ((json['billing_policy'] ?? null) !== null)
     return unpriced('billing_policy', 'it may bill another account')
   // Each attempt is billed at the price of its own model, and one report tells of them all.
@@ -184,7 +192,7 @@ function unpricedOption(json: JsonObject): Refusal | null {
 function readHead(
   bytes: Buffer,
   body: RequestBody,
-): { model: string; stream: boolean; maxOutput: number; alternatives: readonly string[] } | Refusal {
+): (Pick<CallShape, 'model' | 'stream' | 'alternatives' | 'asked'> & { maxOutput: number }) | Refusal {
   const { json } = body
   const { model, stream = null } = json
   if (typeof model !== 'string' || model === '' || model.length > 200)
@@ -197,9 +205,11 @@ function readHead(
   if (typeof maxOutput === 'object') return maxOutput
   const option = unpricedOption(json) ?? paidSwitchRefusal(bytes, body, model)
   if (option !== null) return option
+  const asked = askedOptions(json)
+  if ('refused' in asked) return asked
   const alternatives = alternativesOf(body)
   if ('refused' in alternatives) return alternatives
-  return { model, stream: stream === true, maxOutput, alternatives }
+  return { model, stream: stream === true, maxOutput, alternatives, asked }
 }
 
 export function messageShape(bytes: Buffer, headers: RequestSeen['headers']): CallShape | Refusal {

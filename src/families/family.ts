@@ -35,6 +35,13 @@ export interface FreeRoute {
   readonly path: RegExp
 }
 
+/** A tier, speed or region that the request asks for, and that only its own factor prices. */
+export interface AskedOption {
+  readonly option: string
+  readonly kind: 'service_tier' | 'region'
+  readonly name: string
+}
+
 /** What the request asks for, as far as its price depends on it. */
 export interface CallShape {
   readonly model: string
@@ -55,6 +62,8 @@ export interface CallShape {
   readonly cacheWrites: CacheWrites
   /** Searches that the provider may make for the call, as far as one can tell. */
   readonly webSearches: number
+  /** Options that ask for another price of every token than the listed one (C11). */
+  readonly asked: readonly AskedOption[]
   /** Other models that may answer in place of `model`: the hold is for the dearest of them all. */
   readonly alternatives: readonly string[]
   /** The price of the call where it is flat; null where it follows from what was used. */

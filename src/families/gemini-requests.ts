@@ -4,12 +4,12 @@ import type { CallShape } from './family.ts'
 import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media, type MediaTokens } from './media.ts'
 import { isObject, placesOfKeys, readRequestBody, type JsonObject } from './request-body.ts'
 import {
+  askedFor,
   hostedTool,
   malformed,
   optionalCount,
   outputLimit,
   shapeOf,
-  unpriced,
   type ClientSwitches,
 } from './shapes.ts'
 
@@ -38,6 +38,8 @@ const TOKEN_ONLY_TOOLS: ReadonlySet<string> = new Set([
 ])
 
 /** Google's guide to tokens: 258 a tile of an image, 32 a second of audio, 263 a second of video, 258 a page of a PDF. */
+const STANDARD_TIERS = ['standard', 'SERVICE_TIER_UNSPECIFIED', 'unspecified']
+
 const IMAGE_TOKENS: MediaTokens = { estimate: 1_290, bound: 4_480 }
 /** 8 kbit/s is the thinnest audio that is sent: 1,366 base64 characters a second. */
 const AUDIO_CHARACTERS_PER_TOKEN = 40
@@ -140,10 +142,8 @@ export function generateShape(bytes: Buffer, model: string, stream: boolean): Ca
   if ('refused' in body) return body
   const { json, places } = body
   if (json['contents'] === undefined) return malformed('contents', 'given')
-  const tier = field(json, 'serviceTier')
-  if (![undefined, null, 'standard', 'SERVICE_TIER_UNSPECIFIED', 'unspecified'].includes(tier as string)) {
-    return unpriced('serviceTier', 'only the standard tier has a price')
-  }
+  const asked = askedFor('serviceTier', 'service_tier', field(json, 'serviceTier'), STANDARD_TIERS)
+  if ('refused' in asked) return asked
   const media = noMedia()
   look(json['contents'], media)
   look(field(json, 'systemInstruction'), media)
@@ -155,7 +155,7 @@ export function generateShape(bytes: Buffer, model: string, stream: boolean): Ca
   const place = places.get('generationConfig') ?? places.get('generation_config')
   const generation = readGeneration(bytes, field(json, 'generationConfig'), place?.from)
   if ('refused' in generation) return generation
-  return shapeOf(bytes, { model, stream }, media, {
+  return shapeOf(bytes, { model, stream, asked }, media, {
     ...generation,
     maxOutputField: 'generationConfig.maxOutputTokens',
     generates: true,

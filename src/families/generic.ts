@@ -25,6 +25,7 @@ function shapeOf(route: FlatRoute, body: Buffer): CallShape {
     choices: 1,
     cacheWrites: 'none',
     webSearches: 0,
+    asked: [],
     alternatives: [],
     flatPrice: route.price,
     body,

@@ -1,6 +1,6 @@
 /** What OpenAI's requests tell about their price: one function a route. */
 import type { Refusal } from '../errors.ts'
-import type { CallShape } from './family.ts'
+import type { AskedOption, CallShape } from './family.ts'
 import { noMedia } from './media.ts'
 import { mediaOf } from './openai-media.ts'
 import { readTools, TOKENS_PER_SEARCH } from './openai-tools.ts'
@@ -13,7 +13,16 @@ import {
   splice,
   type RequestBody,
 } from './request-body.ts'
-import { largestCount, malformed, NO_LIMIT, optionalCount, outputLimit, shapeOf, unpriced } from './shapes.ts'
+import {
+  askedFor,
+  largestCount,
+  malformed,
+  NO_LIMIT,
+  optionalCount,
+  outputLimit,
+  shapeOf,
+  unpriced,
+} from './shapes.ts'
 
 /** Keys that the price depends on: they may stand only once, and only in this spelling. */
 const PRICED_KEYS: ReadonlySet<string> = new Set([
@@ -38,20 +47,21 @@ const PRICED_KEYS: ReadonlySet<string> = new Set([
   ...SWITCH_FIELDS,
 ])
 
-/** Names of the tier that the price table's prices are for. */
-const STANDARD_TIERS: ReadonlySet<unknown> = new Set([undefined, null, 'auto', 'default'])
-
 /** How a provider that speaks OpenAI's API differs from it. */
 export interface Dialect {
   /** Whether streams report usage only when `stream_options.include_usage` asks for it. */
   readonly asksForUsage: boolean
-  /** What else it calls the standard tier. */
-  readonly standardTier: string | null
+  /** Its names of the tier that the price table's prices are for. */
+  readonly standardTiers: readonly string[]
   /** Whether a shell runs at the provider, wherever the request says that it runs. */
   readonly hostsShell: boolean
 }
 
-export const OPENAI_REQUESTS: Dialect = { asksForUsage: true, standardTier: null, hostsShell: false }
+export const OPENAI_REQUESTS: Dialect = {
+  asksForUsage: true,
+  standardTiers: ['auto', 'default'],
+  hostsShell: false,
+}
 
 /** What every route has in common: a model, those that may answer in its place, and whether the answer is a stream. */
 interface Common {
@@ -59,9 +69,10 @@ interface Common {
   readonly model: string
   readonly alternatives: readonly string[]
   readonly stream: boolean
+  readonly asked: readonly AskedOption[]
 }
 
-function common(bytes: Buffer, { standardTier }: Dialect): Common | Refusal {
+function common(bytes: Buffer, { standardTiers }: Dialect): Common | Refusal {
   const body = readRequestBody(bytes, PRICED_KEYS)
   if ('refused' in body) return body
   const { model, stream, service_tier: tier } = body.json
@@ -70,13 +81,13 @@ function common(bytes: Buffer, { standardTier }: Dialect): Common | Refusal {
   }
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
     return malformed('stream', 'true or false')
-  if (!STANDARD_TIERS.has(tier) && (standardTier === null || tier !== standardTier))
-    return unpriced('service_tier', 'only the default tier has a price')
+  const asked = askedFor('service_tier', 'service_tier', tier, standardTiers)
+  if ('refused' in asked) return asked
   const paid = paidSwitchRefusal(bytes, body, model)
   if (paid !== null) return paid
   const alternatives = alternativesOf(body)
   if ('refused' in alternatives) return alternatives
-  return { body, model, alternatives, stream: stream === true }
+  return { body, model, alternatives, stream: stream === true, asked }
 }
 
 export function chatShape(bytes: Buffer, dialect: Dialect = OPENAI_REQUESTS): CallShape | Refusal {

@@ -74,7 +74,7 @@ const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
       searches: 'num_search_queries',
     },
   ],
-  ['groq', { ...OPENAI, standardTier: 'on_demand' }],
+  ['groq', { ...OPENAI, standardTiers: [...OPENAI.standardTiers, 'on_demand'] }],
   // Its clients read what the call cost in the report, so it must not be asked for and then kept from them. A shell of
   // OpenAI's shape runs in a container of OpenRouter's for every other model.
   ['openrouter', { ...OPENAI, asksForUsage: false, hostsShell: true }],

@@ -1,6 +1,6 @@
 /** What the readers of requests share, whichever API they read. */
 import { refuse, type Refusal } from '../errors.ts'
-import type { CallShape } from './family.ts'
+import type { AskedOption, CallShape } from './family.ts'
 import type { Media } from './media.ts'
 import type { JsonObject } from './request-body.ts'
 
@@ -63,10 +63,25 @@ export function outputLimit(json: JsonObject, fields: readonly string[]): number
   return given.length < fields.length && typeof largest !== 'object' ? null : largest
 }
 
+/**
+ * What the request asks for by an option that changes the price of every token: nothing where it is null or names the
+ * standard, whose price is the listed one.
+ */
+export function askedFor(
+  option: string,
+  kind: AskedOption['kind'],
+  value: unknown,
+  standard: readonly string[],
+): readonly AskedOption[] | Refusal {
+  if (value === undefined || value === null) return []
+  if (typeof value !== 'string') return unpriced(option, 'its value is not a name')
+  return standard.includes(value) ? [] : [{ option, kind, name: value }]
+}
+
 /** A call's shape from its bytes: what is not media is text, at three bytes a token, or one at most. */
 export function shapeOf(
   bytes: Buffer,
-  read: { readonly model: string; readonly stream: boolean; readonly alternatives?: readonly string[] },
+  read: Pick<CallShape, 'model' | 'stream'> & Partial<Pick<CallShape, 'alternatives' | 'asked'>>,
   media: Media,
   rest: Partial<CallShape> & Pick<CallShape, 'maxOutput' | 'generates'>,
 ): CallShape {
@@ -82,6 +97,7 @@ export function shapeOf(
     choices: 1,
     cacheWrites: '5m',
     webSearches: 0,
+    asked: read.asked ?? [],
     alternatives: read.alternatives ?? [],
     flatPrice: null,
     body: bytes,

@@ -59,12 +59,22 @@ export function priceOfServed(provider: string | null, tariff: Tariff, served: S
   ] as const) {
     const name = (said ?? '').toLowerCase()
     if (isStandard(kind, name)) continue
-    const own = kind === 'region' ? tariff.regions : tariff.serviceTiers
-    const found = own.get(name) ?? builtIn(kind, provider, tariff.model, name)
+    const found = factorOf(provider, tariff, kind, name)
     if (found === null) unpriced.push({ kind, name: said ?? '' })
     else all = all === null ? found : product(all, found)
   }
   return { factor: all, unpriced }
+}
+
+/** What the price of tokens is multiplied by for this tier (or speed) or region; null where it has no price. */
+export function factorOf(
+  provider: string | null,
+  tariff: Tariff,
+  kind: 'service_tier' | 'region',
+  name: string,
+): Factor | null {
+  const own = kind === 'region' ? tariff.regions : tariff.serviceTiers
+  return own.get(name.toLowerCase()) ?? builtIn(kind, provider, tariff.model, name.toLowerCase())
 }
 
 function isStandard(kind: 'service_tier' | 'region', name: string): boolean {

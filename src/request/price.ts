@@ -1,8 +1,9 @@
 /** What the call can cost at most, and what its prompt costs (C2, C4, C6, C7). */
-import { flatTariff, promptPrice, worstCase, type Tariff } from '../core/tariff.ts'
-import type { Microcredits } from '../core/units.ts'
+import { flatTariff, promptPrice, worstCase, type Factor, type Tariff } from '../core/tariff.ts'
+import { microcredits, type Microcredits } from '../core/units.ts'
 import { refuse, type Refusal } from '../errors.ts'
 import type { CallShape } from '../families/family.ts'
+import { factorOf } from '../prices/served.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import type { PricedCall } from './call.ts'
 import { sizeOf } from './size.ts'
@@ -51,13 +52,43 @@ export function price(book: PriceBook, provider: string | null, shape: CallShape
   if (shape.flatPrice !== null) return pricedBy(flatTariff(shape.model, shape.flatPrice), shape)
   const tariff = tariffOf(book, provider, shape, shape.model)
   if ('refused' in tariff) return tariff
-  let call = pricedBy(tariff, shape)
+  let call = asAsked(provider, pricedBy(tariff, shape))
   for (const model of shape.alternatives) {
+    if ('refused' in call) return call
     const other = tariffOf(book, provider, shape, model)
     if ('refused' in other) return other
-    call = dearerOf(call, pricedBy(other, shape))
+    const alternative = asAsked(provider, pricedBy(other, shape))
+    if ('refused' in alternative) return alternative
+    call = dearerOf(call, alternative)
   }
   return call
+}
+
+/** The hold for what the request asks for: at its factor where that makes it dearer, since it may be served as standard too. */
+function asAsked(provider: string | null, call: PricedCall): PricedCall | Refusal {
+  if (call.shape.asked.length === 0) return call
+  let { worstCase, strictWorstCase, promptPrice } = call
+  for (const { option, kind, name } of call.shape.asked) {
+    const factor = factorOf(provider, call.tariff, kind, name)
+    if (factor === null) {
+      const setting = kind === 'region' ? 'regions' : 'serviceTiers'
+      return refuse(
+        'unsupported_option',
+        `'${option}' cannot be priced: '${name.slice(0, 64)}' has no price for the model '${call.tariff.model}'. An operator can set it by ${setting} under prices.models.`,
+        { param: option },
+      )
+    }
+    worstCase = atMost(worstCase, factor)
+    strictWorstCase = strictWorstCase === null ? null : atMost(strictWorstCase, factor)
+    promptPrice = atMost(promptPrice, factor)
+  }
+  return { ...call, worstCase, strictWorstCase, promptPrice }
+}
+
+function atMost(amount: Microcredits, { numerator, denominator }: Factor): Microcredits {
+  const multiplied = (BigInt(amount) * numerator + denominator - 1n) / denominator
+  const most = BigInt(Number.MAX_SAFE_INTEGER)
+  return larger(amount, microcredits(Number(multiplied > most ? most : multiplied)))
 }
 
 function pricedBy(tariff: Tariff, shape: CallShape): PricedCall {

@@ -298,7 +298,7 @@ void t.test(
     const served = providers.requestsServed()
     for (const [param, more] of Object.entries({
       speed: { speed: 'fast' as const },
-      inference_geo: { inference_geo: 'us' },
+      inference_geo: { inference_geo: 'mars' },
       container: { container: 'container_1' },
       'anthropic-beta': { betas: ['files-api-2025-04-14', 'fast-mode-2026-02-01'] },
       tools: { tools: [{ type: 'code_execution_20250825' as const, name: 'code_execution' as const }] },

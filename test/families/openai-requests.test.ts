@@ -697,7 +697,7 @@ void t.test('C4: responses: items that stand in the request itself would be take
 
 const REFUSED: readonly (readonly [string, Route, Readonly<Record<string, unknown>>, string])[] = [
   ...ALL.flatMap((route) =>
-    ['flex', 'priority', 'scale', 'Default', '', 1, true, {}].map(
+    [1, true, {}].map(
       (tier) =>
         [`service_tier ${JSON.stringify(tier)}`, route, { service_tier: tier }, 'service_tier'] as const,
     ),
@@ -726,6 +726,16 @@ const REFUSED: readonly (readonly [string, Route, Readonly<Record<string, unknow
   ['a model that searches, by its date', 'chat', { model: 'gpt-4o-mini-search-preview-2025-03-11' }, 'model'],
   ['a newer model that searches', 'responses', { model: 'gpt-5-search-api' }, 'model'],
 ]
+for (const route of ALL) {
+  for (const tier of ['flex', 'priority', 'scale', 'Default', '']) {
+    void t.test(`C7: ${route}: the tier '${tier}' needs a price of its own`, (t) => {
+      const asked = [{ option: 'service_tier', kind: 'service_tier', name: tier }]
+      t.same(shapeWith(route, { service_tier: tier }).asked, asked)
+      t.end()
+    })
+  }
+}
+
 for (const [name, route, more, param] of REFUSED) {
   void t.test(`C7: ${route}: ${name} would be served below its price: refused`, (t) => {
     t.match(inspect(route, request(route, more)), { refused: true, code: 'unsupported_option', param })

@@ -80,6 +80,14 @@ function refused(
   })
 }
 
+/** It passes here, and these options must have a price of their own (src/request/price.ts refuses them otherwise). */
+function asksFor(t: Test, api: Api, more: object, options: readonly (readonly [string, string])[]): void {
+  t.same(
+    passes(t, api, more).asked.map(({ option, name }) => [option, name]),
+    options,
+  )
+}
+
 // --- case 4 ----------------------------------------------------------------------------------------------------------
 
 const AGENTS_BETAS =
@@ -394,14 +402,19 @@ void t.test('case 14: models that search by their name are refused, also as one 
 
 void t.test('case 16: on_demand is Groq’s name for the standard tier, and nobody else’s', (t) => {
   for (const api of [GROQ, GROQ_RESPONSES]) {
-    for (const tier of ['on_demand', 'auto', null]) passes(t, api, { service_tier: tier })
+    for (const tier of ['on_demand', 'auto', null]) asksFor(t, api, { service_tier: tier }, [])
     for (const tier of ['flex', 'performance', 'ON_DEMAND'])
-      refused(t, api, { service_tier: tier }, { param: 'service_tier', says: /default tier/ })
+      asksFor(t, api, { service_tier: tier }, [['service_tier', tier]])
   }
   for (const api of [CHAT, RESPONSES, OPENROUTER])
-    refused(t, api, { service_tier: 'on_demand' }, { param: 'service_tier', says: /default tier/ })
-  for (const tier of ['auto', 'standard_only', null]) passes(t, MESSAGES, { service_tier: tier })
-  refused(t, MESSAGES, { service_tier: 'priority' }, { param: 'service_tier', says: /standard/ })
+    asksFor(t, api, { service_tier: 'on_demand' }, [['service_tier', 'on_demand']])
+  for (const tier of ['auto', 'standard_only', null]) asksFor(t, MESSAGES, { service_tier: tier }, [])
+  asksFor(t, MESSAGES, { service_tier: 'priority', speed: 'fast', inference_geo: 'us' }, [
+    ['service_tier', 'priority'],
+    ['speed', 'fast'],
+    ['inference_geo', 'us'],
+  ])
+  asksFor(t, GENERATE, { serviceTier: 'flex' }, [['serviceTier', 'flex']])
   t.end()
 })
 
