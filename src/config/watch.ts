@@ -1,5 +1,5 @@
 /** Notices a changed configuration, and hands it on where it holds together. */
-import { unwatchFile, watchFile } from 'node:fs'
+import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import type { Logger } from 'pino'
 import { StartupError } from '../errors.ts'
 import { changedKeys, refuseRestart } from './changes.ts'
@@ -24,6 +24,15 @@ export interface ConfigWatch {
   stop(): void
 }
 
+/** Null where it cannot be read, which `load` says. */
+function textOf(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return null
+  }
+}
+
 /**
  * Asking for the file's state works where notifications do not: on network and container file systems, and where a mounted
  * ConfigMap is exchanged behind a link.
@@ -34,9 +43,14 @@ export function watchConfig({ file, config, load, apply, onRefused, logger }: Wa
   let inForce = config
   let running: Promise<void> = Promise.resolve()
   let isStopped = false
+  let tried = textOf(file)
 
   async function reload(isAsked: boolean): Promise<void> {
     if (isStopped) return
+    // A change that was asked for (SIGHUP) is also seen by the poll, and must not be refused twice.
+    const text = textOf(file)
+    if (!isAsked && text === tried) return
+    tried = text
     try {
       const next = load(file)
       const changed = changedKeys(inForce, next)

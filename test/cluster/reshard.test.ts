@@ -10,6 +10,7 @@ import {
   openClusterStage,
   redisConfig,
   refusals,
+  silences,
   startLoad,
 } from '../support/cluster-load.ts'
 import type { TestOrg } from '../support/gateway.ts'
@@ -66,7 +67,7 @@ void t.test(
     // On the same two nodes.
     const neighbours = [await stage.orgOn(one), await stage.orgOn(two)]
     const running = await load([org, ...neighbours])
-    const [down, ask] = [refusals(stage), await errors('ASK')]
+    const [down, silent, ask] = [refusals(stage), silences(stage), await errors('ASK')]
     await moveSlot(cluster, slotOf(org.id), {
       from: one,
       to: two,
@@ -76,7 +77,11 @@ void t.test(
     await until(() => running.count(org, 200) > soFar + 50)
     await running.end()
     for (const neighbour of neighbours) {
-      const calls = running.outcomes.filter((o) => o.org === neighbour)
+      // Without patience a node that is silent for a moment, as on a busy machine, is noticed by whoever calls then.
+      const noneWasSilent = silences(stage) === silent
+      const calls = running.outcomes.filter(
+        (o) => o.org === neighbour && (noneWasSilent || o.gateway !== impatient),
+      )
       const what = 'its neighbours on both nodes notice nothing'
       allServed(t, calls, what)
     }

@@ -9,7 +9,7 @@ import { came } from '../support/until.ts'
 
 const ROOT = new URL('../..', import.meta.url).pathname
 const TAP = { include: ['test/**/*.test.ts'], jobs: 2, timeout: 60 }
-const BUILD = 'mkdir -p dist/web && cp main.js dist/ && touch dist/web/index.html'
+const BUILD = 'mkdir -p dist/web && cp main.js dist/ && cp main.js dist/web/index.html'
 
 export interface Run {
   readonly process: ChildProcess

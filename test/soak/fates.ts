@@ -30,8 +30,11 @@ export interface Fates {
   readonly violation: string | null
 }
 
-/** So long after its answer a call may still be on its way into the store. */
-const SETTLING_MS = 3_000
+/**
+ * So long after its answer a call may still be on its way into the store, or into the journal: two commands that get no
+ * reply within their 2 s, the pauses between them, and a machine that is busy.
+ */
+const SETTLING_MS = 6_000
 /** So long after it was killed a process may still have its connections, and a call that was begun may go over one of them. */
 const DYING_MS = 1_000
 /** Refusals that a call without a flaw may meet. */
