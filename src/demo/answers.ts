@@ -1,14 +1,23 @@
 /** What the simulated provider says, and how it counts: the pieces that its APIs share. */
 import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** A request that the provider refuses, in the words and codes of OpenAI's API. */
+/** A request that the provider refuses. `param` and `code` are OpenAI's; the other APIs have no such fields. */
 export class BadRequest extends Error {
   override readonly name = 'BadRequest'
   readonly param: string | null
-  constructor(message: string, param: string | null = null) {
+  readonly status: number
+  readonly code: string | null
+  constructor(
+    message: string,
+    param: string | null = null,
+    { status = 400, code = null }: { readonly status?: number; readonly code?: string | null } = {},
+  ) {
     super(message)
     this.param = param
+    this.status = status
+    this.code = code
   }
 }
 
@@ -16,6 +25,25 @@ export type Body = Readonly<Record<string, unknown>>
 /** One document, or the events of a stream as they go over the wire. */
 export type Answer = object | AsyncIterable<string>
 export type Handler = (body: Body, pace: () => Promise<void>) => Answer
+
+/** One provider's API. */
+export interface Api {
+  /** The key that a request brings. */
+  readonly keyOf: (headers: IncomingHttpHeaders) => string | string[] | undefined
+  /** What answers such a request; null where there is no such route. */
+  readonly handlerOf: (method: string, path: string, query: URLSearchParams) => Handler | null
+  /** The body of an error. */
+  readonly problem: (
+    status: number,
+    message: string,
+    openai: { readonly param: string | null; readonly code: string | null },
+  ) => object
+}
+
+/** The key in a request's Authorization header. */
+export function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
+  return /^Bearer (.*)$/.exec(authorization ?? '')?.[1]
+}
 
 const REPLY =
   'Hello from the simulated provider. No AI was asked: I stream this sentence word by word, ' +
@@ -77,6 +105,11 @@ export function textIn(content: unknown): string {
   return (content as unknown[])
     .map((part) => textIn(isBody(part) ? (part['text'] ?? part['content']) : part))
     .join('')
+}
+
+/** What a request's tools add to its prompt: the JSON that describes them. */
+export function toolsText({ tools }: Body): string {
+  return tools === undefined ? '' : JSON.stringify(tools)
 }
 
 export function isBody(value: unknown): value is Body {

@@ -1,6 +1,6 @@
 /** The `demo` command: a whole Tollgate with a store, a provider, an organization and keys, from nothing. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Logger, pino } from 'pino'
 import { type Config, configFrom } from '../config.ts'
@@ -32,11 +32,17 @@ export interface Demo {
   stop(): Promise<void>
 }
 
-/** Prices that make a call of the simulated provider cost just under one credit, so that the limit is a few calls away. */
+/**
+ * Prices that make a call of the simulated provider cost just under one credit, so that the limit is a few calls away. A coding
+ * agent sends some ten thousand tokens with each call, which should leave room for a few turns.
+ */
 const DEMO_PRICES = {
   'demo-model': { input: 50, output: 200, maxOutput: 100 },
+  'demo-agent': { input: 0.1, output: 1, maxOutput: 100, webSearch: 0.001 },
   'demo-embedding': { input: 50 },
 }
+/** At an address that is not Google's, Gemini CLI takes a key only where its settings say so. */
+const GEMINI_SETTINGS = `${JSON.stringify({ security: { auth: { selectedType: 'gemini-api-key' } } })}\n`
 const REAL_URL = 'https://api.openai.com'
 const REAL_MODEL = 'gpt-4o-mini'
 
@@ -48,7 +54,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     token: join(dataDir, 'operator-token'),
     state: join(dataDir, 'demo.json'),
     log: join(dataDir, 'tollgate.log'),
+    geminiSettings: join(dataDir, 'gemini-settings.json'),
   }
+  writeFileSync(files.geminiSettings, GEMINI_SETTINGS)
   const wanted = options.ports ?? { data: 8080, admin: 8081 }
   const dataPort = await freePort(wanted.data)
   const adminPort = await freePort(wanted.admin, dataPort)
@@ -76,6 +84,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       dataDir,
       tokenFile: files.token,
       logFile: files.log,
+      geminiSettingsFile: files.geminiSettings,
       busyPorts: [
         ...(dataPort === wanted.data ? [] : [wanted.data]),
         ...(adminPort === wanted.admin ? [] : [wanted.admin]),
@@ -90,6 +99,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
 interface Upstream {
   readonly url: string
+  /** Absent beside a real provider. */
+  readonly anthropicUrl?: string
+  readonly geminiUrl?: string
   readonly apiKey: string
   readonly isSimulated: boolean
   stop(): Promise<void>
@@ -101,7 +113,7 @@ async function startUpstream(openaiApiKey: string | null): Promise<Upstream> {
   }
   const apiKey = `sk-simulated-${randomBytes(12).toString('hex')}`
   const provider = await startProvider({ apiKey })
-  return { url: provider.url, apiKey, isSimulated: true, stop: () => provider.stop() }
+  return { ...provider, apiKey, isSimulated: true }
 }
 
 function demoConfig(facts: {
@@ -112,6 +124,12 @@ function demoConfig(facts: {
   readonly provider: Upstream
 }): Config {
   const { provider } = facts
+  const upstream = (family: string, url: string) => ({
+    family,
+    prefix: `/${family}`,
+    url,
+    apiKey: provider.apiKey,
+  })
   const input = {
     listen: { port: facts.dataPort },
     admin: {
@@ -125,7 +143,9 @@ function demoConfig(facts: {
     // No mail server: what would be sent can be read in a folder.
     notifications: { mailDir: 'mail' },
     upstreams: {
-      openai: { family: 'openai', prefix: '/openai', url: provider.url, apiKey: provider.apiKey },
+      openai: upstream('openai', provider.url),
+      ...(provider.anthropicUrl !== undefined && { anthropic: upstream('anthropic', provider.anthropicUrl) }),
+      ...(provider.geminiUrl !== undefined && { gemini: upstream('gemini', provider.geminiUrl) }),
     },
     prices: { models: provider.isSimulated ? DEMO_PRICES : {} },
     // Nobody balances load in front of a demo, and Ctrl-C should not take five seconds.

@@ -12,6 +12,8 @@ export interface GuideFacts {
   readonly dataDir: string
   readonly tokenFile: string
   readonly logFile: string
+  /** Settings that make Gemini CLI use a key. */
+  readonly geminiSettingsFile: string
   /** Ports that were busy, so that others were taken. */
   readonly busyPorts: readonly number[]
 }
@@ -86,8 +88,33 @@ function tryIt(facts: GuideFacts, bold: (text: string) => string): string[] {
       ? `${bold('3. Reach the limit:')} the last of these are answered 402. On the way alerts fire: what ada and grace are told is\n   in ${shown(facts.dataDir)}/mail, as files that a mail program opens. Call 1 now shows the explanation.\n\n${loop}`
       : `${bold('3. See a 402:')} set ada's limit to 0, then make call 1 again. What grace is told is in ${shown(facts.dataDir)}/mail.\n\n${custom(0)}`,
     `${bold('4. Raise the limit')}, here as the operator; it holds for the very next call.\n\n${custom(50)}`,
-    `${bold('5. Look at the page:')} ${adminUrl} shows the limits, the alerts that fired, who used what, and who was told.`,
+    ...(provider.isSimulated ? [agents(facts, bold)] : []),
+    `${bold(`${provider.isSimulated ? 6 : 5}. Look at the page:`)} ${adminUrl} shows the limits, the alerts that fired, who used what, and who was told.`,
   ]
+}
+
+/** Coding agents, where they are installed: each is told where the gateway is, and gets ada's key. */
+function agents(
+  { dataUrl, userKey, geminiSettingsFile }: GuideFacts,
+  bold: (text: string) => string,
+): string {
+  const title = `${bold('5. Point a coding agent at it:')} Claude Code, Codex or Gemini CLI prints what the simulated provider says, and ada pays.`
+  const commands = [
+    command(
+      `ANTHROPIC_BASE_URL=${dataUrl}/anthropic ANTHROPIC_AUTH_TOKEN=${userKey}`,
+      `claude --model demo-agent -p 'Say hello.'`,
+    ),
+    command(
+      `CODEX_API_KEY=${userKey} codex exec --skip-git-repo-check`,
+      `-c openai_base_url=${dataUrl}/openai/v1 -m demo-agent 'Say hello.'`,
+    ),
+    command(
+      `GOOGLE_GEMINI_BASE_URL=${dataUrl}/gemini GEMINI_API_KEY=${userKey}`,
+      `GEMINI_CLI_SYSTEM_SETTINGS_PATH='${geminiSettingsFile}'`,
+      `gemini --skip-trust -m demo-agent -p 'Say hello.'`,
+    ),
+  ]
+  return [title, ...commands].join('\n\n')
 }
 
 function command(...parts: string[]): string {

@@ -1,41 +1,39 @@
 /**
- * A simulated AI provider for the demo: a real HTTP server that speaks enough of OpenAI's API for the official SDKs,
- * streams at a pace that can be watched, and reports what it used. It asks no AI and costs nothing.
+ * Simulated AI providers for the demo: a real HTTP server that speaks enough of the APIs of OpenAI, Anthropic and Gemini for
+ * the official SDKs and for coding agents, streams at a pace that can be watched, and reports what it used. It asks no AI
+ * and costs nothing.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { BadRequest, type Body, type Handler, isBody, newId, pacer } from './answers.ts'
-import { chatCompletions, completions } from './chat.ts'
-import { embeddings } from './embeddings.ts'
-import { responses } from './responses.ts'
+import { ANTHROPIC } from './anthropic.ts'
+import { type Api, BadRequest, type Body, isBody, newId, pacer } from './answers.ts'
+import { GEMINI } from './gemini.ts'
+import { OPENAI } from './openai.ts'
 
 export interface SimulatedProvider {
-  /** Such as `http://127.0.0.1:41231`, without `/v1`. */
+  /** OpenAI's API, such as `http://127.0.0.1:41231`, without `/v1`. Those of the others are below it. */
   readonly url: string
+  readonly anthropicUrl: string
+  readonly geminiUrl: string
   stop(): Promise<void>
 }
 
 export interface ProviderOptions {
-  /** What callers must send as Bearer. */
+  /** What callers must send as their key, to all three. */
   readonly apiKey: string
   readonly chunkDelayMs?: number
 }
 
-const MODELS = ['demo-model', 'demo-embedding'] as const
 const LARGEST_BODY = 32 * 1024 * 1024
 const CHUNK_DELAY_MS = 20
 
-const HANDLERS: Readonly<Record<string, Handler>> = {
-  '/v1/chat/completions': chatCompletions,
-  '/v1/completions': completions,
-  '/v1/responses': responses,
-  '/v1/embeddings': embeddings,
-}
+/** By the first part of the path; OpenAI's has none. */
+const APIS: Readonly<Record<string, Api>> = { anthropic: ANTHROPIC, gemini: GEMINI }
 
-/** Starts the provider on a free port of 127.0.0.1. */
+/** Starts the providers on a free port of 127.0.0.1. */
 export async function startProvider(options: ProviderOptions): Promise<SimulatedProvider> {
   const pace = pacer(options.chunkDelayMs ?? CHUNK_DELAY_MS)
   const server = createServer((request, response) => {
@@ -45,8 +43,11 @@ export async function startProvider(options: ProviderOptions): Promise<Simulated
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}`
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
+    anthropicUrl: `${url}/anthropic`,
+    geminiUrl: `${url}/gemini`,
     stop: async () => {
       const closed = once(server, 'close')
       server.close()
@@ -90,23 +91,29 @@ async function answerTo(
   apiKey: string,
   pace: () => Promise<void>,
 ): Promise<Document | AsyncIterable<string>> {
-  const path = (request.url ?? '/').split('?')[0] ?? '/'
-  if (request.headers.authorization !== `Bearer ${apiKey}`) {
-    return refusal(401, 'Incorrect API key provided.', 'invalid_api_key')
-  }
-  const model = /^\/v1\/models(?:\/(.+))?$/.exec(path)
-  if (model !== null && request.method === 'GET') return models(model[1])
-  const handler = HANDLERS[path]
-  if (handler === undefined || request.method !== 'POST') {
-    return refusal(404, `Invalid URL (${request.method ?? ''} ${path})`, null)
-  }
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://provider')
+  const [, name = '', below = ''] = /^\/([a-z]+)(\/.*)$/.exec(pathname) ?? []
+  const other = APIS[name]
+  const [api, path] = other === undefined ? [OPENAI, pathname] : [other, below]
+  const refusal = (
+    status: number,
+    message: string,
+    { param = null, code = null }: Partial<BadRequest> = {},
+  ) => ({
+    status,
+    body: api.problem(status, message, { param, code }),
+  })
+  if (api.keyOf(request.headers) !== apiKey) return refusal(401, 'Incorrect API key provided.')
+  const { method = '' } = request
+  const handler = api.handlerOf(method, path, searchParams)
+  if (handler === null) return refusal(404, `Invalid URL (${method} ${path})`)
   try {
-    const result = handler(await readBody(request), pace)
+    const result = handler(method === 'GET' ? {} : await readBody(request), pace)
     if (Symbol.asyncIterator in result) return result
     await pace()
     return { status: 200, body: result }
   } catch (error) {
-    if (error instanceof BadRequest) return refusal(400, error.message, null, error.param)
+    if (error instanceof BadRequest) return refusal(error.status, error.message, error)
     throw error
   }
 }
@@ -126,21 +133,4 @@ async function readBody(request: IncomingMessage): Promise<Body> {
     // Told below, like every other body that is not an object.
   }
   throw new BadRequest('We could not parse the JSON body of your request.')
-}
-
-function models(id: string | undefined): Document {
-  const known = MODELS.map((model) => ({ id: model, object: 'model', created: 0, owned_by: 'tollgate-demo' }))
-  if (id === undefined) return { status: 200, body: { object: 'list', data: known } }
-  const model = known.find((candidate) => candidate.id === id)
-  if (model !== undefined) return { status: 200, body: model }
-  return refusal(404, `The model '${id}' does not exist`, 'model_not_found', 'model')
-}
-
-function refusal(
-  status: number,
-  message: string,
-  code: string | null,
-  param: string | null = null,
-): Document {
-  return { status, body: { error: { message, type: 'invalid_request_error', param, code } } }
 }

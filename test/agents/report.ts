@@ -9,20 +9,21 @@ interface Result {
   readonly checks: readonly Check[]
 }
 
-export function report(results: readonly Result[]): string {
+const line = ({ what, isGood, seen }: Check): string =>
+  `  ${isGood ? 'ok    ' : 'FAILED'}  ${what}${seen === '' ? '' : `  (${seen})`}`
+
+export function report(results: readonly Result[], ofDemo: readonly Check[]): string {
   const parts = results.flatMap(({ agent, version, run, checks }) => [
     `\n${agent.name} (${agent.package} ${version})`,
-    ...checks.map(
-      ({ what, isGood, seen }) =>
-        `  ${isGood ? 'ok    ' : 'FAILED'}  ${what}${seen === '' ? '' : `  (${seen})`}`,
-    ),
+    ...checks.map(line),
     '  through the gateway:',
     ...routesOf(run).map(([route, count]) => `    ${String(count).padStart(4)} × ${route}`),
     `  tried to reach beside it: ${run.outside.length === 0 ? 'nothing' : run.outside.join(', ')}`,
   ])
-  const failed = results.reduce((sum, { checks }) => sum + checks.filter(({ isGood }) => !isGood).length, 0)
-  const passed = results.reduce((sum, { checks }) => sum + checks.length, 0) - failed
-  return `${parts.join('\n')}\n\n${passed} passed, ${failed} failed\n`
+  parts.push('\nnpm start', ...ofDemo.map(line))
+  const all = [...results.flatMap(({ checks }) => checks), ...ofDemo]
+  const failed = all.filter(({ isGood }) => !isGood).length
+  return `${parts.join('\n')}\n\n${all.length - failed} passed, ${failed} failed\n`
 }
 
 /** How often each request got each status. */

@@ -3,27 +3,25 @@
  * agent runs with a home and a folder of its own and reaches nothing but the gateway. scripts/agents.mjs installs them, and
  * tells us by AGENTS_DIR where.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { removeFolder } from '../support/folder.ts'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import { startRedis } from '../support/redis.ts'
 import { AGENTS, COMPACT_FROM, type Agent, type Place, type Scene } from './agents.ts'
 import { checksOf, type Check, type Run } from './checks.ts'
 import { PRICES } from './conversation.ts'
+import { demoChecks } from './demo.ts'
 import { startOutside } from './outside.ts'
+import { runProgram, type Ended } from './program.ts'
 import { PROVIDERS_KEY, startProviders, usualTokens, type Providers } from './providers.ts'
 import { report } from './report.ts'
 import { isOfUser, nextTurn, type Words } from './script.ts'
 import { startWire } from './wire.ts'
 
 const INSTALLED = process.env['AGENTS_DIR'] ?? ''
-/** An agent that hangs is ended; the longest run here takes some 15 s. */
-const SCENE_MS = 120_000
+const PROGRAMS = join(INSTALLED, 'node_modules/.bin')
 const WORDS: Words = { answer: 'quince-4711', file: 'made-by-the-agent.txt' }
 
 if (!existsSync(join(INSTALLED, 'node_modules'))) {
@@ -60,8 +58,15 @@ await gateway.stop()
 await providers.stop()
 await redis.stop()
 
-process.stdout.write(report(results))
-process.exit(results.every(({ checks }) => checks.every(({ isGood }) => isGood)) ? 0 : 1)
+process.stdout.write('npm start …\n')
+const ofDemo = await demoChecks(
+  wanted.map(({ command }) => command),
+  PROGRAMS,
+  cacheFolder(),
+)
+const checks = [...results.flatMap((result) => result.checks), ...ofDemo]
+process.stdout.write(report(results, ofDemo))
+process.exit(checks.every(({ isGood }) => isGood) ? 0 : 1)
 
 async function runAgent(agent: Agent, at: TestGateway, asked: Providers): Promise<Run> {
   const org = await createOrg(at)
@@ -113,58 +118,18 @@ function filesIn(work: string): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, join(work, name)]))
 }
 
-async function runScene(
-  agent: Agent,
-  scene: Scene,
-  place: Place,
-  work: string,
-  proxy: string,
-): Promise<{ exit: string; output: string; errors: string; ms: number }> {
-  const started = performance.now()
-  const child = spawn(join(INSTALLED, 'node_modules/.bin', agent.command), scene.args, {
-    cwd: work,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own, so that what it started ends with it.
-    detached: true,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: place.home,
-      TERM: 'xterm-256color',
-      HTTP_PROXY: proxy,
-      HTTPS_PROXY: proxy,
-      NO_PROXY: '127.0.0.1,localhost',
-      ...agent.environment(place),
-      ...scene.environment,
-    },
+/** An agent knows nothing of this machine but its own home, and finds a way out that leads nowhere. */
+function runScene(agent: Agent, scene: Scene, place: Place, work: string, proxy: string): Promise<Ended> {
+  return runProgram(join(PROGRAMS, agent.command), scene.args, work, {
+    PATH: process.env['PATH'],
+    HOME: place.home,
+    TERM: 'xterm-256color',
+    HTTP_PROXY: proxy,
+    HTTPS_PROXY: proxy,
+    NO_PROXY: '127.0.0.1,localhost',
+    ...agent.environment(place),
+    ...scene.environment,
   })
-  const output: Buffer[] = []
-  const errors: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk))
-  const closed = once(child, 'close') as Promise<[number | null, string | null]>
-  const tooLong = new AbortController()
-  const timer = pause(SCENE_MS, undefined, { signal: tooLong.signal }).then(
-    () => endGroup(child.pid),
-    () => undefined,
-  )
-  const [code, signal] = await closed
-  tooLong.abort()
-  await timer
-  endGroup(child.pid)
-  return {
-    exit: String(code ?? signal),
-    output: Buffer.concat(output).toString(),
-    errors: Buffer.concat(errors).toString(),
-    ms: Math.round(performance.now() - started),
-  }
-}
-
-function endGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
-  } catch {
-    // Nothing of it is left.
-  }
 }
 
 function versionOf(agent: Agent): string {

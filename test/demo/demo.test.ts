@@ -6,6 +6,9 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import Anthropic from '@anthropic-ai/sdk'
+import { GoogleGenAI } from '@google/genai'
+import OpenAI from 'openai'
 import t from 'tap'
 import { startGateway } from '../../src/app.ts'
 import { startDemo } from '../../src/demo/demo.ts'
@@ -95,6 +98,54 @@ void t.test(
     await demo.stop()
   },
 )
+
+/** What a command for a coding agent says: where the gateway is, the key and the model. */
+function agentIn(text: string, program: string): { baseURL: string; apiKey: string; model: string } {
+  const commands = text.match(/^[A-Z_]+=.*(?:\n {2}.*)*/gm) ?? []
+  const command = commands.find((found) => found.includes(`${program} `)) ?? ''
+  const [, baseURL = ''] = /(?:BASE_URL|base_url)=(\S+)/.exec(command) ?? []
+  const [, apiKey = ''] = /(?:KEY|TOKEN)=(\S+)/.exec(command) ?? []
+  const [, model = ''] = /(?:-m|--model) (\S+)/.exec(command) ?? []
+  return { baseURL, apiKey, model }
+}
+
+void t.test('what the text tells coding agents works with the SDKs of their vendors', async (t) => {
+  const demo = await start()
+  t.teardown(() => demo.stop())
+  const text = demo.text(false)
+  const content = 'Say hello.'
+  const claude = agentIn(text, 'claude')
+  const anthropic = new Anthropic({
+    baseURL: claude.baseURL,
+    authToken: claude.apiKey,
+    apiKey: null,
+    maxRetries: 0,
+  })
+  const message = await anthropic.messages.create({
+    model: claude.model,
+    max_tokens: 1_000,
+    messages: [{ role: 'user', content }],
+  })
+  t.match(message.content, [{ type: 'text', text: /^Hello/ }])
+  const codex = agentIn(text, 'codex')
+  const openai = new OpenAI({ ...codex, maxRetries: 0 })
+  const response = await openai.responses.create({
+    model: codex.model,
+    input: content,
+    // Codex declares the search with each call.
+    tools: [{ type: 'web_search' }],
+  })
+  t.match(response.output_text, /^Hello/)
+  const gemini = agentIn(text, 'gemini')
+  const google = new GoogleGenAI({ apiKey: gemini.apiKey, httpOptions: { baseUrl: gemini.baseURL } })
+  const generated = await google.models.generateContent({ model: gemini.model, contents: content })
+  t.match(generated.text, /^Hello/)
+  const [, settings = ''] = /SETTINGS_PATH='([^']+)'/.exec(text) ?? []
+  t.match(JSON.parse(readFileSync(settings, 'utf8')), {
+    security: { auth: { selectedType: 'gemini-api-key' } },
+  })
+  t.notMatch(readFileSync(settings, 'utf8'), /tg_/, 'and no key')
+})
 
 void t.test('started again it prints the same keys, and leaves alone what was changed', async (t) => {
   const keysIn = (text: string) => text.match(/tg_\w+/g)

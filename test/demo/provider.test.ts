@@ -1,4 +1,6 @@
-/** The demo's simulated provider, asked by the official SDK. */
+/** The demo's simulated providers, asked by the official SDKs. */
+import Anthropic from '@anthropic-ai/sdk'
+import { GoogleGenAI } from '@google/genai'
 import OpenAI from 'openai'
 import t from 'tap'
 import { startProvider } from '../../src/demo/provider.ts'
@@ -145,4 +147,75 @@ void t.test('a client that goes away ends its stream, and the provider goes on',
     break
   }
   t.ok(await client.models.list())
+})
+
+const anthropic = new Anthropic({ apiKey, baseURL: provider.anthropicUrl, maxRetries: 0 })
+const google = new GoogleGenAI({ apiKey, httpOptions: { baseUrl: provider.geminiUrl } })
+
+void t.test('Anthropic: a message, whole and as events, with the same text and usage', async (t) => {
+  const request = { model, max_tokens: 1_000, system: 'Be short.', messages }
+  const whole = await anthropic.messages.create(request)
+  t.match(whole, { type: 'message', model, stop_reason: 'end_turn', content: [{ text: /^Hello/ }] })
+  const streamed = await anthropic.messages.stream(request).finalMessage()
+  t.strictSame(streamed.content, whole.content)
+  t.strictSame(streamed.usage, whole.usage)
+  const counted = await anthropic.messages.countTokens({ model, system: 'Be short.', messages })
+  t.equal(counted.input_tokens, whole.usage.input_tokens)
+  const cut = await anthropic.messages.create({ ...request, max_tokens: 5 })
+  t.match(cut, { stop_reason: 'max_tokens', usage: { output_tokens: 5 } })
+  t.match((await anthropic.models.list()).data, [{ id: 'demo-agent' }])
+})
+
+void t.test('Gemini: an answer, whole and as chunks, with the same text and usage', async (t) => {
+  const request = { model, contents: 'Say hello.', config: { systemInstruction: 'Be short.' } }
+  const whole = await google.models.generateContent(request)
+  t.match(whole.text, /^Hello/)
+  t.equal(whole.candidates?.[0]?.finishReason, 'STOP')
+  let text = ''
+  let last
+  for await (const chunk of await google.models.generateContentStream(request)) {
+    text += chunk.text ?? ''
+    last = chunk
+  }
+  t.equal(text, whole.text)
+  t.strictSame(last?.usageMetadata, whole.usageMetadata)
+  t.equal(last?.candidates?.[0]?.finishReason, 'STOP')
+  const counted = await google.models.countTokens({ model, contents: 'Say hello.' })
+  t.equal(counted.totalTokens, 3)
+  const cut = await google.models.generateContent({ ...request, config: { maxOutputTokens: 3 } })
+  t.match(cut, { candidates: [{ finishReason: 'MAX_TOKENS' }], usageMetadata: { candidatesTokenCount: 3 } })
+  const list = await fetch(`${provider.geminiUrl}/v1beta/models/${model}:streamGenerateContent`, {
+    method: 'POST',
+    headers: { 'x-goog-api-key': apiKey },
+    body: JSON.stringify({ contents: [{ parts: [{ text: 'Say hello.' }] }] }),
+  })
+  const chunks = (await list.json()) as unknown[]
+  t.ok(chunks.length > 1, 'a list where no events are asked for')
+})
+
+void t.test('Anthropic and Gemini refuse in formats of their own', async (t) => {
+  const ask = async (
+    path: string,
+    headers: Record<string, string>,
+    body?: object,
+  ): Promise<[number, unknown]> => {
+    const method = body === undefined ? 'GET' : 'POST'
+    const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+    const answer = await fetch(provider.url + path, init)
+    return [answer.status, await answer.json()]
+  }
+  const known = { 'x-api-key': apiKey, 'x-goog-api-key': apiKey }
+  t.match(await ask('/anthropic/v1/messages', known, { model, max_tokens: 5, messages: [] }), [
+    400,
+    { type: 'error', error: { type: 'invalid_request_error' } },
+  ])
+  t.match(await ask('/anthropic/v1/models', { 'x-api-key': 'sk-other' }), [
+    401,
+    { type: 'error', error: { type: 'authentication_error' } },
+  ])
+  t.match(await ask(`/gemini/v1beta/models/${model}:generateContent`, known, { contents: [] }), [
+    400,
+    { error: { code: 400, status: 'INVALID_ARGUMENT' } },
+  ])
+  t.match(await ask('/gemini/v1beta/nothing', known), [404, { error: { code: 404, status: 'NOT_FOUND' } }])
 })
