@@ -155,6 +155,7 @@ const CODEX_PROVIDER: Agent = {
         `base_url = "${place.gateway}/openai/v1"`,
         'env_key = "TOLLGATE_KEY"',
         'wire_api = "responses"',
+        'stream_max_retries = 0',
       ],
     ),
   triesWebSocket: false,

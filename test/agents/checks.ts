@@ -20,6 +20,8 @@ export interface Run {
   readonly exchanges: readonly Exchange[]
   /** What stands in the ledger. */
   readonly chargedMicrocredits: number
+  /** What it prints, and asks, when its user has reached the limit. */
+  readonly atLimit: { readonly text: string; readonly exchanges: readonly Exchange[] }
   /** Hosts that it tried to reach beside the gateway. */
   readonly outside: readonly string[]
 }
@@ -40,6 +42,7 @@ export function checksOf(agent: Agent, run: Run, words: Words): Check[] {
     ...(agent.triesWebSocket === true ? [webSocketCheck(run)] : []),
     modelCheck(agent, run),
     chargeCheck(run),
+    limitCheck(run),
   ]
 }
 
@@ -108,6 +111,18 @@ function chargeCheck({ served, chargedMicrocredits }: Run): Check {
     'the charge is what the provider reported',
     calls.length > 0 && reported === chargedMicrocredits,
     seen,
+  )
+}
+
+/** The gateway's explanation is what the user reads. Some agents make the call a few times before they show it. */
+function limitCheck({ atLimit: { text, exchanges } }: Run): Check {
+  const calls = exchanges.filter(({ status, method }) => method === 'POST' && status !== 426)
+  const isGood = calls.length > 0 && calls.every(({ status }) => status === 402) && /credit limit/i.test(text)
+  const statuses = calls.map(({ status }) => String(status)).join(' ')
+  return check(
+    'at the limit it shows why',
+    isGood,
+    isGood ? `${calls.length} × 402` : `${statuses}: ${text.slice(-800)}`,
   )
 }
 

@@ -94,6 +94,11 @@ async function runAgent(agent: Agent, at: TestGateway, asked: Providers): Promis
     for (const file of Object.values(filesIn(work))) removeFolder(file)
   }
   const used = await org.usedWhenIdle()
+  const beforeLimit = wire.exchanges.length
+  await at.admin('PUT', `/v1/orgs/${org.id}/user-limits/custom/ada`, { user: 'ada', limit: 0 })
+  const [opening] = agent.scenes
+  const limited = opening === undefined ? null : await runScene(agent, opening, place, work, outside.url)
+  const refused = wire.exchanges.splice(beforeLimit)
   await wire.stop()
   await outside.stop()
   removeFolder(base)
@@ -103,6 +108,7 @@ async function runAgent(agent: Agent, at: TestGateway, asked: Providers): Promis
     exchanges: wire.exchanges,
     chargedMicrocredits: Math.round(used * 1e6),
     outside: [...outside.wanted],
+    atLimit: { text: limited === null ? '' : `${limited.output}\n${limited.errors}`, exchanges: refused },
   }
 }
 
