@@ -1,58 +1,58 @@
 #!lua flags=allow-oom
 -- expire: resolves holds whose lease is over, because their gateway died: charges the prompt, frees the rest (C6).
 --
--- KEYS, ARGV  as in include/accounts.lua; six per hold: hold id, indexes of user, day, user's day and resolved hash, model
--- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per hold: 'expired cost freed', 'renewed' (its lease is not over) or
---             'already' }; the head alone where the organization does not exist any more, whose leases then go
--- Effects     as settle's
--- @include packed
+-- Returns { head as settle's, a status for each hold: 'expired cost freed', 'renewed' (its lease is not over),
+--         'already' }; the head alone where the organization does not exist any more, whose leases then go; { 'fault
+--         why' } (include/soundness.lua)
+-- Effects as settle's
 -- @include clock
 -- @include text
+-- @include records
 -- @include policy
+-- @include soundness
 -- @include outbox
 -- @include resolved
--- @include accounts
-if not org_exists then
-  redis.call('DEL', KEYS[7])
-  return { head() }
+-- @include books
+-- @include charging
+-- @include closing
+local now = server_time()
+local books = open_books(now)
+if not books.is_there then
+  redis.call('DEL', key.leases)
+  return { head_of(books) }
 end
-local calls = {}
-for at = FIRST_CALL, #ARGV, 6 do
-  local call = { id = ARGV[at], user = users[tonumber(ARGV[at + 1])], day = days[tonumber(ARGV[at + 2])],
-    user_day = user_days[tonumber(ARGV[at + 3])], bucket = buckets[tonumber(ARGV[at + 4])], date = ARGV[at + 5] }
-  want(call.user, 'o:' .. call.id)
-  calls[#calls + 1] = call
-end
--- What the holds say of source and model decides which counters are needed, so the holds are read first.
-for _, call in ipairs(calls) do
-  call.open = redis.call('HGET', call.user.key, 'o:' .. call.id)
+for _, call in ipairs(items) do
+  find_records(books, call)
+  local field = 'o:' .. call.hold_id
+  want(call.user, field)
+  -- What the hold says of source and model decides which counters are needed, so the holds are read first.
+  call.open = redis.call('HGET', call.user.key, field)
   if call.open then
-    local _, prompt, source, _, model = call.open:match('^(%d+) (%d+) (%S+) (%d+) (.*)$')
-    call.prompt, call.source, call.model = tonumber(prompt), source, model
+    local amount, prompt, source, model = call.open:match('^(%d+) (%d+) (%S+) %d+ (.*)$')
+    call.amount, call.prompt, call.source, call.model = tonumber(amount), tonumber(prompt), source, model
     want_usage(call)
   end
-  call.deadline = tonumber(redis.call('ZSCORE', KEYS[7], table.concat({ ARGV[1], call.date, call.id, call.user.id }, ' ')) or 0)
+  call.lease = table.concat({ arg.period_no, call.date, call.hold_id, call.user.id }, ' ')
+  call.deadline = tonumber(redis.call('ZSCORE', key.leases, call.lease) or 0)
 end
-read_all()
+read_books(books)
 
-local replies = { '' }
-for i, call in ipairs(calls) do
-  local u = call.user
-  local open = u.value['o:' .. call.id]
+local function expire(call)
+  -- Taken from the record, since the same hold may be in the batch twice.
+  local open = call.user.value['o:' .. call.hold_id]
   if not open then
-    replies[i + 1] = 'already'
     -- A lease without a hold is a remainder of a lost write: it goes, so that no sweep meets it again.
-    released[#released + 1] = table.concat({ ARGV[1], call.date, call.id, u.id }, ' ')
-  elseif call.deadline > now then
-    replies[i + 1] = 'renewed'
-  else
-    release(u, call, open)
-    local cost = charge(u, call, call.prompt, 1, 0, 0)
-    mark(call.bucket, call.id, 'expired ' .. digits(cost))
-    call.bucket.life = EXPIRED_LIFE_MS
-    replies[i + 1] = table.concat({ 'expired', digits(cost), digits(math.max(0, tonumber(open:match('^%d+')) - cost)) }, ' ')
+    books.released[#books.released + 1] = call.lease
+    return 'already'
   end
+  if call.deadline > now then return 'renewed' end
+  release(books, call, open)
+  local cost = charge(books, call, call.prompt, 1, 0, 0)
+  mark(call.bucket, call.hold_id, 'expired ' .. digits(cost))
+  call.bucket.life = EXPIRED_LIFE_MS
+  return table.concat({ 'expired', digits(cost), digits(math.max(0, call.amount - cost)) }, ' ')
 end
-replies[1] = head()
-write_all()
-return replies
+
+local replies = {}
+for i, call in ipairs(items) do replies[i] = expire(call) end
+return close_books(books, replies)

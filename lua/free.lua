@@ -1,33 +1,31 @@
 #!lua flags=allow-oom
 -- free: takes up to 64 holds of calls that were not served off the books, at no cost, each once (C5).
 --
--- KEYS, ARGV  as in include/accounts.lua; seven per hold: hold id, indexes of user, day, user's day and resolved hash, source, model
--- Returns     { 'ok now <org alerts> <user alerts> <limits reached>', one status per hold: 'freed', 'returned cost' (it had expired: what that
---             charged is given back), 'tombstone' (no such hold: a reserve that arrives late is refused) or 'already' }; the head alone
---             where the organization does not exist any more
--- Effects     as settle's, but that nothing is crossed
--- @include packed
+-- Returns { head as settle's, a status for each hold: 'freed', 'returned cost' (it had expired: what that charged is
+--         given back), 'tombstone' (no such hold: a reserve that arrives late is refused), 'already' }; the head alone
+--         where the organization does not exist any more; { 'fault why' } (include/soundness.lua)
+-- Effects as settle's, but that nothing is crossed
 -- @include clock
 -- @include text
+-- @include records
 -- @include policy
+-- @include soundness
 -- @include outbox
 -- @include resolved
--- @include accounts
+-- @include books
+-- @include charging
+-- @include closing
 -- @include freeing
-if not org_exists then return { head() } end
-local calls = {}
-for at = FIRST_CALL, #ARGV, 7 do
-  local id, user, day, user_day, bucket, source, model = unpack(ARGV, at, at + 6)
-  local call = { id = id, user = users[tonumber(user)], day = days[tonumber(day)], user_day = user_days[tonumber(user_day)],
-    bucket = buckets[tonumber(bucket)], source = source, model = model }
+local books = open_books(server_time())
+if not books.is_there then return { head_of(books) } end
+for i = 1, #items do
+  local call = items[i]
+  find_records(books, call)
   want_hold(call)
   want_usage(call)
-  calls[#calls + 1] = call
 end
-read_all()
+read_books(books)
 
-local replies = { '' }
-for i, call in ipairs(calls) do replies[i + 1] = free(call) end
-replies[1] = head()
-write_all()
-return replies
+local replies = {}
+for i = 1, #items do replies[i] = free(books, items[i]) end
+return close_books(books, replies)

@@ -1,30 +1,28 @@
 #!lua
 -- open-notices: writes crossings of one organization to its log, before a queue gets them (N2, N4).
 --
--- KEYS    1 org, 2 index of all notices, 3 index of the queued, then a hash for each notice
--- ARGV    1 when the organization was created whose crossings these are, 2 life of the log (ms), 3 the oldest time (ms) that it
---         shows, then two per notice: its member of the indexes, the crossing as JSON
--- Returns 'other_org' (made anew under this id since, being deleted, or gone) | one per notice: 'new', 'known', 'relayed' (a queue had it)
+-- Returns 'other_org' (made anew under this id since, being deleted, or gone) | for each notice: 'new', 'known',
+--         'relayed' (a queue had it)
 -- Effects the hashes that are new, both indexes
 -- @include text
+-- @include records
 -- @include notices
-local created_at, deleting = unpack(redis.call('HMGET', KEYS[1], 'created_at', 'deleting'))
-if created_at ~= ARGV[1] or deleting then return 'other_org' end
+local org = read_fields(key.org, { 'created_at', 'deleting' })
+if org.created_at ~= arg.org_created_at or org.deleting then return 'other_org' end
 local found = {}
-for i = 4, #KEYS do found[i - 3] = redis.call('HMGET', KEYS[i], 'crossing', 'relayed') end
+for i, notice in ipairs(key.notices) do found[i] = read_fields(notice, { 'crossing', 'relayed' }) end
 
 local replies, added = {}, {}
-for i, record in ipairs(found) do
-  local key, member, crossing = KEYS[i + 3], ARGV[2 + 2 * i], ARGV[3 + 2 * i]
-  replies[i] = record[2] and 'relayed' or record[1] and 'known' or 'new'
+for i, item in ipairs(items) do
+  replies[i] = found[i].relayed and 'relayed' or found[i].crossing and 'known' or 'new'
   if replies[i] == 'new' then
-    redis.call('HSET', key, 'crossing', crossing)
-    redis.call('PEXPIRE', key, ARGV[2])
-    added[#added + 1] = member
+    redis.call('HSET', key.notices[i], 'crossing', item.crossing)
+    redis.call('PEXPIRE', key.notices[i], arg.life_ms)
+    added[#added + 1] = item.member
   end
 end
 if #added > 0 then
-  add_to_index(KEYS[2], added, ARGV[2], ARGV[3])
-  add_to_index(KEYS[3], added, ARGV[2], ARGV[3])
+  add_to_index(key.all, added)
+  add_to_index(key.queued, added)
 end
 return replies

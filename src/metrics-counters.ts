@@ -6,9 +6,12 @@ import { MICROCREDITS_PER_CREDIT } from './core/units.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import type { CreditKind } from './ledger/ledger-metrics.ts'
 import { DELIVERY_STATES, type DeliveryChannel } from './ledger/notice-log.ts'
+import type { ScriptName } from './ledger/scripts.ts'
 import { Tally } from './metrics-tally.ts'
 
 const CREDIT_KINDS: readonly CreditKind[] = ['held', 'charged', 'freed', 'expired', 'returned']
+/** Scripts that check the counters before they write. */
+const CHECKING_SCRIPTS: readonly ScriptName[] = ['reserve', 'settle', 'free', 'expire', 'replay']
 const CHANNELS: readonly DeliveryChannel[] = ['email', 'webhook', 'slack']
 
 /** Refusals for credits; what is refused for another reason is counted under `tollgate_refusals_total` only. */
@@ -60,6 +63,13 @@ function creditCounters(registry: Registry) {
     [],
   )
   exceeded.declare('', {})
+  const faults = new Tally().register(
+    registry,
+    'tollgate_ledger_faults_total',
+    'Batches that a script refused whole, because the counters in the store do not add up.',
+    ['script'],
+  )
+  for (const script of CHECKING_SCRIPTS) faults.declare(script, { script })
   const unpriced = new Tally().register(
     registry,
     'tollgate_unpriced_usage_total',
@@ -67,7 +77,7 @@ function creditCounters(registry: Registry) {
     ['kind'],
   )
   for (const kind of UNPRICED_KINDS) unpriced.declare(kind, { kind })
-  return { credits, exceeded, unpriced }
+  return { credits, exceeded, faults, unpriced }
 }
 
 function driftCounters(registry: Registry) {

@@ -214,6 +214,7 @@ export function createMetrics(): Metrics {
       credits: (kind: CreditKind, amount) => credits.add(kind, amount, () => ({ kind })),
       holdExceeded: () => exceeded.add('', 1, () => ({})),
       crossings: (type: CrossingType, count) => crossings.add(type, count, () => ({ type })),
+      fault: (script) => counters.faults.add(script, 1, () => ({ script })),
       storeWait: () => counters.storeWaits.add('', 1, () => ({})),
       storeWaited: (seconds) => storeWaits.observe('', seconds),
     },

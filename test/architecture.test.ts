@@ -7,6 +7,7 @@ import t from 'tap'
 import { PROBLEMS } from '../src/admin/problem-codes.ts'
 import { ERRORS } from '../src/errors.ts'
 import { SCRIPT_NAMES } from '../src/ledger/scripts.ts'
+import { SIGNATURES, type Signature } from '../src/ledger/signatures.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const MOST_LINES = 300
@@ -336,44 +337,105 @@ void t.test('a file would be too long to read in one sitting', (t) => {
   t.end()
 })
 
-void t.test(
-  'a script in Lua would not say what it does: shebang, purpose, KEYS, ARGV, Returns, Effects',
-  (t) => {
-    const scripts = LUA.filter((file) => dirname(file) === 'lua')
-    t.same(
-      scripts.map((file) => basename(file, '.lua')).sort(),
-      [...SCRIPT_NAMES].sort(),
-      'the scripts are those that scripts.ts knows',
+void t.test('a script in Lua would not say what it does: shebang, purpose, Returns, Effects', (t) => {
+  const scripts = LUA.filter((file) => dirname(file) === 'lua')
+  t.same(
+    scripts.map((file) => basename(file, '.lua')).sort(),
+    [...SCRIPT_NAMES].sort(),
+    'the scripts are those that signatures.ts declares',
+  )
+  for (const file of scripts) {
+    const [shebang = '', ...lines] = read(file).split('\n')
+    t.match(shebang, /^#!lua(?: flags=allow-oom)?$/, file)
+    const head = lines.slice(
+      0,
+      lines.findIndex((line) => !line.startsWith('--') || line.startsWith('-- @include')),
     )
-    for (const file of scripts) {
-      const [shebang = '', ...lines] = read(file).split('\n')
-      t.match(shebang, /^#!lua(?: flags=allow-oom)?$/, file)
-      const head = lines.slice(
-        0,
-        lines.findIndex((line) => !line.startsWith('--') || line.startsWith('-- @include')),
-      )
-      t.equal(head[0]?.startsWith(`-- ${basename(file, '.lua')}: `), true, `${file}: purpose`)
-      t.match(head[1], /^--(?: .*)?$/)
-      const sections = head
-        .map((line) => /^-- (KEYS, ARGV|KEYS|ARGV|Returns|Effects) +\S/.exec(line)?.[1])
-        .filter((name) => name !== undefined)
-      t.same(
-        sections.flatMap((name) => name.split(', ')),
-        ['KEYS', 'ARGV', 'Returns', 'Effects'],
-        `${file}: sections, in this order`,
-      )
-    }
-    for (const file of LUA.filter((name) => dirname(name) === 'lua/include')) {
-      t.match(
-        read(file),
-        /^(?:--|local function) /,
-        `${file}: begins with what it is for, or with its one function`,
-      )
-      t.notMatch(read(file), /^#!/, `${file} is put into others`)
-    }
-    t.end()
-  },
-)
+    t.equal(head[0]?.startsWith(`-- ${basename(file, '.lua')}: `), true, `${file}: purpose`)
+    t.match(head[1], /^--(?: .*)?$/)
+    const sections = head
+      .map((line) => /^-- (Returns|Effects) +\S/.exec(line)?.[1])
+      .filter((name) => name !== undefined)
+    t.same(sections, ['Returns', 'Effects'], `${file}: sections, in this order`)
+  }
+  for (const file of LUA.filter((name) => dirname(name) === 'lua/include')) {
+    t.match(
+      read(file),
+      /^(?:--|local function) /,
+      `${file}: begins with what it is for, or with its one function`,
+    )
+    t.notMatch(read(file), /^#!/, `${file} is put into others`)
+  }
+  t.end()
+})
+
+/** The code of a script and its includes, without comments. */
+const codeOf = (name: string): string =>
+  [
+    `lua/${name}.lua`,
+    ...Array.from(
+      read(`lua/${name}.lua`).matchAll(/^-- @include (\S+)$/gm),
+      ([, file]) => `lua/include/${file}.lua`,
+    ),
+  ]
+    .map(read)
+    .join('\n')
+    .replace(/--.*$/gm, '')
+
+void t.test('a script in Lua would be called with something else than it reads', (t) => {
+  for (const [name, signature] of Object.entries<Signature>(SIGNATURES)) {
+    const code = codeOf(name)
+    t.notMatch(code, /\b(?:KEYS|ARGV)\b/, `${name} reads by name`)
+    const named = (table: string): string[] =>
+      [
+        ...new Set(
+          Array.from(code.matchAll(new RegExp(`\\b${table}\\.(\\w+)`, 'g')), ([, field = '']) => field),
+        ),
+      ].sort()
+    const { keys, keyLists = [], args = {}, lists = [], items } = signature
+    const allKeys = [...keys, ...keyLists]
+    const allArgs = [...Object.keys(args), ...lists]
+    t.same(
+      named('key').filter((field) => !allKeys.includes(field)),
+      [],
+      `${name}: keys that are read and not declared`,
+    )
+    t.same(
+      named('arg').filter((field) => !allArgs.includes(field)),
+      [],
+      `${name}: arguments that are read and not declared`,
+    )
+    // Indexes by state are read as key[state].
+    const byState = code.includes('key[state]')
+    t.same(
+      byState ? [] : allKeys.filter((field) => !named('key').includes(field)),
+      [],
+      `${name}: keys that are declared and not read`,
+    )
+    t.same(
+      allArgs.filter((field) => !named('arg').includes(field)),
+      [],
+      `${name}: arguments that are declared and not read`,
+    )
+    t.equal(/\bitems\b/.test(code), items !== undefined, `${name}: items`)
+    for (const field of Object.keys(items ?? {}))
+      t.match(code, new RegExp(`\\.${field}\\b`), `${name}: ${field} of an item`)
+  }
+  t.end()
+})
+
+void t.test('a script in Lua would not fit on a screen', (t) => {
+  for (const file of LUA) {
+    const lines = read(file).split('\n')
+    t.ok(lines.length <= 121, `${file} has ${lines.length} lines`)
+    t.same(
+      lines.filter((line) => Array.from(line).length > 120),
+      [],
+      file,
+    )
+  }
+  t.end()
+})
 
 void t.test(
   'scripts that resolve holds would be refused when memory is full, or others would write all the same',

@@ -1,8 +1,8 @@
--- Those of the recipients ARGV[first..last] who are not in the set of admins, as a reply (O7); nil where all of them are.
-local function not_admins_of(admins, first, last)
+-- Those of the recipients who are not in the set of admins, as a reply (O7); nil where all of them are.
+local function not_admins_of(admins, recipients)
   local found = { 'not_admins' }
-  for i = first, last do
-    if redis.call('SISMEMBER', admins, ARGV[i]) == 0 then found[#found + 1] = ARGV[i] end
+  for _, user in ipairs(recipients) do
+    if redis.call('SISMEMBER', admins, user) == 0 then found[#found + 1] = user end
   end
   return #found > 1 and found or nil
 end

@@ -1,5 +1,5 @@
--- Organization alerts in a period: one that has not fired stands in `armed` at its mark, one that has in `fired` (O3-O9).
--- `alert` is the JSON of an alert, decoded; amounts are microcredits.
+-- Organization alerts in a period: one that has not fired stands in `armed` at its mark, one that has in `fired`
+-- (O3-O9). `alert` is the JSON of an alert, decoded; amounts are microcredits.
 
 -- A percentage of the allowance, or so many credits. An allowance is whole credits, so this divides without a rest.
 local function mark_of(alert, allowance)
@@ -11,7 +11,8 @@ local function armed_as(id, alert)
   return table.concat({ id, digits(alert.version), alert.type, digits(tonumber(alert.threshold)) }, ' ')
 end
 
--- Decides on an alert that has not fired at its version: `plan` gets it to fire, to arm, or, at a mark of 0, to do neither (O2).
+-- Decides on an alert that has not fired at its version: `plan` gets it to fire, to arm, or, at a mark of 0, to do
+-- neither (O2).
 local function place(plan, id, alert, allowance, used)
   local mark, member = mark_of(alert, allowance), armed_as(id, alert)
   if mark > used then

@@ -8,28 +8,19 @@ local function delivery_text(state, attempts, round, at, error_text)
 end
 
 -- How many deliveries are in each state, by `n:<state>`.
-local function counts_of(record)
+local function counts_of(notice)
   local names, counts = {}, {}
   for i, state in ipairs(STATES) do names[i] = 'n:' .. state end
-  local found = redis.call('HMGET', record, unpack(names))
+  local found = redis.call('HMGET', notice, unpack(names))
   for i, state in ipairs(STATES) do counts[state] = tonumber(found[i] or 0) end
   return counts
 end
 
 -- Adds notices to an index, and takes out what is older than the log shows, which they are not.
-local function add_to_index(index, members, life, oldest)
+local function add_to_index(index, members)
   local scored = {}
   for i, member in ipairs(members) do scored[2 * i - 1], scored[2 * i] = '0', member end
   redis.call('ZADD', index, unpack(scored))
-  redis.call('PEXPIRE', index, life)
-  redis.call('ZREMRANGEBYLEX', index, '-', '(' .. oldest)
-end
-
--- Files the notice under the states of its deliveries; `first` is the place of the indexes' keys, in the order of STATES.
-local function file_under(record, first, member, counts, life, oldest)
-  for i, state in ipairs(STATES) do
-    redis.call('HSET', record, 'n:' .. state, digits(counts[state]))
-    if counts[state] > 0 then add_to_index(KEYS[first + i - 1], { member }, life, oldest)
-    else redis.call('ZREM', KEYS[first + i - 1], member) end
-  end
+  redis.call('PEXPIRE', index, arg.life_ms)
+  redis.call('ZREMRANGEBYLEX', index, '-', '(' .. arg.oldest)
 end

@@ -10,6 +10,6 @@ local function limit_reached(user, period_used, counted, limit)
 end
 
 local function alert_crossed(id, version, kind, threshold, mark, used, allowance)
-  return { 'alert', id, 'version', version, 'threshold_type', kind, 'threshold', threshold, 'mark', digits(mark), 'used', digits(used),
-    'allowance', allowance }
+  return { 'alert', id, 'version', version, 'threshold_type', kind, 'threshold', threshold, 'mark', digits(mark),
+    'used', digits(used), 'allowance', allowance }
 end

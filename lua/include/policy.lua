@@ -1,23 +1,38 @@
--- Whom the per-user limit counts and caps, from the fields of the org hash and of the custom limits (L1, L2, L5, L6).
--- What runs once a call is written out where a loop would be shorter: in Lua 5.1 that is most of what a call costs.
+-- Which users the per-user limit counts and caps (L1, L2, L5, L6), from the fields of the org's hash and the custom
+-- limits. What runs once a call is written out where a loop would be shorter: in Lua 5.1 that is most of what a call
+-- costs.
 local SOURCES = { 'chat', 'workflow', 'agent_deployment' }
 local USED = { chat = 'used:chat', workflow = 'used:workflow', agent_deployment = 'used:agent_deployment' }
 local HELD = { chat = 'held:chat', workflow = 'held:workflow', agent_deployment = 'held:agent_deployment' }
 
-local function new_policy(limit_on, limit_default, exclude_workflow, exclude_agent_deployment)
+local function policy_of(org)
   return {
-    on = limit_on == '1',
-    default = limit_default or '0',
-    excluded = { workflow = exclude_workflow == '1', agent_deployment = exclude_agent_deployment == '1' },
+    on = org.limit_on == '1',
+    default = org.limit_default or '0',
+    excluded = { workflow = org.exclude_workflow == '1', agent_deployment = org.exclude_agent_deployment == '1' },
   }
 end
 
--- A user's limit in microcredits, as a number and as the text of it, or nil where nothing caps the user; `custom` is false where there
--- is none.
-local function limit_of(policy, custom)
-  if not policy.on or custom == 'unlimited' then return nil end
-  local text = custom or policy.default
-  return tonumber(text), text
+-- Gives a user's record its limit in microcredits, as a number and as text (both nil where nothing caps the user), the
+-- field that says when it was reached, and the fields of its sums. `custom` is false where there is no custom limit.
+local function cap(policy, user, custom)
+  if policy.on and custom ~= 'unlimited' then
+    user.limit_text = custom or policy.default
+    user.limit = tonumber(user.limit_text)
+  end
+  user.hit = 'hit:' .. (user.limit_text or '')
+  user.fields = { 'used:chat', 'used:workflow', 'used:agent_deployment', 'held:chat', 'held:workflow',
+    'held:agent_deployment', user.hit }
+end
+
+-- Reads a user's record, and its sums by source.
+local function read_user(user)
+  read_record(user)
+  local value = user.value
+  user.used = { chat = tonumber(value['used:chat'] or 0), workflow = tonumber(value['used:workflow'] or 0),
+    agent_deployment = tonumber(value['used:agent_deployment'] or 0) }
+  user.held = { chat = tonumber(value['held:chat'] or 0), workflow = tonumber(value['held:workflow'] or 0),
+    agent_deployment = tonumber(value['held:agent_deployment'] or 0) }
 end
 
 -- Sums by source: all of them, and those that count towards the limit.

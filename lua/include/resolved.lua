@@ -1,4 +1,5 @@
--- How a hold was resolved is kept by its id, for longer than anyone may still ask (design: idempotency with a horizon).
+-- How a hold was resolved is kept by its id, for longer than anyone may still ask (design: idempotency with a
+-- horizon).
 local BUCKET_MS = 300000
 local HORIZON_MS = 900000
 local HORIZON_BUCKETS = HORIZON_MS / BUCKET_MS
@@ -18,12 +19,13 @@ local function mark(bucket, id, text)
   bucket.value[id], bucket.write[id] = text, text
 end
 
--- The life of a bucket runs by the store's clock, which may step: then what is forgotten must not pass for what never was. So the
--- organization's hash has in `memory` the latest bucket of the store's time, and those that were begun and whose horizon is not over by
--- that; one that is gone, or was begun anew (it has a minus there), has forgotten.
+-- The life of a bucket runs by the store's clock, which may step: then what is forgotten must not pass for what never
+-- was. So the organization's hash has in `memory` the latest bucket of the store's time, and those that were begun and
+-- whose horizon is not over by that; one that is gone, or was begun anew (it has a minus there), has forgotten.
 local function has_forgotten(memory, bucket)
   local no = bucket.no
-  if tonumber(memory:match('^%d+')) >= no + HORIZON_BUCKETS or memory:find(' -' .. no .. ' ', 1, true) then return true end
+  if tonumber(memory:match('^%d+')) >= no + HORIZON_BUCKETS then return true end
+  if memory:find(' -' .. no .. ' ', 1, true) then return true end
   return memory:find(' ' .. no .. ' ', 1, true) and redis.call('EXISTS', bucket.key) == 0
 end
 

@@ -1,24 +1,24 @@
--- Charges what a call cost and takes its hold off the books, once by its id. `forgotten` is what becomes of an id that is not open, is not
--- remembered, where that does not tell whether it was charged, since it is too old or its bucket has forgotten: 'too_old' (it is not),
--- or 'late' (it is, since nobody can have).
-local function settle(call, forgotten)
-  if call.org_created_at ~= '' and call.org_created_at ~= o[10] then return 'other_org' end
-  local u = call.user
-  local open, done = u.value['o:' .. call.id], call.bucket.value[call.id]
+-- Charges what a call cost and takes its hold off the books, once by its id. `forgotten` is the status of an id that
+-- is neither open nor remembered, and too old to know whether it was charged: 'too_old' (it is not charged), or 'late'
+-- (it is, because nobody can have charged it).
+local function settle(books, call, forgotten)
+  if call.org_created_at ~= '' and call.org_created_at ~= books.org.created_at then return 'other_org' end
+  local bucket, id = call.bucket, call.hold_id
+  local open, done = call.user.value['o:' .. id], bucket.value[id]
   if open then
-    release(u, call, open)
-    mark(call.bucket, call.id, 'charged ' .. digits(charge(u, call, call.cost, 1, call.input, call.output)))
+    release(books, call, open)
+    mark(bucket, id, 'charged ' .. digits(charge(books, call, call.cost, 1, call.input_tokens, call.output_tokens)))
     return 'charged'
   end
   if not done then
-    local may_be_forgotten = now >= call.number * BUCKET_MS + HORIZON_MS or has_forgotten(memory, call.bucket)
+    local may_be_forgotten = books.now >= bucket.no * BUCKET_MS + HORIZON_MS or has_forgotten(books.memory, bucket)
     if may_be_forgotten and forgotten ~= 'late' then return forgotten end
-    mark(call.bucket, call.id, 'charged ' .. digits(charge(u, call, call.cost, 1, call.input, call.output)))
+    mark(bucket, id, 'charged ' .. digits(charge(books, call, call.cost, 1, call.input_tokens, call.output_tokens)))
     return 'late'
   end
   local before = tonumber(done:match('^expired (%d+)$'))
   if not before then return 'already' end
-  local missing = charge(u, call, math.max(0, call.cost - before), 0, call.input, call.output)
-  mark(call.bucket, call.id, 'charged ' .. digits(before + missing))
+  local missing = charge(books, call, math.max(0, call.cost - before), 0, call.input_tokens, call.output_tokens)
+  mark(bucket, id, 'charged ' .. digits(before + missing))
   return 'corrected ' .. digits(missing)
 end

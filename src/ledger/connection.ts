@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { LastingCluster } from './lasting-cluster.ts'
 import { StoreUnavailable } from './ledger.ts'
+import { UnsoundBooks } from './replies.ts'
 
 export type RedisClient = Redis | Cluster
 
@@ -191,11 +192,15 @@ export async function reconnected(redis: RedisClient, ms: number): Promise<void>
   await once(redis, 'ready', { signal: AbortSignal.timeout(ms) }).catch(() => undefined)
 }
 
-/** Runs a store operation; whatever a connection or the server did wrong comes out as StoreUnavailable. */
+/**
+ * Runs a store operation; whatever a connection or the server did wrong comes out as StoreUnavailable. That counters do not
+ * add up (UnsoundBooks) is no fault of the connection's.
+ */
 export async function storeCall<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation()
   } catch (error) {
+    if (error instanceof UnsoundBooks) throw error
     throw new StoreUnavailable(error instanceof Error ? error.message : String(error), { cause: error })
   }
 }

@@ -40,6 +40,8 @@ export interface KeyCacheOptions {
   readonly now: () => number
   readonly limits?: { readonly known: number; readonly unknown: number }
   readonly budget?: LookupBudget
+  /** How often it checks that it hears of revocations. */
+  readonly beatMs?: number
 }
 
 interface Entry {
@@ -84,6 +86,7 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
       if (running !== undefined) running.look.revocations += 1
     },
     onMissed: doubtAll,
+    ...(options.beatMs !== undefined && { beatMs: options.beatMs }),
   })
 
   /** Every entry has to be looked up again; until the store answers, there is nothing better to go by. */

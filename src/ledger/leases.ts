@@ -46,7 +46,11 @@ export function createLeases(options: LeasesOptions): Leases {
 
   async function renewOrg(org: string, due: readonly string[]): Promise<void> {
     for (let at = 0; at < due.length; at += RENEW_BATCH) {
-      await runScript(redis, 'renew', [keys.leases(org)], [leaseMs, ...due.slice(at, at + RENEW_BATCH)])
+      await runScript(redis, 'renew', {
+        keys: { leases: keys.leases(org) },
+        args: { lease_ms: leaseMs },
+        lists: { leases: due.slice(at, at + RENEW_BATCH) },
+      })
     }
   }
 

@@ -13,4 +13,6 @@ export interface LedgerMetrics extends WaitMetrics {
   /** A provider reported more than the worst case that was held (C4). */
   holdExceeded(): void
   crossings(type: CrossingType, count: number): void
+  /** A script refused a batch because what is stored does not add up. */
+  fault(script: ScriptName): void
 }

@@ -112,46 +112,64 @@ export function readMember(member: string, type: CrossingType | null): { id: str
   return { id, isWanted: type === null || LETTERS[type] === letter }
 }
 
+// Counted from the crossing, whose time is the store's: a gateway whose clock is ahead must not forget the log.
+const life = ({ occurredAt }: Pick<Of, 'occurredAt'>) => ({
+  life_ms: NOTICE_LIFE_MS,
+  oldest: String(Date.parse(occurredAt) - NOTICE_LIFE_MS).padStart(15, '0'),
+})
+
+/** The notice, and the indexes of the states. */
+const keysOf = ({ org, id }: Of) => ({
+  notice: keys.notice(org, id),
+  queued: keys.notices(org, 'queued'),
+  sent: keys.notices(org, 'sent'),
+  failed: keys.notices(org, 'failed'),
+  parked: keys.notices(org, 'parked'),
+  no_recipients: keys.notices(org, 'no_recipients'),
+})
+
 export function createNoticeLog(redis: RedisClient): NoticeLog {
-  // Counted from the crossing, whose time is the store's: a gateway whose clock is ahead must not forget the log.
-  const life = ({ occurredAt }: Pick<Of, 'occurredAt'>): [number, string] => {
-    const oldest = Date.parse(occurredAt) - NOTICE_LIFE_MS
-    return [NOTICE_LIFE_MS, String(oldest).padStart(15, '0')]
-  }
-  const indexes = (org: string): string[] => DELIVERY_STATES.map((state) => keys.notices(org, state))
-  const keysOf = ({ org, id }: Of): string[] => [keys.notice(org, id), ...indexes(org)]
   return {
     async open(orgCreatedAt, crossings) {
       const [first] = crossings
       if (first === undefined) return []
       const { org } = first
-      const records = crossings.map(({ id }) => keys.notice(org, id))
-      const keyList = [keys.org(org), keys.notices(org, 'all'), keys.notices(org, 'queued'), ...records]
-      const notices = crossings.flatMap((crossing) => [memberOf(crossing), JSON.stringify(crossing)])
-      const args = [orgCreatedAt, ...life(first), ...notices]
-      return (await runScript(redis, 'open-notices', keyList, args)) as 'other_org' | OpenedNotice[]
+      return (await runScript(redis, 'open-notices', {
+        keys: { org: keys.org(org), all: keys.notices(org, 'all'), queued: keys.notices(org, 'queued') },
+        keyLists: { notices: crossings.map(({ id }) => keys.notice(org, id)) },
+        args: { org_created_at: orgCreatedAt, ...life(first) },
+        items: crossings.map((one) => ({ member: memberOf(one), crossing: JSON.stringify(one) })),
+      })) as 'other_org' | OpenedNotice[]
     },
     async relayed(org, entries) {
-      const keyList = [keys.outbox(org), ...entries.map(({ id }) => keys.notice(org, id))]
-      const args = entries.map(({ entryId }) => entryId)
-      if (args.length > 0) await runScript(redis, 'relayed', keyList, args)
+      if (entries.length === 0) return
+      await runScript(redis, 'relayed', {
+        keys: { outbox: keys.outbox(org) },
+        keyLists: { notices: entries.map(({ id }) => keys.notice(org, id)) },
+        lists: { entries: entries.map(({ entryId }) => entryId) },
+      })
     },
     async plan(of, deliveries, isLast) {
-      const planned = deliveries.flatMap((delivery) => [
-        nameOf(delivery),
-        delivery.nobody === null ? 'queued' : 'no_recipients',
-        delivery.nobody ?? '',
-      ])
-      const args = [memberOf(of), ...life(of), isLast ? 'last' : 'more', ...planned]
-      const reply = await runScript(redis, 'plan-deliveries', keysOf(of), args)
+      const reply = await runScript(redis, 'plan-deliveries', {
+        keys: keysOf(of),
+        args: { member: memberOf(of), ...life(of), is_last: isLast ? '1' : '' },
+        items: deliveries.map((delivery) => ({
+          name: nameOf(delivery),
+          state: delivery.nobody === null ? 'queued' : 'no_recipients',
+          reason: delivery.nobody ?? '',
+        })),
+      })
       if (reply === 'gone' || reply === 'planned') return reply
       const texts = reply as readonly string[]
       return deliveries.map((delivery, i) => readDelivery(nameOf(delivery), texts[i] ?? ''))
     },
     planned: (org, id) => readDeliveries(redis, org, id),
     async attempted(of, to, { round, state, attempts, error }) {
-      const args = [memberOf(of), ...life(of), nameOf(to), round, state, attempts, error ?? '']
-      return (await runScript(redis, 'log-delivery', keysOf(of), args)) as 'logged' | 'gone' | 'stale'
+      const outcome = { name: nameOf(to), round, state, attempts, error: error ?? '' }
+      return (await runScript(redis, 'log-delivery', {
+        keys: keysOf(of),
+        args: { member: memberOf(of), ...life(of), ...outcome },
+      })) as 'logged' | 'gone' | 'stale'
     },
     async find(org, id, to) {
       const [crossing, text] = await redis.hmget(keys.notice(org, id), 'crossing', `d:${nameOf(to)}`)
@@ -160,10 +178,12 @@ export function createNoticeLog(redis: RedisClient): NoticeLog {
     },
     get: (org, id) => readNotice(redis, org, id),
     async redeliver(of, change, only) {
-      const keyList = [...keysOf(of), keys.audit(of.org), keys.outbox(of.org)]
-      const name = only === undefined ? '' : nameOf(only)
-      const args = [memberOf(of), ...life(of), of.id, name, ...changeArgs(change)]
-      const reply = String(await runScript(redis, 'redeliver', keyList, args))
+      const wanted = { id: of.id, only: only === undefined ? '' : nameOf(only) }
+      const answer = await runScript(redis, 'redeliver', {
+        keys: { ...keysOf(of), audit: keys.audit(of.org), outbox: keys.outbox(of.org) },
+        args: { member: memberOf(of), ...life(of), ...wanted, ...changeArgs(change) },
+      })
+      const reply = String(answer)
       return reply === 'nothing' || reply === 'gone' ? reply : Number(reply)
     },
   }

@@ -7,7 +7,7 @@ import type { BillingPeriod, BillingSchedule, Explanation, Recipients } from '..
 import type { Day, UnixMs } from '../core/units.ts'
 import type { RedisClient } from './connection.ts'
 import * as keys from './keys.ts'
-import { runScript } from './scripts.ts'
+import { runScript, type InputOf } from './scripts.ts'
 import { readStoreTime } from './store-clock.ts'
 
 /** Usage per period is kept for 13 months past its end (P5). */
@@ -88,12 +88,7 @@ export function createOrgViews(redis: RedisClient): OrgViews {
       // The store says that the period has not ended: its clock is the one that counts, and reserve will tell us.
       if (view.period.no === refused) return view
       const next = nextPeriod(view, now)
-      const rolled = await runScript(
-        redis,
-        'roll',
-        [keys.org(org), keys.total(org, next.no), keys.armed(org, next.no), keys.alerts(org)],
-        [view.period.no, next.no, next.start, next.end, next.end + PERIOD_LIFE_MS, view.billingNext],
-      )
+      const rolled = await runScript(redis, 'roll', rollInput(view, next))
       if (rolled === 'already') refused = view.period.no
       // Where this machine's clock has jumped, only the store can say which period is to be opened.
       if (rolled === 'changed') now = await readStoreTime(redis)
@@ -128,5 +123,24 @@ export function createOrgViews(redis: RedisClient): OrgViews {
     },
     forget: (org) => views.delete(org),
     createdAt: (org) => created.get(org) ?? null,
+  }
+}
+
+function rollInput({ org, period, billingNext }: OrgView, next: BillingPeriod): InputOf<'roll'> {
+  return {
+    keys: {
+      org: keys.org(org),
+      total: keys.total(org, next.no),
+      armed: keys.armed(org, next.no),
+      alerts: keys.alerts(org),
+    },
+    args: {
+      ends_no: period.no,
+      period_no: next.no,
+      start_ms: next.start,
+      end_ms: next.end,
+      life_end_ms: next.end + PERIOD_LIFE_MS,
+      billing_next: billingNext,
+    },
   }
 }

@@ -1,5 +1,6 @@
 /** A call that asks for a hold, until it is answered. */
 import { StoreUnavailable, type Reservation, type ReserveResult } from './ledger.ts'
+import { UnsoundBooks } from './replies.ts'
 import type { WaitMetrics } from './patience.ts'
 
 export interface PendingOptions {
@@ -10,7 +11,7 @@ export interface PendingOptions {
   readonly deadlineMs: number
   readonly metrics: WaitMetrics
   readonly resolve: (result: ReserveResult) => void
-  readonly reject: (error: StoreUnavailable) => void
+  readonly reject: (error: StoreUnavailable | UnsoundBooks) => void
 }
 
 export class Pending {
@@ -55,7 +56,7 @@ export class Pending {
 
   fail(reason: string, cause?: unknown): void {
     this.#end()
-    this.#options.reject(new StoreUnavailable(reason, { cause }))
+    this.#options.reject(cause instanceof UnsoundBooks ? cause : new StoreUnavailable(reason, { cause }))
   }
 
   #end(): void {

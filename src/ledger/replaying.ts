@@ -1,17 +1,16 @@
 /** Brings to the store what the journals hold, as soon as it answers: in order, and each entry once (D2). */
 import { dayAt } from '../core/period.ts'
 import type { BillingPeriod } from '../core/policy.ts'
-import type { Day, UnixMs } from '../core/units.ts'
+import { NOTHING, type Day, type UnixMs } from '../core/units.ts'
 import type { Logger } from 'pino'
-import { AccountKeys } from './account-keys.ts'
+import { BooksInput, chargeItem } from './books-input.ts'
 import type { RedisClient } from './connection.ts'
-import { bucketOf } from './hold-ids.ts'
 import type { Journal } from './journal.ts'
 import { orgOf, type Book, type Payable } from './journal-book.ts'
 import * as keys from './keys.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgView, type OrgViews } from './org-views.ts'
-import { entries } from './replies.ts'
+import { entries, UnsoundBooks } from './replies.ts'
 import { countCrossings, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -32,6 +31,7 @@ export interface ReplayingOptions {
 
 const ROUND_MS = 250
 const ADOPT_ROUNDS = 20
+const UNSOUND_ROUNDS = 40
 const MAX_BATCH = 64
 
 /** An entry with the period and the day that it is charged to. */
@@ -44,6 +44,8 @@ interface Dated {
 export class Replaying {
   readonly #options: ReplayingOptions
   readonly #timer: NodeJS.Timeout
+  /** By organization whose counters do not add up: the round from which on they are tried again. */
+  readonly #pausedUntil = new Map<string, number>()
   #isBusy = false
   #rounds = 0
 
@@ -75,10 +77,12 @@ export class Replaying {
   async #replay(book: Book): Promise<void> {
     const { watch, logger } = this.#options
     for (const [org, due] of byOrg(book.payable)) {
-      if (watch.isDown(org)) continue
+      if (watch.isDown(org) || this.#rounds < (this.#pausedUntil.get(org) ?? 0)) continue
       try {
         await this.#replayOrg(book, org, due)
       } catch (error) {
+        // Only an operator can mend that, and the log must not fill up until then.
+        if (error instanceof UnsoundBooks) this.#pausedUntil.set(org, this.#rounds + UNSOUND_ROUNDS)
         const fields = { org, journal: book.file.id }
         logRetry(logger, error, fields, 'replaying a journal failed, and is tried again')
       }
@@ -134,12 +138,16 @@ export class Replaying {
 
   async #charge(book: Book, { org, period }: OrgView, batch: readonly Dated[]): Promise<void> {
     const { redis, watch, userDayLifeMs, metrics, onCrossings } = this.#options
-    const account = new AccountKeys(org, batch[0]?.periodNo ?? period.no, userDayLifeMs)
-    const calls = batch.flatMap((dated) => argumentsOf(account, dated))
-    const keyList = [...account.keyList(), keys.journals(org)]
-    const args = [...account.args(period.end + PERIOD_LIFE_MS), book.file.id, ...calls]
+    const books = new BooksInput(org, batch[0]?.periodNo ?? period.no, userDayLifeMs)
+    const items = batch.map((dated) => itemOf(books, dated))
+    const input = {
+      ...books.input(period.end + PERIOD_LIFE_MS, items),
+      keys: { ...books.keys(), journals: keys.journals(org) },
+      args: { ...books.args(period.end + PERIOD_LIFE_MS), journal: book.file.id },
+    }
     const started = performance.now()
-    const reply = entries(await watch.guard(org, () => runScript(redis, 'replay', keyList, args)))
+    const answer = await watch.guard(org, () => runScript(redis, 'replay', input))
+    const reply = entries(answer, () => metrics.fault('replay'))
     metrics.script('replay', (performance.now() - started) / 1_000, batch.length)
     batch.forEach(({ entry }, index) => this.#notice(book, entry, String(reply.items[index])))
     if (countCrossings(metrics, reply.head)) onCrossings(org)
@@ -168,23 +176,19 @@ function byOrg(payable: readonly Payable[]): Map<string, Payable[]> {
   return groups
 }
 
-function argumentsOf(account: AccountKeys, { entry, day }: Dated): (string | number)[] {
+function itemOf(books: BooksInput, { entry, day }: Dated) {
   const { user, source, model, orgCreatedAt } = 'hold' in entry ? entry.hold : entry.call
-  const id = 'hold' in entry ? entry.hold.id : ''
-  const places = id === '' ? [...account.account(user, day), 0] : account.places(user, day, id)
-  const charge = entry.kind === 'free' ? { cost: 0, model, inputTokens: 0, outputTokens: 0 } : entry.charge
-  return [
-    entry.seq,
-    entry.kind,
-    id,
-    ...places,
-    id === '' ? 0 : bucketOf(id),
+  const charge =
+    entry.kind === 'free' ? { cost: NOTHING, model, inputTokens: 0, outputTokens: 0 } : entry.charge
+  return {
+    seq: entry.seq,
+    kind: entry.kind,
+    ...('hold' in entry
+      ? books.hold(entry.hold.id, user, day)
+      : { hold_id: '', ...books.usage(user, day), bucket: 0 }),
     source,
-    charge.model,
-    charge.cost,
-    charge.inputTokens,
-    charge.outputTokens,
-    orgCreatedAt,
-    entry.kind === 'settle' && entry.mayHaveCome ? '1' : '',
-  ]
+    ...chargeItem(charge),
+    org_created_at: orgCreatedAt,
+    may_have_come: entry.kind === 'settle' && entry.mayHaveCome ? '1' : '',
+  }
 }

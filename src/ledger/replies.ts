@@ -37,10 +37,22 @@ function words(reply: unknown): string[] {
   return reply.split(' ')
 }
 
-/** The entries of a script's reply: its head and one for each item of the batch. */
-export function entries(reply: unknown): { head: unknown; items: readonly unknown[] } {
+/** A script refused its whole batch, because what is stored does not add up (lua/include/soundness.lua). Nothing was written. */
+export class UnsoundBooks extends Error {
+  override readonly name = 'UnsoundBooks'
+}
+
+/**
+ * The entries of a script's reply: its head and one for each item of the batch. Throws UnsoundBooks, after `onFault`, where
+ * the script refused the batch.
+ */
+export function entries(reply: unknown, onFault: () => void): { head: unknown; items: readonly unknown[] } {
   if (!Array.isArray(reply)) throw new UnreadableReply(`expected a list, got ${typeof reply}`)
   const [head, ...items] = reply as unknown[]
+  if (typeof head === 'string' && head.startsWith('fault ')) {
+    onFault()
+    throw new UnsoundBooks(`the counters do not add up: ${head.slice('fault '.length)}`)
+  }
   return { head, items }
 }
 

@@ -4,6 +4,7 @@ import { reconnected, type RedisClient } from './connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import type { OrgView } from './org-views.ts'
 import type { Pending } from './pending.ts'
+import { UnsoundBooks } from './replies.ts'
 import { mayHaveRun, mayPass } from './store-faults.ts'
 import type { StoreWatch } from './store-watch.ts'
 
@@ -64,6 +65,10 @@ export class ReserveLine {
         await this.#options.decide()
         break
       } catch (error) {
+        if (error instanceof UnsoundBooks) {
+          for (const pending of this.running) this.#dismiss(pending, error.message, error)
+          break
+        }
         // What the server itself said tells more than that its connection was closed after it.
         const told = before !== null && !mayHaveRun(before) && mayHaveRun(error) ? before : error
         before = error

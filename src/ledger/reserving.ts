@@ -10,7 +10,7 @@ import type { OrgView, OrgViews } from './org-views.ts'
 import type { Patience } from './patience.ts'
 import { Pending } from './pending.ts'
 import { entries, readReserveEntry, readReserveHead, type ReserveEntry, type ReserveHead } from './replies.ts'
-import { holdOf, reserveArguments } from './reserve-arguments.ts'
+import { holdOf, reserveInput } from './reserve-input.ts'
 import { NO_ANSWER, ReserveLine } from './reserve-line.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -159,7 +159,9 @@ export class Reserving {
       const view = await watch.guard(org, () => views.current(org, clock.now()))
       if (view === null) return null
       this.#startAnewWhereOver(view, line)
-      const { head, items } = entries(await this.#ask(view, line))
+      const { head, items } = entries(await this.#ask(view, line), () =>
+        this.#options.metrics.fault('reserve'),
+      )
       const read = readReserveHead(head)
       if (read.status === 'ok') {
         const wasInDoubt = doubt.lost !== null
@@ -182,12 +184,12 @@ export class Reserving {
   async #ask(view: OrgView, { running, doubt }: ReserveLine): Promise<unknown> {
     const { redis, metrics, leaseMs, settlesTried } = this.#options
     for (const pending of running) pending.settledBefore = settlesTried()
-    const { keyList, args } = reserveArguments(view, running, leaseMs)
+    const input = reserveInput(view, running, leaseMs)
     const started = performance.now()
     const wasSent = redis.status === 'ready'
     doubt.asked = view
     try {
-      return await runScript(redis, 'reserve', keyList, args)
+      return await runScript(redis, 'reserve', input)
     } catch (error) {
       if (wasSent && mayHaveRun(error)) doubt.lost = view
       throw error

@@ -4,14 +4,13 @@
  * never charges an id that it cannot know any more, and bounded by the calls that can be in flight.
  */
 import type { Logger } from 'pino'
-import { AccountKeys } from './account-keys.ts'
+import { BooksInput, chargeItem } from './books-input.ts'
 import type { RedisClient } from './connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
-import { bucketOf } from './hold-ids.ts'
 import type { Charge, Hold } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
-import { entries, readLease, readTime, type Lease } from './replies.ts'
+import { entries, readLease, readTime, UnsoundBooks, type Lease } from './replies.ts'
 import { countCrossings, countExpired, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from './scripts.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -121,46 +120,47 @@ export class Resolving {
       maxBatch: MAX_BATCH,
       collect: SETTLES_COLLECT_MS,
       run: async (items) => {
-        for (const [periodNo, group] of byPeriod(items, (item) => item.hold.periodNo)) {
-          try {
-            if (verb === 'settle') await this.#settleBatch(org, periodNo, group)
-            else await this.#freeBatch(org, periodNo, group)
-          } catch (error) {
-            if (group[0]?.attempts === 0) {
-              const fields = { org, verb, holds: group.length }
-              logRetry(this.#options.logger, error, fields, 'resolving is tried again')
-            }
-            for (const item of group) this.#failed(queue, item, error)
-          }
-        }
+        for (const [periodNo, group] of byPeriod(items, (item) => item.hold.periodNo))
+          await this.#resolve(queue, verb, periodNo, group)
       },
     })
     this.#queues[verb].set(org, queue)
     return queue
   }
 
-  async #settleBatch(org: string, periodNo: number, items: readonly Item[]): Promise<void> {
-    const account = new AccountKeys(org, periodNo, this.#options.userDayLifeMs)
-    const calls: (string | number)[] = []
-    for (const { hold, charge } of items) {
-      if (charge === null) continue
-      calls.push(
-        hold.id,
-        ...account.places(hold.user, hold.day, hold.id),
-        bucketOf(hold.id),
-        hold.source,
-        charge.model,
-        charge.cost,
-        charge.inputTokens,
-        charge.outputTokens,
-        hold.orgCreatedAt,
-      )
+  async #resolve(
+    queue: GroupCommit<Item>,
+    verb: Verb,
+    periodNo: number,
+    group: readonly Item[],
+  ): Promise<void> {
+    const org = group[0]?.hold.org ?? ''
+    try {
+      if (verb === 'settle') await this.#settleBatch(org, periodNo, group)
+      else await this.#freeBatch(org, periodNo, group)
+    } catch (error) {
+      // One user's counters may not add up, and that must not keep the others' calls from being charged.
+      if (error instanceof UnsoundBooks && group.length > 1) {
+        for (const item of group) await this.#resolve(queue, verb, periodNo, [item])
+        return
+      }
+      if (group[0]?.attempts === 0) {
+        const fields = { org, verb, holds: group.length }
+        logRetry(this.#options.logger, error, fields, 'resolving is tried again')
+      }
+      for (const item of group) this.#failed(queue, item, error)
     }
-    const expireAt = await this.#endOfLife(org)
-    const reply = await this.#timed('settle', org, items.length, account.keyList(), [
-      ...account.args(expireAt),
-      ...calls,
-    ])
+  }
+
+  async #settleBatch(org: string, periodNo: number, items: readonly Item[]): Promise<void> {
+    const books = new BooksInput(org, periodNo, this.#options.userDayLifeMs)
+    const calls = items.flatMap(({ hold: { id, user, day, source, orgCreatedAt }, charge }) =>
+      charge === null
+        ? []
+        : [{ ...books.hold(id, user, day), source, ...chargeItem(charge), org_created_at: orgCreatedAt }],
+    )
+    const input = books.input(await this.#endOfLife(org), calls)
+    const reply = await this.#timed('settle', org, items.length, (redis) => runScript(redis, 'settle', input))
     this.#noticeCrossings(org, reply.head)
     items.forEach((item, index) => {
       this.#noticeSettled(item, String(reply.items[index]))
@@ -169,18 +169,14 @@ export class Resolving {
   }
 
   async #freeBatch(org: string, periodNo: number, items: readonly Item[]): Promise<void> {
-    const account = new AccountKeys(org, periodNo, this.#options.userDayLifeMs)
-    const holds = items.flatMap(({ hold: { id, user, day, source, model } }) => [
-      id,
-      ...account.places(user, day, id),
+    const books = new BooksInput(org, periodNo, this.#options.userDayLifeMs)
+    const holds = items.map(({ hold: { id, user, day, source, model } }) => ({
+      ...books.hold(id, user, day),
       source,
       model,
-    ])
-    const expireAt = await this.#endOfLife(org)
-    const reply = await this.#timed('free', org, items.length, account.keyList(), [
-      ...account.args(expireAt),
-      ...holds,
-    ])
+    }))
+    const input = books.input(await this.#endOfLife(org), holds)
+    const reply = await this.#timed('free', org, items.length, (redis) => runScript(redis, 'free', input))
     items.forEach((item, index) => {
       countFreed(this.#options.metrics, item.hold, String(reply.items[index]))
       this.#done(item)
@@ -188,17 +184,12 @@ export class Resolving {
   }
 
   async #expireBatch(org: string, periodNo: number, leases: readonly Lease[]): Promise<number> {
-    const account = new AccountKeys(org, periodNo, this.#options.userDayLifeMs)
-    const holds = leases.flatMap((lease) => [
-      lease.holdId,
-      ...account.places(lease.user, lease.day, lease.holdId),
-      lease.day,
-    ])
-    const expireAt = await this.#endOfLife(org)
-    const reply = await this.#timed('expire', org, leases.length, account.keyList(), [
-      ...account.args(expireAt),
-      ...holds,
-    ])
+    const books = new BooksInput(org, periodNo, this.#options.userDayLifeMs)
+    const holds = leases.map(({ holdId, user, day }) => ({ ...books.hold(holdId, user, day), date: day }))
+    const input = books.input(await this.#endOfLife(org), holds)
+    const reply = await this.#timed('expire', org, leases.length, (redis) =>
+      runScript(redis, 'expire', input),
+    )
     this.#noticeCrossings(org, reply.head)
     return reply.items.filter((item) => countExpired(this.#options.metrics, String(item))).length
   }
@@ -207,12 +198,12 @@ export class Resolving {
     name: Verb | 'expire',
     org: string,
     size: number,
-    keyList: string[],
-    args: (string | number)[],
+    run: (redis: RedisClient) => Promise<unknown>,
   ) {
     const { redis, watch } = this.#options
     const started = performance.now()
-    const reply = entries(await watch.guard(org, () => runScript(redis, name, keyList, args)))
+    const answer = await watch.guard(org, () => run(redis))
+    const reply = entries(answer, () => this.#options.metrics.fault(name))
     this.#options.metrics.script(name, (performance.now() - started) / 1_000, size)
     this.#options.clock.learn(readTime(reply.head))
     return reply

@@ -1,6 +1,7 @@
 /** What an error says about the store, as against the command that met it. */
 import type { Logger } from 'pino'
 import { StoreUnavailable } from './ledger.ts'
+import { UnsoundBooks } from './replies.ts'
 
 /**
  * Replies by which a server says that it does not serve now, whatever it is asked: it is a replica after a failover
@@ -41,7 +42,7 @@ export function mayPass(error: unknown): boolean {
 /** Whether a command that failed so may have run all the same. */
 export function mayHaveRun(error: unknown): boolean {
   if (!(error instanceof Error)) return true
-  if (error instanceof NeverSent) return false
+  if (error instanceof NeverSent || error instanceof UnsoundBooks) return false
   return !NOT_SERVING.test(error.message) && !NEVER_RAN.test(error.message)
 }
 

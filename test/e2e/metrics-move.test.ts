@@ -295,6 +295,20 @@ void t.test('counters that are not what usage comes to are counted, in credits',
   t.match(await org.user(), { used: 0.12 })
 })
 
+void t.test('a batch that is refused because counters do not add up is counted', async (t) => {
+  const org = await createOrg(gateway)
+  t.equal(await call(org), 200)
+  await org.usedWhenIdle()
+  const faults = await value('tollgate_ledger_faults_total')
+  const store = await openClient({ url: redis.url })
+  await store.hset(keys.user(org.id, 1, 'ada'), 'held:chat', '-1')
+  t.equal(await call(org), 500)
+  t.equal(await value('tollgate_ledger_faults_total'), faults + 1)
+  await store.hset(keys.user(org.id, 1, 'ada'), 'held:chat', '0')
+  store.disconnect()
+  t.equal(await call(org), 200)
+})
+
 void t.test('a configuration that is refused is counted', async () => {
   const good = readFileSync(gateway.configFile, 'utf8')
   appendFileSync(gateway.configFile, '\nnonsense: true\n')

@@ -64,7 +64,7 @@ const CLOSED_SETS: Readonly<Record<string, readonly string[]>> = {
     'client_gone',
     'store_down',
   ],
-  script: ['reserve', 'settle', 'free', 'renew', 'expire', 'roll'],
+  script: ['reserve', 'settle', 'free', 'renew', 'expire', 'replay', 'roll'],
   kind: [
     ...['held', 'charged', 'freed', 'expired', 'returned'],
     ...['service_tier', 'region', 'tokens', 'cache_write', 'server_tool', 'other_model'],

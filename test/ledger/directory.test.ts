@@ -153,12 +153,15 @@ void t.test(
   'P4: create-org refuses a first period that does not contain the time of the store',
   async (t) => {
     const create = (start: number, end: number): Promise<unknown> =>
-      runScript(
-        redis,
-        'create-org',
-        [keys.org('org-wrong'), keys.total('org-wrong', 1), keys.audit('org-wrong')],
-        [start, end, end, ...changeArgs(CHANGE), 'name', 'x'],
-      )
+      runScript(redis, 'create-org', {
+        keys: {
+          org: keys.org('org-wrong'),
+          total: keys.total('org-wrong', 1),
+          audit: keys.audit('org-wrong'),
+        },
+        args: { start_ms: start, end_ms: end, life_end_ms: end, ...changeArgs(CHANGE) },
+        lists: { fields: ['name', 'x'] },
+      })
     t.equal(await create(Date.now() - 2_000, Date.now() - 1_000), 'wrong_period')
     t.equal(await create(Date.now() + 60_000, Date.now() + 120_000), 'wrong_period')
     t.equal(await redis.exists(keys.org('org-wrong')), 0)

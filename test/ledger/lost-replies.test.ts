@@ -190,41 +190,40 @@ void t.test('an id that was released before its reserve arrives holds nothing', 
   t.ok(await ledger.drained(5_000))
   const org = await direct.hgetall(keys.org('late'))
   const bucket = Number.parseInt(hold.id.split('.')[0] ?? '', 36)
-  const reply = await runScript(
-    direct,
-    'reserve',
-    [
-      keys.org('late'),
-      keys.members('late'),
-      keys.customLimits('late'),
-      keys.total('late', 1),
-      keys.leases('late'),
-      keys.outbox('late'),
-      keys.removedMembers('late'),
-      keys.user('late', 1, 'ada'),
-      keys.resolved('late', bucket),
+  const reply = await runScript(direct, 'reserve', {
+    keys: {
+      org: keys.org('late'),
+      members: keys.members('late'),
+      custom_limits: keys.customLimits('late'),
+      total: keys.total('late', 1),
+      leases: keys.leases('late'),
+      outbox: keys.outbox('late'),
+      removed_members: keys.removedMembers('late'),
+    },
+    keyLists: { users: [keys.user('late', 1, 'ada')], buckets: [keys.resolved('late', bucket)] },
+    args: {
+      period_no: 1,
+      day_start_ms: 0,
+      day_end_ms: org['period_end'] ?? '',
+      day: hold.day,
+      lease_ms: 60_000,
+      user_life_end_ms: 9e12,
+    },
+    lists: { user_ids: ['ada'] },
+    items: [
+      {
+        hold_id: hold.id,
+        user: 1,
+        bucket: 1,
+        source: 'chat',
+        worst_case: 1e6,
+        strict_worst_case: 1e6,
+        prompt_price: 1,
+        model: 'm',
+        may_enroll: 0,
+      },
     ],
-    [
-      1,
-      0,
-      org['period_end'] ?? '',
-      hold.day,
-      60_000,
-      9e12,
-      1,
-      1,
-      'ada',
-      hold.id,
-      1,
-      1,
-      'chat',
-      1e6,
-      1e6,
-      1,
-      'm',
-      0,
-    ],
-  )
+  })
   t.equal((reply as string[])[1], 'gone')
   t.match(await books(direct, 'late', ['ada']), { held: 0, leases: 0 })
 })

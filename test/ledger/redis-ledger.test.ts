@@ -416,7 +416,11 @@ void t.test('renew keeps a lease, and never brings back one that was resolved', 
   const hold = holdOf(await ledger.reserve(reservation('renew', 1)))
   const lease = keys.lease(1, hold.day, hold.id, 'ada')
   await redis.zadd(keys.leases('renew'), 1, lease)
-  await runScript(redis, 'renew', [keys.leases('renew')], [60_000, lease, '1 20260101 gone ada'])
+  await runScript(redis, 'renew', {
+    keys: { leases: keys.leases('renew') },
+    args: { lease_ms: 60_000 },
+    lists: { leases: [lease, '1 20260101 gone ada'] },
+  })
   t.ok(Number(await redis.zscore(keys.leases('renew'), lease)) > Date.now())
   t.equal(await redis.zcard(keys.leases('renew')), 1)
 })

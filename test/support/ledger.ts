@@ -56,16 +56,19 @@ export function countingMetrics(): LedgerMetrics & {
   readonly credit: Record<string, number>
   readonly scripts: Record<string, number>
   readonly crossing: Record<string, number>
+  readonly faults: Record<string, number>
   exceeded: number
 } {
   const credit: Record<string, number> = {}
   const scripts: Record<string, number> = {}
   const crossing: Record<string, number> = {}
+  const faults: Record<string, number> = {}
   const counts = { exceeded: 0 }
   return {
     credit,
     scripts,
     crossing,
+    faults,
     get exceeded() {
       return counts.exceeded
     },
@@ -73,6 +76,7 @@ export function countingMetrics(): LedgerMetrics & {
     credits: (kind, amount) => void (credit[kind] = (credit[kind] ?? 0) + amount),
     holdExceeded: () => void (counts.exceeded += 1),
     crossings: (type, count) => void (crossing[type] = (crossing[type] ?? 0) + count),
+    fault: (script) => void (faults[script] = (faults[script] ?? 0) + 1),
     storeWait: () => undefined,
     storeWaited: () => undefined,
   }
@@ -119,9 +123,11 @@ export async function createOrg(redis: RedisClient, org: string, setup: OrgSetup
     exclude_agent_deployment: '0',
     ...setup.fields,
   }
-  const args = [start, end, end + PERIOD_LIFE_MS, ...changeArgs(CHANGE), ...Object.entries(fields).flat()]
-  const keyList = [keys.org(org), keys.total(org, 1), keys.audit(org)]
-  const created = await runScript(redis, 'create-org', keyList, args)
+  const created = await runScript(redis, 'create-org', {
+    keys: { org: keys.org(org), total: keys.total(org, 1), audit: keys.audit(org) },
+    args: { start_ms: start, end_ms: end, life_end_ms: end + PERIOD_LIFE_MS, ...changeArgs(CHANGE) },
+    lists: { fields: Object.entries(fields).flat() },
+  })
   if (created !== 'created') throw new Error(`${org}: ${String(created)}`)
   await redis.sadd(keys.ORGS, org)
   for (const user of setup.members ?? ['ada']) {

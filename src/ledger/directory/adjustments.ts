@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { dayWithin } from '../../core/period.ts'
 import type { Source } from '../../core/policy.ts'
 import type { Microcredits } from '../../core/units.ts'
-import { AccountKeys } from '../account-keys.ts'
+import { BooksInput } from '../books-input.ts'
 import { storeCall } from '../connection.ts'
 import * as keys from '../keys.ts'
 import { PERIOD_LIFE_MS } from '../org-views.ts'
-import { CROSSING_TYPES, readCrossings } from '../replies.ts'
+import { CROSSING_TYPES, readCrossings, UnsoundBooks } from '../replies.ts'
 import { runScript } from '../scripts.ts'
 import { changeArgs, type Change } from './changes.ts'
 import { inOpenPeriod, type SavingStore } from './configure.ts'
@@ -73,19 +73,29 @@ async function adjust(
     const [record, now] = await Promise.all([readOrg(redis, org), readStoreTime(redis)])
     if (record === null) return ['no_org']
     const { day, start: dayStart, end: dayEnd } = dayWithin(record.period, record.billing.timezone, now)
-    const account = new AccountKeys(org, no, userDayLifeMs)
-    account.account(user, day)
-    const answer = keys.adjusted(org, sha256(key ?? ''))
-    return runScript(
-      redis,
-      'adjust',
-      [...account.keyList(), keys.members(org), keys.audit(org), answer],
-      [
-        ...account.args(end + PERIOD_LIFE_MS),
-        ...[dayStart, dayEnd, source, amount, id, key === null ? '' : fingerprintOf(adjustment)],
-        ...[ANSWER_LIFE_MS, ...changeArgs(by(id))],
-      ],
-    )
+    const books = new BooksInput(org, no, userDayLifeMs)
+    books.usage(user, day)
+    return runScript(redis, 'adjust', {
+      keys: {
+        ...books.keys(),
+        members: keys.members(org),
+        audit: keys.audit(org),
+        answer: keys.adjusted(org, sha256(key ?? '')),
+      },
+      keyLists: books.keyLists(),
+      args: {
+        ...books.args(end + PERIOD_LIFE_MS),
+        day_start_ms: dayStart,
+        day_end_ms: dayEnd,
+        source,
+        amount,
+        id,
+        fingerprint: key === null ? '' : fingerprintOf(adjustment),
+        answer_life_ms: ANSWER_LIFE_MS,
+        ...changeArgs(by(id)),
+      },
+      lists: books.lists(),
+    })
   })
   return readReply(store, org, id, reply ?? ['no_org'])
 }
@@ -96,6 +106,8 @@ function readReply(
   id: string,
   reply: readonly string[],
 ): AdjustResult {
+  if (reply[0]?.startsWith('fault ') === true)
+    throw new UnsoundBooks(`the counters of ${org} do not add up: ${reply[0]}`)
   const [first = '', second = '', third = ''] = reply
   switch (first) {
     case 'repeated':

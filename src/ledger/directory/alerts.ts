@@ -6,7 +6,7 @@ import * as keys from '../keys.ts'
 import { PERIOD_LIFE_MS } from '../org-views.ts'
 import { runScript } from '../scripts.ts'
 import { changeArgs, NO_TAG, tagOf, type Change, type Save, type Tagged } from './changes.ts'
-import { inOpenPeriod, noticeAlerts, type SavingStore } from './configure.ts'
+import { armingKeys, inOpenPeriod, noticeAlerts, type SavingStore } from './configure.ts'
 import { timedId } from './ids.ts'
 import { readOrg, type OrgRecord } from './org-record.ts'
 import { readStoreTime } from '../store-clock.ts'
@@ -116,18 +116,19 @@ async function saveAlert(
 ): Promise<SaveAlertResult> {
   const text = JSON.stringify({ type, threshold, recipients, version } satisfies StoredAlert)
   const reply = await inOpenPeriod(store, org, ({ no, end }) =>
-    runScript(
-      store.redis,
-      'save-alert',
-      [
-        ...[keys.org(org), keys.admins(org), keys.alerts(org), keys.audit(org)],
-        ...[keys.total(org, no), keys.armed(org, no), keys.fired(org, no), keys.outbox(org)],
-      ],
-      [
-        ...[expected, no, ...changeArgs(change), id, text, end + PERIOD_LIFE_MS, MOST_ALERTS],
-        ...namedRecipients(recipients),
-      ],
-    ),
+    runScript(store.redis, 'save-alert', {
+      keys: { ...armingKeys(org, no), admins: keys.admins(org) },
+      args: {
+        tag: expected,
+        period_no: no,
+        ...changeArgs(change),
+        id,
+        alert: text,
+        life_end_ms: end + PERIOD_LIFE_MS,
+        most_alerts: MOST_ALERTS,
+      },
+      lists: { recipients: namedRecipients(recipients) },
+    }),
   )
   if (reply === null) return { status: 'no_org' }
   const [status, ...rest] = reply
@@ -151,15 +152,10 @@ async function deleteAlert(
   { expected, change }: Save,
 ): Promise<'deleted' | 'conflict' | 'no_org'> {
   const reply = await inOpenPeriod(store, org, ({ no }) =>
-    runScript(
-      store.redis,
-      'delete-alert',
-      [
-        ...[keys.org(org), keys.alerts(org), keys.audit(org)],
-        ...[keys.total(org, no), keys.armed(org, no), keys.fired(org, no)],
-      ],
-      [expected, no, ...changeArgs(change), id],
-    ),
+    runScript(store.redis, 'delete-alert', {
+      keys: armingKeys(org, no),
+      args: { tag: expected, period_no: no, ...changeArgs(change), id },
+    }),
   )
   if (reply === null) return 'no_org'
   return reply[0] === 'deleted' ? 'deleted' : 'conflict'

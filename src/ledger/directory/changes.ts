@@ -58,6 +58,12 @@ export function tagOf(text: string): string {
 }
 
 /** The arguments that `audit` of the scripts takes. */
-export function changeArgs({ actor, action, target, before, after }: Change): string[] {
-  return [actor, action, target, JSON.stringify(before ?? null), JSON.stringify(after ?? null)]
+export function changeArgs({ actor, action, target, before, after }: Change) {
+  return {
+    actor,
+    action,
+    target,
+    before: JSON.stringify(before ?? null),
+    after: JSON.stringify(after ?? null),
+  }
 }

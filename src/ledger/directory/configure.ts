@@ -66,18 +66,17 @@ export async function configure(
   const fields = RESOURCES[resource]
   const named = recipients === 'all' ? [] : recipients
   const reply = await inOpenPeriod(store, org, ({ no, end }) =>
-    runScript(store.redis, 'configure', periodKeys(org, no), [
-      expected,
-      no,
-      ...changeArgs(change),
-      values.allowance ?? '',
-      end + PERIOD_LIFE_MS,
-      fields.length,
-      named.length,
-      ...fields,
-      ...named,
-      ...Object.entries(values).flat(),
-    ]),
+    runScript(store.redis, 'configure', {
+      keys: { ...armingKeys(org, no), admins: keys.admins(org) },
+      args: {
+        tag: expected,
+        period_no: no,
+        ...changeArgs(change),
+        allowance: values.allowance ?? '',
+        life_end_ms: end + PERIOD_LIFE_MS,
+      },
+      lists: { resource: fields, recipients: named, fields: Object.entries(values).flat() },
+    }),
   )
   if (reply === null) return { status: 'no_org' }
   const [status, ...rest] = reply
@@ -91,15 +90,15 @@ export function noticeAlerts({ crossed }: SavingStore, org: string, count: strin
   if (Number(count) > 0) crossed?.(org, 'org.alert.crossed', Number(count))
 }
 
-function periodKeys(org: string, no: number): string[] {
-  return [
-    keys.org(org),
-    keys.admins(org),
-    keys.audit(org),
-    keys.alerts(org),
-    keys.total(org, no),
-    keys.armed(org, no),
-    keys.fired(org, no),
-    keys.outbox(org),
-  ]
+/** What a script touches that changes which alerts wait in the open period. */
+export function armingKeys(org: string, no: number) {
+  return {
+    org: keys.org(org),
+    audit: keys.audit(org),
+    alerts: keys.alerts(org),
+    total: keys.total(org, no),
+    armed: keys.armed(org, no),
+    fired: keys.fired(org, no),
+    outbox: keys.outbox(org),
+  }
 }

@@ -34,7 +34,15 @@ export async function saveEntry<
   { hash, field, text, member, most }: Entry<Member, Most>,
   { expected, change }: Save,
 ): Promise<Status<Member, Most>> {
-  const args = [expected, ...changeArgs(change), field, text ?? '', most ?? '', member ?? '']
-  const keyList = [keys.org(org), hash, keys.members(org), keys.audit(org)]
-  return (await runScript(redis, 'save-entry', keyList, args)) as Status<Member, Most>
+  return (await runScript(redis, 'save-entry', {
+    keys: { org: keys.org(org), entries: hash, members: keys.members(org), audit: keys.audit(org) },
+    args: {
+      tag: expected,
+      ...changeArgs(change),
+      field,
+      text: text ?? '',
+      most: most ?? '',
+      member: member ?? '',
+    },
+  })) as Status<Member, Most>
 }

@@ -137,12 +137,17 @@ async function putMember(
   { expected, change, mayLeaveNoAdmin }: MemberSave,
 ): Promise<PutMemberResult> {
   const text = JSON.stringify({ email, name, role })
-  const status = (await runScript(
-    redis,
-    'put-member',
-    [keys.org(org), keys.members(org), keys.removedMembers(org), keys.admins(org), keys.audit(org)],
-    [expected, ...changeArgs(change), user, text, role, mayLeaveNoAdmin ? '1' : '0'],
-  )) as PutMemberResult['status']
+  const status = (await runScript(redis, 'put-member', {
+    keys: { ...memberKeys(org), org: keys.org(org) },
+    args: {
+      tag: expected,
+      ...changeArgs(change),
+      user,
+      member: text,
+      role,
+      may_leave_no_admin: mayLeaveNoAdmin ? '1' : '0',
+    },
+  })) as PutMemberResult['status']
   return status === 'saved' ? { status, tag: tagOf(text) } : { status }
 }
 
@@ -152,7 +157,22 @@ async function removeMember(
   user: string,
   { expected, change, mayLeaveNoAdmin }: MemberSave,
 ): Promise<RemoveMemberResult> {
-  const keyList = [keys.members(org), keys.removedMembers(org), keys.admins(org), keys.audit(org)]
-  const args = [expected, ...changeArgs(change), user, mayLeaveNoAdmin ? '1' : '0']
-  return (await runScript(redis, 'remove-member', keyList, args)) as RemoveMemberResult
+  return (await runScript(redis, 'remove-member', {
+    keys: memberKeys(org),
+    args: {
+      tag: expected,
+      ...changeArgs(change),
+      user,
+      may_leave_no_admin: mayLeaveNoAdmin ? '1' : '0',
+    },
+  })) as RemoveMemberResult
+}
+
+function memberKeys(org: string) {
+  return {
+    members: keys.members(org),
+    removed_members: keys.removedMembers(org),
+    admins: keys.admins(org),
+    audit: keys.audit(org),
+  }
 }

@@ -83,11 +83,13 @@ async function createOrg(
   // First of all: sweeps go through the registry, and must miss no organization.
   await redis.sadd(keys.ORGS, id)
   const values: OrgValues = { ...valuesOf(settings, 'billing'), billing_next: '', ...DORMANT_PANELS }
-  const keyList = [keys.org(id), keys.total(id, 1), keys.audit(id)]
   for (let attempt = 1; attempt <= CREATE_ATTEMPTS; attempt += 1) {
     const { start, end } = periodAt(settings.billing, await readStoreTime(redis))
-    const args = [start, end, end + PERIOD_LIFE_MS, ...changeArgs(change), ...Object.entries(values).flat()]
-    const status = await runScript(redis, 'create-org', keyList, args)
+    const status = await runScript(redis, 'create-org', {
+      keys: { org: keys.org(id), total: keys.total(id, 1), audit: keys.audit(id) },
+      args: { start_ms: start, end_ms: end, life_end_ms: end + PERIOD_LIFE_MS, ...changeArgs(change) },
+      lists: { fields: Object.entries(values).flat() },
+    })
     if (status === 'created' || status === 'exists' || status === 'deleting') return status
   }
   throw new Error(`no first period for ${id}`)
@@ -116,8 +118,12 @@ async function listOrgs(redis: RedisClient, { limit, after }: PageRequest): Prom
 async function deleteOrg(redis: RedisClient, id: string, { expected, change }: Save): Promise<DeleteResult> {
   const [hash, registered] = await Promise.all([redis.exists(keys.org(id)), redis.sismember(keys.ORGS, id)])
   if (hash === 0 && registered === 0) return 'no_org'
-  const args = [expected, JSON.stringify(changeArgs(change)), ...RESOURCES.settings]
-  if ((await runScript(redis, 'delete-org', [keys.org(id)], args)) === 'conflict') return 'conflict'
+  const begun = await runScript(redis, 'delete-org', {
+    keys: { org: keys.org(id) },
+    args: { tag: expected, deletion: JSON.stringify(Object.values(changeArgs(change))) },
+    lists: { resource: RESOURCES.settings },
+  })
+  if (begun === 'conflict') return 'conflict'
   const deletion = await redis.hget(keys.org(id), 'deleting' satisfies OrgField)
   if (deletion !== null) await logDeletion(redis, JSON.parse(deletion) as string[])
   await disableAllKeys(redis, id)

@@ -139,20 +139,26 @@ export class DriftCheck {
     const { redis } = this.#store
     return this.#run(({ org, periodNo, dayEnd, days }) => {
       const users = holders ?? []
-      return runScript(
-        redis,
-        'check-totals',
-        [
-          ...[keys.org(org), keys.total(org, periodNo), keys.leases(org), keys.audit(org)],
-          ...days.map((day) => keys.day(org, day)),
-          ...users.map((user) => keys.user(org, periodNo, user)),
-        ],
-        [
-          ...[periodNo, dayEnd, this.#repair === null ? '' : '1', days.length, holders === null ? '' : '1'],
+      return runScript(redis, 'check-totals', {
+        keys: {
+          org: keys.org(org),
+          total: keys.total(org, periodNo),
+          leases: keys.leases(org),
+          audit: keys.audit(org),
+        },
+        keyLists: {
+          days: days.map((day) => keys.day(org, day)),
+          users: users.map((user) => keys.user(org, periodNo, user)),
+        },
+        args: {
+          period_no: periodNo,
+          day_end_ms: dayEnd,
+          repair: this.#repair === null ? '' : '1',
+          looks_at_held: holders === null ? '' : '1',
           ...this.#change(org),
-          ...users,
-        ],
-      )
+        },
+        lists: { user_ids: users },
+      })
     })
   }
 
@@ -168,21 +174,29 @@ export class DriftCheck {
     const { redis } = this.#store
     this.#seen.add(user)
     const reply = await this.#run(({ org, periodNo, dayEnd, lifeEnd, userDays }) =>
-      runScript(
-        redis,
-        'check-user',
-        [
-          ...[keys.org(org), keys.user(org, periodNo, user), keys.top(org, periodNo), keys.audit(org)],
-          ...userDays.map((day) => keys.userDay(org, day, user)),
-        ],
-        [periodNo, dayEnd, lifeEnd, this.#repair === null ? '' : '1', user, ...this.#change(user)],
-      ),
+      runScript(redis, 'check-user', {
+        keys: {
+          org: keys.org(org),
+          user: keys.user(org, periodNo, user),
+          top: keys.top(org, periodNo),
+          audit: keys.audit(org),
+        },
+        keyLists: { user_days: userDays.map((day) => keys.userDay(org, day, user)) },
+        args: {
+          period_no: periodNo,
+          day_end_ms: dayEnd,
+          user_life_end_ms: lifeEnd,
+          repair: this.#repair === null ? '' : '1',
+          user,
+          ...this.#change(user),
+        },
+      }),
     )
     if (Number(reply[1]) > 0) this.#holders.add(user)
     this.#take(user, reply.slice(2), reply[0] === 'repaired')
   }
 
-  #change(target: string): string[] {
+  #change(target: string) {
     return changeArgs(
       this.#repair?.(target) ?? { actor: '', action: 'org.repair', target, before: null, after: null },
     )
