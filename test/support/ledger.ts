@@ -2,7 +2,7 @@
 import { Cluster, type Redis } from 'ioredis'
 import { pino } from 'pino'
 import { periodAt } from '../../src/core/period.ts'
-import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
+import { wholeCredits, type Day, type Microcredits, type UnixMs } from '../../src/core/units.ts'
 import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
 import { changeArgs } from '../../src/ledger/directory/changes.ts'
 import type { Journal } from '../../src/ledger/journal.ts'
@@ -196,9 +196,12 @@ export async function books(
       if (field.startsWith('m:')) models += Number(value.split(' ')[0])
     }
   }
-  const today = new Date().toISOString().slice(0, 10).replaceAll('-', '')
-  const day = await redis.hvals(`tg:{${org}}:d${today}:all`)
-  const days = day.reduce((sum, value) => sum + Number(value.split(' ')[0]), 0)
+  // A test may begin before midnight and end behind it.
+  const dates = [Date.now(), Date.now() - 86_400_000].map(
+    (at) => new Date(at).toISOString().slice(0, 10).replaceAll('-', '') as Day,
+  )
+  const lines = await Promise.all(dates.map((date) => redis.hvals(keys.day(org, date))))
+  const days = lines.flat().reduce((sum, line) => sum + Number(line.split(' ')[0]), 0)
   return {
     used: Number(total[0]),
     held: Number(total[1]),
