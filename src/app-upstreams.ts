@@ -66,12 +66,12 @@ export function openUpstreams(first: Settings): Upstreams {
   function retire(upstream: OpenUpstream): void {
     retired.add(upstream)
     setTimeout(() => {
-      void upstream.dispatcher.close().finally(() => retired.delete(upstream))
+      void upstream.close().finally(() => retired.delete(upstream))
     }, RETIRE_MS).unref()
   }
 
   const destroyAll = async (which: Iterable<OpenUpstream>): Promise<void> => {
-    await Promise.all(Array.from(which, ({ dispatcher }) => dispatcher.destroy()))
+    await Promise.all(Array.from(which, (upstream) => upstream.destroy()))
   }
 
   return {

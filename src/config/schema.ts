@@ -86,6 +86,12 @@ const Upstream = mapping(
     routes: Type.Optional(
       Type.Array(Route, { minItems: 1, maxItems: 1000, description: 'Only for family generic.' }),
     ),
+    keepAliveSeconds: seconds(
+      30,
+      0,
+      600,
+      'How long a connection is kept that idles: less than the provider keeps it; 0 for a new connection for each call.',
+    ),
     timeouts: Type.Optional(TimeoutOverrides),
     onStoreDown: Type.Optional(storeDown({})),
   },

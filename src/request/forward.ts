@@ -10,6 +10,7 @@ import { parseJson } from '../core/text.ts'
 import type { CallShape, MeteredRoute, Reading } from '../families/family.ts'
 import type { Meter, Outcome, UpstreamTarget } from './call.ts'
 import { onConnectionClosed } from './connection.ts'
+import type { UnservedHandler } from './connections.ts'
 import type { Drains } from './drain.ts'
 import { clientHeaders } from './headers.ts'
 
@@ -43,7 +44,7 @@ const REASON = /^[\t\x20-\x7e\x80-\xff]+$/
 const CLIENT_GONE = new Error('the client went away')
 const DRAINED_ENOUGH = new Error('the client went away, and the usage report did not come in time')
 
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements UnservedHandler {
   readonly #options: ForwardOptions
   readonly #resolve: (outcome: Outcome) => void
   readonly #response: ServerResponse
@@ -154,6 +155,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#finish(true, null)
   }
 
+  /** C5: it costs nothing, and is sent again for a client that still waits. */
+  onUnserved(): boolean {
+    this.#sent = false
+    this.#stopDraining()
+    return !this.#clientGone
+  }
+
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#finish(false, failureOf(error, this.#sent))
     // A break is passed on as one: an answer that merely ended would look whole.
@@ -181,14 +189,18 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#done = true
     this.#stopWatching()
     this.#response.off('drain', this.#onClientDrain)
-    if (this.#drainTimer !== null) {
-      clearTimeout(this.#drainTimer)
-      this.#options.drains.leave()
-    }
+    this.#stopDraining()
     const reading = this.#read()
     if (reading instanceof Promise)
       void reading.catch(() => null).then((read) => this.#end(complete, failure, read))
     else this.#end(complete, failure, reading)
+  }
+
+  #stopDraining(): void {
+    if (this.#drainTimer === null) return
+    clearTimeout(this.#drainTimer)
+    this.#drainTimer = null
+    this.#options.drains.leave()
   }
 
   /** A reading that fails is one that told nothing: the call ends all the same, and its hold is settled. */

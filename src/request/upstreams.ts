@@ -1,19 +1,18 @@
 /** Connections to the upstreams: one pool each, certificates verified, everything bounded. */
 import { readFileSync } from 'node:fs'
-import { Pool } from 'undici'
+import { buildConnector } from 'undici'
 import type { Config, Upstream } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import type { Family } from '../families/family.ts'
 import type { UpstreamTarget } from './call.ts'
+import { openConnections, type Connections } from './connections.ts'
 
-export interface OpenUpstream {
+export interface OpenUpstream extends Connections {
   readonly prefix: string
   readonly url: string
   readonly target: UpstreamTarget
-  readonly dispatcher: Pool
 }
 
-const KEEP_ALIVE_MS = 30_000
 const MAX_ANSWER_HEADER_BYTES = 65_536
 
 function readCertificates(name: string, file: string): string {
@@ -27,32 +26,38 @@ function readCertificates(name: string, file: string): string {
   }
 }
 
+function connectorOf(name: string, upstream: Upstream): buildConnector.connector {
+  const timeoutMs = upstream.timeouts.connectSeconds * 1_000
+  const ca = upstream.ca === undefined ? {} : { ca: readCertificates(name, upstream.ca) }
+  return buildConnector({ timeout: timeoutMs, rejectUnauthorized: true, ...ca })
+}
+
 export function openUpstream(
   name: string,
   upstream: Upstream,
   family: Family,
-  limits: Config['limits'],
+  limits: Pick<Config['limits'], 'concurrent'>,
 ): OpenUpstream {
   const url = new URL(upstream.url)
-  const { connectSeconds, firstByteSeconds, idleSeconds } = upstream.timeouts
-  const dispatcher = new Pool(url.origin, {
+  const { firstByteSeconds, idleSeconds } = upstream.timeouts
+  const keepAliveMs = upstream.keepAliveSeconds * 1_000
+  const connections = openConnections(url.origin, {
     connections: limits.concurrent,
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    connect: connectorOf(name, upstream),
+    // Without pipelining not even one request after the other is sent over a connection.
+    pipelining: keepAliveMs === 0 ? 0 : 1,
+    keepAliveTimeout: Math.max(keepAliveMs, 1),
+    // A server may ask for less, never for more.
+    keepAliveMaxTimeout: Math.max(keepAliveMs, 1),
     headersTimeout: firstByteSeconds * 1_000,
     bodyTimeout: idleSeconds * 1_000,
     maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
-    connect: {
-      timeout: connectSeconds * 1_000,
-      rejectUnauthorized: true,
-      ...(upstream.ca === undefined ? {} : { ca: readCertificates(name, upstream.ca) }),
-    },
   })
   const basePath = url.pathname.replace(/\/+$/, '')
   const target: UpstreamTarget = {
     name,
     family,
-    dispatcher,
+    dispatcher: connections.dispatcher,
     origin: url.origin,
     basePath,
     apiPath: upstream.apiPath?.replace(/\/+$/, '') ?? null,
@@ -62,5 +67,5 @@ export function openUpstream(
     onStoreDown: upstream.onStoreDown,
     timeouts: { firstByteMs: firstByteSeconds * 1_000, idleMs: idleSeconds * 1_000 },
   }
-  return { prefix: upstream.prefix, url: url.origin, target, dispatcher }
+  return { prefix: upstream.prefix, url: url.origin, target, ...connections }
 }

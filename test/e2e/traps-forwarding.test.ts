@@ -324,7 +324,7 @@ for (const way of WAYS) {
   )
 
   void tap.test(
-    `a call whose bytes were sent would be sent again when its connection breaks: on the ${way} path it is not`,
+    `a call would be sent again and again when its connection breaks: on the ${way} path once, if the connection had served before`,
     async (t) => {
       const org = await createOrg(gateway)
       origin.answer = (_request, response) => chatAnswer(response)
@@ -336,7 +336,9 @@ for (const way of WAYS) {
       t.equal(answer.status, 502)
       t.match(answer.body.toString(), /"upstream_unreachable"/)
       t.notMatch(answer.body.toString(), INSIDE)
-      t.equal(origin.received.length, before + 1)
+      t.equal(origin.received.length, before + 2)
+      t.equal((await call(way, org.key)).status, 502)
+      t.equal(origin.received.length, before + 3, 'no connection that had served is left')
     },
   )
 
@@ -712,7 +714,7 @@ void tap.test('a GET with a body would pass it on: what is sent with one goes no
 })
 
 void tap.test(
-  'a body on a free path would be parsed and written anew, be sent twice, or cost something',
+  'a body on a free path would be parsed and written anew, be sent three times, or cost something',
   async (t) => {
     const org = await createOrg(gateway)
     origin.answer = (_request, response) => void response.end('{"input_tokens":7}')
@@ -736,7 +738,7 @@ void tap.test(
     const before = origin.received.length
     origin.answer = (_request, response) => void response.socket?.destroy()
     t.equal((await ask(count)).status, 502)
-    t.equal(origin.received.length, before + 1, 'what was sent is not sent again')
+    t.equal(origin.received.length, before + 2, 'once more on a fresh connection, and no more')
     await costsNothing(t, org)
   },
 )
