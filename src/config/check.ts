@@ -31,7 +31,7 @@ function upstreamProblems(name: string, upstream: Upstream): Problem[] {
     const misplaced = misplacedPath(url, upstream)
     if (misplaced !== null) report('url', misplaced)
   }
-  const { family, routes, provider, apiPath, askForUsage, ca } = upstream
+  const { family, routes, provider, apiPath, askForUsage, ca, proxy } = upstream
   if (family === 'generic' && routes === undefined) report('routes', 'is required for family generic')
   if (family !== 'generic' && routes !== undefined) report('routes', 'is only for family generic')
   if (family !== 'openai' && provider !== undefined) report('provider', 'is only for family openai')
@@ -51,7 +51,19 @@ function upstreamProblems(name: string, upstream: Upstream): Problem[] {
   })
   const unreadable = ca === undefined ? null : certificateProblem(ca)
   if (unreadable !== null) report('ca', unreadable)
+  const wrongProxy = proxy === undefined ? null : proxyProblem(proxy)
+  if (wrongProxy !== null) report('proxy', wrongProxy)
   return problems
+}
+
+function proxyProblem(proxy: string): string | null {
+  const url = parseUrl(proxy)
+  if (url === null) return 'must be an absolute http(s) URL'
+  if (!/^\/?$/.test(url.pathname) || url.search !== '' || url.hash !== '')
+    return 'must have nothing after host and port'
+  return canDecode(url.username + url.password)
+    ? null
+    : 'has a % that is not part of an escape (% itself is %25)'
 }
 
 /** A path that ends in a version, behind which compatible providers may have the name of the dialect. */

@@ -86,6 +86,11 @@ const Upstream = mapping(
     routes: Type.Optional(
       Type.Array(Route, { minItems: 1, maxItems: 1000, description: 'Only for family generic.' }),
     ),
+    proxy: Type.Optional(
+      httpUrl(
+        'HTTP proxy on the way to the provider, with user and password where it wants them; without it, that of HTTPS_PROXY for https URLs that NO_PROXY does not list.',
+      ),
+    ),
     keepAliveSeconds: seconds(
       30,
       0,

@@ -2,7 +2,12 @@
  * The public keys of one token issuer (RFC 7517). jose fetches and picks them; when they are fetched is decided here,
  * because jose counts its cool-down from the last fetch that succeeded: while an issuer is down, every call would ask it.
  */
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
+import { createRemoteJWKSet, customFetch, errors, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
+import { Client } from 'undici'
+import { proxyFor } from '../outbound/proxies.ts'
+import { connectorThrough } from '../outbound/tunnel.ts'
+
+type FetchInit = Parameters<FetchImplementation>[1]
 
 /** Keys of this age are fetched anew behind the back of a call, which does not wait … */
 const REFRESH_MS = 300_000
@@ -77,27 +82,40 @@ export function createIssuerKeys({ jwksUrl, now, onFailure }: IssuerKeysOptions)
   }
 }
 
-/** A fetch whose answer is bounded; jose reads it to its end, whatever its size. */
-async function fetchBounded(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init)
-  if (response.status !== 200 || response.body === null) {
-    await response.body?.cancel()
-    throw new Error(`the answer has status ${response.status}`)
+/** Asks for the keys, by the proxy of the environment where there is one; the answer is bounded, and no redirect is followed. */
+async function fetchBounded(url: string, { headers, signal }: FetchInit): Promise<Response> {
+  const target = new URL(url)
+  const proxy = proxyFor(target)
+  const client = new Client(
+    target.origin,
+    proxy === null ? {} : { connect: connectorThrough({ proxy, timeoutMs: TIMEOUT_MS }) },
+  )
+  try {
+    const { statusCode, body } = await client
+      .request({ method: 'GET', path: target.pathname + target.search, headers, signal })
+      .catch((error: unknown) => {
+        // The words of a connection name addresses, or nothing at all where several were tried.
+        const isOfConnection = error instanceof Error && 'code' in error && typeof error.code === 'string'
+        throw isOfConnection ? new Error('fetch failed', { cause: error }) : error
+      })
+    if (statusCode !== 200) throw new Error(`the answer has status ${statusCode}`)
+    const chunks: Buffer[] = []
+    let bytes = 0
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      bytes += chunk.byteLength
+      if (bytes > MAX_BYTES) throw new Error(`the answer is longer than ${MAX_BYTES} bytes`)
+      chunks.push(chunk)
+    }
+    return new Response(Buffer.concat(chunks))
+  } finally {
+    await client.destroy()
   }
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength
-    if (bytes > MAX_BYTES) throw new Error(`the answer is longer than ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return new Response(Buffer.concat(chunks))
 }
 
-/** What failed, with its cause: fetch itself says no more than that it failed. */
+/** What failed, with its cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const { cause } = error
-  if (!(cause instanceof Error)) return error.message
-  return `${error.message}: ${'code' in cause ? String(cause.code) : cause.message}`
+  const { message, cause } = error
+  if (!(cause instanceof Error)) return message
+  return `${message}: ${'code' in cause ? String(cause.code) : cause.message}`
 }

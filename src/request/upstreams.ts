@@ -4,6 +4,8 @@ import { buildConnector } from 'undici'
 import type { Config, Upstream } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import type { Family } from '../families/family.ts'
+import { proxyFor } from '../outbound/proxies.ts'
+import { connectorThrough } from '../outbound/tunnel.ts'
 import type { UpstreamTarget } from './call.ts'
 import { openConnections, type Connections } from './connections.ts'
 
@@ -26,9 +28,12 @@ function readCertificates(name: string, file: string): string {
   }
 }
 
-function connectorOf(name: string, upstream: Upstream): buildConnector.connector {
+/** How a connection is made: directly or through a proxy, and with the upstream's certificate verified either way. */
+function connectorOf(name: string, url: URL, upstream: Upstream): buildConnector.connector {
   const timeoutMs = upstream.timeouts.connectSeconds * 1_000
   const ca = upstream.ca === undefined ? {} : { ca: readCertificates(name, upstream.ca) }
+  const proxy = proxyFor(url, upstream.proxy)
+  if (proxy !== null) return connectorThrough({ proxy, timeoutMs, ...ca })
   return buildConnector({ timeout: timeoutMs, rejectUnauthorized: true, ...ca })
 }
 
@@ -43,7 +48,7 @@ export function openUpstream(
   const keepAliveMs = upstream.keepAliveSeconds * 1_000
   const connections = openConnections(url.origin, {
     connections: limits.concurrent,
-    connect: connectorOf(name, upstream),
+    connect: connectorOf(name, url, upstream),
     // Without pipelining not even one request after the other is sent over a connection.
     pipelining: keepAliveMs === 0 ? 0 : 1,
     keepAliveTimeout: Math.max(keepAliveMs, 1),

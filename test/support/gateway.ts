@@ -87,6 +87,9 @@ function clockEnv(aheadMs: number): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(movedDate(aheadMs))}` }
 }
 
+/** Those of this machine are not for what runs on it alone. */
+const NO_PROXIES = { HTTPS_PROXY: '', https_proxy: '', NO_PROXY: '', no_proxy: '' }
+
 /** Resolves when the gateway listens; rejects with its output when it exits before that. */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const dir = mkdtempSync(join(tmpdir(), 'tg-gateway-'))
@@ -97,7 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     ['--enable-source-maps', MAIN, 'serve', '--config', file, ...(options.args ?? [])],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...clockEnv(options.clockAheadMs ?? 0), ...options.env },
+      env: { ...process.env, ...NO_PROXIES, ...clockEnv(options.clockAheadMs ?? 0), ...options.env },
     },
   )
   const killAtExit = (): void => void child.kill('SIGKILL')

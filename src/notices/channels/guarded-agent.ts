@@ -1,11 +1,15 @@
 /**
  * HTTP to addresses that were checked. The check stands where the connection is made: the name is looked up once, every
  * address that it has is checked, and one of those very addresses is connected to, so that nothing can change between
- * check and call. The name stays what TLS verifies and what the Host header says.
+ * check and call. The name stays what TLS verifies and what the Host header says. A proxy on the way is asked for the address
+ * that was checked, and not for the name, which might be another one's there.
  */
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { Agent, buildConnector } from 'undici'
+import { proxyFor, type Environment } from '../../outbound/proxies.ts'
+import { connectorThrough } from '../../outbound/tunnel.ts'
+import { SLACK_HOSTS } from './target-url.ts'
 import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts'
 
 /** All addresses of a name, as `dns.lookup` of Node gives them. */
@@ -25,6 +29,8 @@ export interface GuardOptions {
   readonly connectMs: number
   /** PEM certificates to trust instead of the public ones. */
   readonly ca?: string
+  /** Where the proxy on the way is named; the process's own by default. */
+  readonly environment?: Environment
 }
 
 const MAX_RESPONSE_HEADER_BYTES = 16_384
@@ -38,9 +44,9 @@ export const systemLookUp: LookUpAll = (hostname, done) => {
 }
 
 /** Every connection that this agent makes is guarded; whoever uses it need not think of it. */
-export function createGuardedAgent({ allowed, lookUp = systemLookUp, connectMs, ca }: GuardOptions): Agent {
+export function createGuardedAgent({ lookUp = systemLookUp, ...options }: GuardOptions): Agent {
   return new Agent({
-    connect: guardedConnector({ allowed, lookUp, connectMs, ...(ca !== undefined && { ca }) }),
+    connect: guardedConnector({ ...options, lookUp }),
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
@@ -50,19 +56,44 @@ export function createGuardedAgent({ allowed, lookUp = systemLookUp, connectMs, 
   })
 }
 
-function guardedConnector(options: GuardOptions & { readonly lookUp: LookUpAll }): buildConnector.connector {
+type Guard = GuardOptions & { readonly lookUp: LookUpAll }
+
+function guardedConnector(options: Guard): buildConnector.connector {
   const secure = connectorOf(true, options)
   const plain = connectorOf(false, options)
   return (target, callback) => {
-    if (target.protocol === 'https:') secure(target, callback)
+    const url = new URL(`${target.protocol}//${target.host ?? target.hostname}`)
+    const proxy = proxyFor(url, undefined, options.environment)
+    if (proxy !== null) throughProxy(proxy, options)(target, callback)
+    else if (target.protocol === 'https:') secure(target, callback)
     else plain(target, callback)
   }
 }
 
-function connectorOf(
-  isSecure: boolean,
-  { allowed, lookUp, connectMs, ca }: GuardOptions & { readonly lookUp: LookUpAll },
-): buildConnector.connector {
+function throughProxy(proxy: URL, { allowed, lookUp, connectMs, ca }: Guard): buildConnector.connector {
+  // Only https addresses go by the proxy of the environment.
+  const problem: Check = (host, address) => addressProblem(host, address, true, allowed)
+  const checked = checkedLookup(lookUp, problem)
+  return connectorThrough({
+    proxy,
+    timeoutMs: connectMs,
+    ...(ca !== undefined && { ca }),
+    hostFor(host, done) {
+      const literal = isAddress(host) ? problem(host, host) : null
+      if (literal !== null) done(new TargetRefused(literal), host)
+      // The operator chose it, or no admin can change what it resolves to: the proxy may know it where this machine does not.
+      else if (isAddress(host) || allowed.host(host) || SLACK_HOSTS.has(host)) done(null, host)
+      else
+        checked(host, { all: true }, (error, addresses) => {
+          const found = Array.isArray(addresses) ? addresses : []
+          // A proxy without a way for IPv6 would try no other address.
+          done(error, (found.find(({ family }) => family === 4) ?? found[0])?.address ?? host)
+        })
+    },
+  })
+}
+
+function connectorOf(isSecure: boolean, { allowed, lookUp, connectMs, ca }: Guard): buildConnector.connector {
   const problem: Check = (host, address) => addressProblem(host, address, isSecure, allowed)
   const connect = buildConnector({
     timeout: connectMs,

@@ -1,5 +1,6 @@
 /** One POST to a channel, with bounds on everything that the other side could make long, and its outcome as a value. */
 import { errors, type Dispatcher } from 'undici'
+import { ProxyRefused } from '../../outbound/tunnel.ts'
 import { failed, type SendResult } from './channel.ts'
 import { TargetRefused } from './guarded-agent.ts'
 
@@ -91,6 +92,7 @@ function failureOf(error: unknown): SendResult {
   if (refused !== null) return failed(`it was not called: ${refused.message}`, { permanent: true })
   if (error instanceof errors.ConnectTimeoutError)
     return failed('the connection took too long', { isAway: true })
+  if (error instanceof ProxyRefused) return failed(error.message, { isAway: true })
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return failed(
     WORDS[code] ??

@@ -1,6 +1,7 @@
 /** Every way out, made from the configuration: what delivers notices is handed this. */
 import type { Config } from '../../config.ts'
 import type { ChannelKind } from '../../ledger/directory/channels.ts'
+import type { Environment } from '../../outbound/proxies.ts'
 import type { ChannelTarget, EmailSender, Notice, Senders, SendResult, TargetSender } from './channel.ts'
 import { createSmtpSender } from './email.ts'
 import { createGuardedAgent, type LookUpAll } from './guarded-agent.ts'
@@ -25,6 +26,7 @@ export interface SenderOptions {
   readonly now?: () => number
   readonly ca?: string
   readonly timeoutMs?: number
+  readonly environment?: Environment
 }
 
 const HTTP_MS = 10_000
@@ -37,13 +39,14 @@ const NOBODY: Sender = {
 }
 
 export function openSenders({ notifications, logger, ...options }: SenderOptions): OpenSenders {
-  const { now = Date.now, timeoutMs = HTTP_MS, lookUp, ca } = options
+  const { now = Date.now, timeoutMs = HTTP_MS, lookUp, ca, environment } = options
   const allowed = allowedTargets(notifications.allowTargets)
   const dispatcher = createGuardedAgent({
     allowed,
     connectMs: timeoutMs,
     ...(lookUp !== undefined && { lookUp }),
     ...(ca !== undefined && { ca }),
+    ...(environment !== undefined && { environment }),
   })
   const email = openEmail(notifications, logger)
   const byKind: Readonly<Record<ChannelKind, TargetSender>> = {

@@ -3,7 +3,7 @@ import type { ChannelKind } from '../../ledger/directory/channels.ts'
 import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts'
 
 export const MAX_URL_LENGTH = 2_000
-const SLACK_HOSTS = new Set(['hooks.slack.com', 'hooks.slack-gov.com'])
+export const SLACK_HOSTS: ReadonlySet<string> = new Set(['hooks.slack.com', 'hooks.slack-gov.com'])
 /** Other hooks of that host start workflows, and take no messages. */
 const SLACK_PATH = /^\/services\/[A-Za-z0-9]+\/[A-Za-z0-9]+\/[A-Za-z0-9]+$/
 const HTTPS_PORT = 443
