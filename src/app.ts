@@ -287,9 +287,10 @@ async function listen(
   address: { host: string; port: number },
 ): Promise<string> {
   try {
-    return await app.listen({ host: address.host, port: address.port })
+    return await app.listen({ host: address.host.replace(/^\[(.*)\]$/, '$1'), port: address.port })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new StartupError(`${what}.port: cannot listen on ${address.host}:${address.port}: ${reason}`, 2)
+    const shown = /^[^[]*:/.test(address.host) ? `[${address.host}]` : address.host
+    throw new StartupError(`${what}.port: cannot listen on ${shown}:${address.port}: ${reason}`, 2)
   }
 }

@@ -29,7 +29,7 @@ export const secret = (description: string, options: SchemaOptions = {}) =>
 export const host = (value: string) =>
   text('Address to listen on.', {
     default: value,
-    pattern: '^[A-Za-z0-9.:_%-]+$',
+    pattern: '^(?:[A-Za-z0-9.:_%-]+|\\[[0-9A-Fa-f:.]+\\])$',
     expects: 'a host name or an address',
   })
 export const port = (value: number) => count(value, 0, 65_535, 'TCP port; 0 picks a free one.')

@@ -149,7 +149,8 @@ function connectEarly(cluster: Cluster): void {
 
 function parseHostPort(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':')
-  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
+  // Brackets tell an address of IPv6 from its port; no system looks it up with them.
+  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(colon + 1)) }
 }
 
 /**
@@ -173,6 +174,8 @@ export async function whatIsInTheWay(address: StoreAddress, attempt: number): Pr
   try {
     await redis.connect()
     await redis.ping()
+    // A connection asks for this before it is ready.
+    await redis.info('server')
     return null
   } catch (error) {
     return reasons[0] ?? (error instanceof Error ? error : new Error(String(error)))

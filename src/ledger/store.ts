@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import {
-  askAny,
   connect,
   reconnected,
   whatIsInTheWay,
@@ -16,6 +15,7 @@ import {
 import { credentialsOf, tryCredentials, useCredentials } from './credentials.ts'
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts'
 import { accessFault, remoteAddress } from './store-access.ts'
+import { checkServer, unlike } from './store-server.ts'
 import { createStoreWatch, type StoreWatch } from './store-watch.ts'
 
 export interface Store {
@@ -46,7 +46,6 @@ export interface NextCredentials {
 const WAIT_MS = 30_000
 const POLL_MS = 100
 const CONNECT_MS = 1_000
-const OLDEST_MAJOR = 7
 
 function describe(redis: Config['redis']): string {
   if (redis.embedded !== undefined) return `the embedded Redis in ${redis.embedded}`
@@ -87,25 +86,11 @@ async function waitUntilReady(
       reason = cause instanceof Error ? cause.message : String(cause)
       const fault = cause instanceof Error ? accessFault(cause, config, what) : null
       if (fault !== null) throw fault
+      if (reason.startsWith('ERR unknown command')) throw unlike(what, cause)
     }
     await pause(POLL_MS)
   }
   throw new StartupError(`redis: ${what} cannot be reached within 30 s: ${reason}`, 2)
-}
-
-async function checkServer(redis: RedisClient, what: string, logger: Logger): Promise<void> {
-  const version =
-    /redis_version:(\S+)/.exec(await askAny(redis, (server) => server.info('server')))?.[1] ?? 'unknown'
-  if (Number.parseInt(version, 10) < OLDEST_MAJOR) {
-    throw new StartupError(`redis: ${what} is version ${version}; Tollgate needs 7 or later`, 2)
-  }
-  const policy = /maxmemory_policy:(\S+)/.exec(await askAny(redis, (server) => server.info('memory')))?.[1]
-  if (policy !== undefined && policy !== 'noeviction') {
-    logger.warn(
-      { maxmemoryPolicy: policy },
-      'the store may evict counters when it is full: set maxmemory-policy to noeviction',
-    )
-  }
 }
 
 function createConnections(first: StoreAddress, logger: Logger) {
@@ -164,7 +149,7 @@ export async function openStore(
   }
   try {
     await waitUntilReady(redis, { config, address, what })
-    await checkServer(redis, what, logger)
+    await checkServer(redis, config, what, logger)
   } catch (error) {
     await stop()
     throw error
