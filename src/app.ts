@@ -139,8 +139,8 @@ function declareUpstreams(metrics: Metrics, upstreams: readonly OpenUpstream[]):
   for (const { target } of upstreams) metrics.declareUpstream(target.name, target.family.name)
 }
 
-function openLookUp({ auth: { jwt } }: Config, keyCache: KeyCache, logger: Logger): LookUp {
-  return createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }))
+function openLookUp({ auth: { jwt, userHeader } }: Config, keyCache: KeyCache, logger: Logger): LookUp {
+  return createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }), userHeader)
 }
 
 /** The longest that a socket of a call may be silent. */

@@ -36,8 +36,8 @@ export const OrgId = Type.String({
 })
 
 export const UserId = Type.String({
-  pattern: '^[A-Za-z0-9._@+|:-]{1,128}$',
-  description: '1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : -',
+  pattern: "^[A-Za-z0-9._@+|:#/'=!$&~^-]{1,128}$",
+  description: "1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ -",
 })
 
 /** A name that people read: no control characters. */

@@ -106,7 +106,11 @@ const Upstream = mapping(
 const Jwt = mapping({
   issuer: text('Expected `iss`.'),
   jwksUrl: httpUrl("Where the issuer's keys are: https, unless its host is this machine."),
-  audience: text('Expected `aud`, or one of them where a token has several.'),
+  audience: Type.Optional(
+    text(
+      'Expected `aud`, or one of them where a token has several; of a token without `aud`, its `client_id`. Without this, every token of the issuer is taken, whoever it was made for.',
+    ),
+  ),
   algorithms: Type.Array(
     oneOf(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']),
     { default: ['RS256'], minItems: 1, uniqueItems: true },
@@ -187,7 +191,21 @@ export const ConfigSchema = mapping(
       expects: 'a name of a–z, 0–9, _ and - that starts with a letter',
     }),
     prices: Prices,
-    auth: mapping({ jwt: Type.Array(Jwt, { default: [], maxItems: 100 }) }, { default: {} }),
+    auth: mapping(
+      {
+        userHeader: text(
+          'Header in which apps with a key of their own name their user, such as x-openwebui-user-email; x-tollgate-user goes on being one.',
+          {
+            default: 'x-tollgate-user',
+            maxLength: 128,
+            pattern: '^[A-Za-z0-9_-]+$',
+            expects: 'the name of a header',
+          },
+        ),
+        jwt: Type.Array(Jwt, { default: [], maxItems: 100 }),
+      },
+      { default: {} },
+    ),
     onStoreDown: storeDown({ default: 'closed' }),
     leaseSeconds: seconds(60, 1, 600, 'How long the hold of a gateway that died stands in the way.'),
     journal: mapping(

@@ -71,14 +71,15 @@ export interface UserLimits {
 }
 
 const ORG_ID = /^[a-z0-9-]{1,63}$/
-const USER_ID = /^[A-Za-z0-9._@+|:-]{1,128}$/
+/** As identity providers write them: `auth0|5f7c8`, `repo:acme/app:ref:refs/heads/main`, `ada_corp.com#EXT#@tenant.example`, `o'brien@example.com`. */
+const USER_ID = /^[A-Za-z0-9._@+|:#/'=!$&~^-]{1,128}$/
 
 /** Whether a name may be an organization's id. Checked at the edge, because the id becomes part of Redis keys. */
 export function isOrgId(value: string): boolean {
   return ORG_ID.test(value)
 }
 
-/** Whether a name may be a user's id. Braces and spaces are out: ids become parts of Redis keys. */
+/** Whether a name may be a user's id. Braces and spaces are out: ids become parts of Redis keys, and of texts that spaces divide. */
 export function isUserId(value: string): boolean {
   return USER_ID.test(value)
 }

@@ -253,6 +253,7 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Fastif
       ...upstream,
       bodies,
       hintFor,
+      userHeader: lookUp.userHeader,
       identify: async (headers, url) => {
         try {
           return await identify(lookUp, headers, url)

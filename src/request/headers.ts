@@ -79,14 +79,18 @@ function isForwardedTo(family: Family): (name: string) => boolean {
 
 /**
  * The request's headers for the upstream. The caller's own Connection header is honoured before ours are added, so that
- * it cannot strip them (CVE-2026-33805).
+ * it cannot strip them (CVE-2026-33805). `userHeader` names a user to us, and is nobody else's business.
  */
-export function upstreamHeaders(headers: IncomingHttpHeaders, target: UpstreamTarget): string[] {
+export function upstreamHeaders(
+  headers: IncomingHttpHeaders,
+  target: UpstreamTarget,
+  userHeader?: string,
+): string[] {
   const isForwarded = isForwardedTo(target.family)
   const dropped = namedByConnection(headers.connection)
   const out: string[] = ['host', target.host, 'accept-encoding', 'identity']
   for (const name in headers) {
-    if (!isForwarded(name) || dropped.has(name)) continue
+    if (!isForwarded(name) || dropped.has(name) || name === userHeader) continue
     const value = headers[name]
     if (name === 'referer' && CARRIES_KEY.test(String(value))) continue
     if (typeof value === 'string') out.push(name, value)

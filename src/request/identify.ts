@@ -16,12 +16,22 @@ type Identity = KeyIdentity | JwtIdentity | null
  * Whom a credential names; null where it is not accepted. At once where that is remembered, as for nearly every call.
  * Rejects with StoreUnavailable or IdentityUnavailable.
  */
-export type LookUp = (credential: Credential) => Identity | Promise<Identity>
+export type LookUp = ((credential: Credential) => Identity | Promise<Identity>) & {
+  /** The header in which apps name their user, beside `x-tollgate-user`; in lower case. */
+  readonly userHeader?: string
+}
+
+const USER_HEADER = 'x-tollgate-user'
 
 /** Looks virtual keys up and, where issuers are configured, verifies what may be a token of theirs. */
-export function createLookUp(keys: Pick<KeyCache, 'lookup'>, jwt: JwtVerifier | null): LookUp {
-  return (credential) =>
+export function createLookUp(
+  keys: Pick<KeyCache, 'lookup'>,
+  jwt: JwtVerifier | null,
+  userHeader: string = USER_HEADER,
+): LookUp {
+  const lookUp: LookUp = (credential) =>
     jwt !== null && isToken(credential) ? jwt.verify(credential.key) : keys.lookup(credential.key)
+  return Object.assign(lookUp, { userHeader: userHeader.toLowerCase() })
 }
 
 function isToken({ key, isBearer }: Credential): boolean {
@@ -75,33 +85,57 @@ function grantOf(identity: Identity, credential: Credential): Grant | Refusal {
   return { org, user, sources, what: 'This key', app, mayEnroll: app }
 }
 
-function userOf({ what, app, user }: Grant, headers: IncomingHttpHeaders): string | Refusal {
-  const named = header(headers, 'x-tollgate-user')
-  const param = 'x-tollgate-user'
-  if (named !== null && !isUserId(named)) {
-    return refuse(
-      'invalid_request',
-      'x-tollgate-user is not a user name: 1 to 128 of A-Z a-z 0-9 . _ @ + | : -.',
-      { param },
+/** Whom a header names; null where it is not there. */
+function namedIn(headers: IncomingHttpHeaders, name: string): string | null | Refusal {
+  const named = header(headers, name)
+  if (named === null || isUserId(named)) return named
+  return refuse(
+    'invalid_request',
+    `${name} is not a user name: 1 to 128 of A-Z a-z 0-9 . _ @ + | : # / ' = ! $ & ~ ^ -.`,
+    { param: name },
+  )
+}
+
+/** The user that an app names. Two headers that differ name nobody: one of them may be its user's own. */
+function userOfApp(headers: IncomingHttpHeaders, user: string | null, userHeader: string): string | Refusal {
+  const ours = namedIn(headers, USER_HEADER)
+  if (ours !== null && typeof ours === 'object') return ours
+  const theirs = userHeader === USER_HEADER ? null : namedIn(headers, userHeader)
+  if (theirs !== null && typeof theirs === 'object') return theirs
+  if (ours !== null && theirs !== null && ours !== theirs)
+    return refuse('invalid_request', `${USER_HEADER} and ${userHeader} name two users.`, {
+      param: userHeader,
+    })
+  const param = userHeader
+  return (
+    theirs ??
+    ours ??
+    user ??
+    refuse(
+      'user_required',
+      `This key belongs to an app: name the user of this call in the header ${param}.`,
+      {
+        param,
+      },
     )
-  }
-  if (app) {
-    return (
-      named ??
-      user ??
-      refuse(
-        'user_required',
-        'This key belongs to an app: name the user of this call in the header x-tollgate-user.',
-        { param },
-      )
-    )
-  }
+  )
+}
+
+/** A header of an app's own is not believed with a key or token of one user, whose header may come along all the same. */
+function userOf(
+  { what, app, user }: Grant,
+  headers: IncomingHttpHeaders,
+  userHeader: string,
+): string | Refusal {
+  if (app) return userOfApp(headers, user, userHeader)
+  const named = namedIn(headers, USER_HEADER)
+  if (named !== null && typeof named === 'object') return named
   if (user === null) return refuse('user_required', 'This key belongs to no user.')
   if (named !== null && named !== user) {
     return refuse(
       'user_not_allowed',
-      `${what} belongs to one user and cannot name another in x-tollgate-user.`,
-      { param },
+      `${what} belongs to one user and cannot name another in ${USER_HEADER}.`,
+      { param: USER_HEADER },
     )
   }
   return user
@@ -131,19 +165,21 @@ export function identify(
   const credential = credentialOf(headers, url)
   if ('fault' in credential) return refuse('invalid_api_key', credential.fault)
   const found = lookUp(credential)
-  if (!(found instanceof Promise)) return callerOf(found, credential, headers)
-  return found.then((identity) => callerOf(identity, credential, headers), unknowable)
+  const { userHeader = USER_HEADER } = lookUp
+  if (!(found instanceof Promise)) return callerOf(found, credential, headers, userHeader)
+  return found.then((identity) => callerOf(identity, credential, headers, userHeader), unknowable)
 }
 
 function callerOf(
   identity: Identity,
   credential: Credential,
   headers: IncomingHttpHeaders,
+  userHeader: string,
 ): Caller | Refusal {
   const grant = grantOf(identity, credential)
   if (isRefusal(grant)) return grant
   const { org, what, sources, mayEnroll } = grant
-  const user = userOf(grant, headers)
+  const user = userOf(grant, headers, userHeader)
   if (typeof user !== 'string') return user
   const source = header(headers, 'x-tollgate-source') ?? sources[0] ?? 'chat'
   if (!isSource(source) || !sources.includes(source)) {

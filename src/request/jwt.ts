@@ -105,6 +105,11 @@ function claimedIssuer(token: string): string | null {
 function createIssuer(config: IssuerConfig, now: () => number, logger: JwtVerifierOptions['logger']): Verify {
   const { issuer, audience, claims, orgs } = config
   const algorithms = [...config.algorithms]
+  if (audience === undefined)
+    logger.warn(
+      { issuer },
+      'every token of this issuer is taken, whoever it was made for: auth.jwt has no audience',
+    )
   const keys = createIssuerKeys({
     jwksUrl: config.jwksUrl,
     now,
@@ -113,18 +118,24 @@ function createIssuer(config: IssuerConfig, now: () => number, logger: JwtVerifi
   return async (token, at) => {
     const { payload } = await jwtVerify(token, keys, {
       issuer,
-      audience,
       algorithms,
       requiredClaims: ['exp'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       currentDate: new Date(at),
     })
+    if (audience !== undefined && !isFor(payload, audience)) throw invalidClaim('aud', 'this gateway')
     const identity = identityOf(payload, claims)
     if (orgs !== undefined && !orgs.includes(identity.org)) {
       throw new errors.JWTInvalid('the issuer does not speak for this organization')
     }
     return { identity, expiresAt: (payload.exp ?? 0) * 1_000 }
   }
+}
+
+/** An access token of Amazon Cognito and others has no `aud`, but the client that it was made for (RFC 9068, section 2.2). */
+function isFor({ aud, client_id: client }: JWTPayload, audience: string): boolean {
+  if (aud === undefined) return client === audience
+  return Array.isArray(aud) ? aud.includes(audience) : aud === audience
 }
 
 function identityOf(payload: JWTPayload, claims: IssuerConfig['claims']): JwtIdentity {

@@ -26,6 +26,8 @@ export interface PassThroughOptions {
   /** What a path that is no route was meant to be, for callers who may know; null where that cannot be told. */
   readonly hintFor: (request: FastifyRequest) => Promise<WrongPath | null>
   readonly identify: (headers: IncomingHttpHeaders, url: string) => Promise<Caller | Refusal>
+  /** In which apps name their user, beside x-tollgate-user. */
+  readonly userHeader: string | undefined
   /** A removed user fails at the very next call, whatever a cache says (A4). */
   readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
   readonly requestIdOf: (request: FastifyRequest) => string
@@ -108,7 +110,8 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
     replyOptions: {
       retryDelay: () => null,
       queryString: (_search, reqUrl) => forwardableQuery(reqUrl).slice(1),
-      rewriteRequestHeaders: (request) => pairsToObject(upstreamHeaders(request.headers, target)),
+      rewriteRequestHeaders: (request) =>
+        pairsToObject(upstreamHeaders(request.headers, target, options.userHeader)),
       rewriteHeaders: (headers, request) => {
         const own =
           request === undefined ? [] : ['x-request-id', options.requestIdOf(request as FastifyRequest)]

@@ -250,7 +250,7 @@ export class Pipeline {
   }
 
   async #exchange(call: Call, priced: PricedCall, admission: Admission): Promise<Outcome> {
-    const { drains, metrics, stopping } = this.#options
+    const { drains, metrics, stopping, lookUp } = this.#options
     const { target, route, request, response, record } = call
     const { shape } = priced
     const sentMs = performance.now()
@@ -261,7 +261,7 @@ export class Pipeline {
       method: route.method,
       shape,
       path: target.basePath + upstreamPath(target, call.path) + forwardableQuery(request.url ?? ''),
-      headers: upstreamHeaders(request.headers, target),
+      headers: upstreamHeaders(request.headers, target, lookUp.userHeader),
       ownHeaders: ownHeaders(call, stopping()).concat(standingHeaders(admission.decision)),
       response,
       socket: request.socket,

@@ -685,7 +685,7 @@ export interface components {
       current?: unknown
     }
     NewAdjustment: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
       /** @description What to add to the usage, with at most six decimals; below 0 is a refund. */
       credits: number
@@ -776,7 +776,7 @@ export interface components {
       role?: 'admin' | 'member'
     }
     Member: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
       /** @description Where mail goes; null: nowhere. */
       email: string | null
@@ -785,19 +785,19 @@ export interface components {
       role: 'admin' | 'member'
     }
     CustomLimitSettings: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user?: string
       /** @description a whole number of credits from 0 to 1000000000, or null for unlimited */
       limit: number | null
     }
     CustomLimit: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
       /** @description Credits; null is unlimited. */
       limit: number | null
     }
     ListedCustomLimit: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
       /** @description Credits; null is unlimited. */
       limit: number | null
@@ -976,7 +976,7 @@ export interface components {
       key: string
     }
     Me: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
       /** @description 1 to 63 characters of a-z, 0-9 and - */
       org: string
@@ -1169,7 +1169,7 @@ export interface components {
     Session: {
       /** @description 1 to 63 characters of a-z, 0-9 and - */
       org: string
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
       name: string | null
       /** @enum {string} */
@@ -1276,7 +1276,7 @@ export interface components {
       }
     }
     UserUse: {
-      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+      /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
       /** @description Null for who has none, and for who used something and is no member any more. */
       name: string | null
@@ -2074,7 +2074,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user: string
       }
       cookie?: never
@@ -2113,7 +2113,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user: string
       }
       cookie?: never
@@ -2171,7 +2171,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user: string
       }
       cookie?: never
@@ -2719,7 +2719,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user: string
       }
       cookie?: never
@@ -2758,7 +2758,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user: string
       }
       cookie?: never
@@ -2805,7 +2805,7 @@ export interface operations {
       path: {
         /** @description 1 to 63 characters of a-z, 0-9 and - */
         org: string
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user: string
       }
       cookie?: never
@@ -2884,7 +2884,7 @@ export interface operations {
         to?: string
         /** @description What is summed up to an item. Default: `user`. */
         by?: 'user' | 'source' | 'model' | 'day'
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user?: string
         /** @description Only those with this in their id, name or email address, in any case. */
         q?: string
@@ -3448,7 +3448,7 @@ export interface operations {
           | 'channel.update'
           | 'channel.delete'
           | 'notification.redeliver'
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         actor?: string
         /** @description the id of what was changed */
         target?: string
@@ -3519,7 +3519,7 @@ export interface operations {
           | 'channel.update'
           | 'channel.delete'
           | 'notification.redeliver'
-        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : - */
+        /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         actor?: string
         /** @description the id of what was changed */
         target?: string

@@ -63,14 +63,16 @@ function taken(): Problem {
   return new Problem(409, { detail: `${message}.`, errors: [{ field: 'user', message }] }, null)
 }
 
-const USER_ID = /^[A-Za-z0-9._@+|:-]{1,128}$/
+const USER_ID = /^[A-Za-z0-9._@+|:#/'=!$&~^-]{1,128}$/
 
 function AddMember({ onClose }: { onClose: () => void }): ReactElement {
   const { path } = useOrg()
   const add = useSubmission<NewForm, unknown>({
     initial: { user: '', name: '', email: '', role: 'member' },
     check: ({ user }) => ({
-      user: USER_ID.test(user.trim()) ? undefined : 'Use 1 to 128 letters, digits and . _ @ + | : -',
+      user: USER_ID.test(user.trim())
+        ? undefined
+        : "Use 1 to 128 letters, digits and . _ @ + | : # / ' = ! $ & ~ ^ -",
     }),
     send: async (form) => {
       const member = `${path}/members/${encodeURIComponent(form.user.trim())}`
