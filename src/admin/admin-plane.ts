@@ -27,6 +27,7 @@ import { createSessionCookie } from './session-cookie.ts'
 import { sessionRoutes, signInRoute } from './session.ts'
 import { createTestLimit } from './test-limit.ts'
 import { createThrottle, THROTTLE_LIMITS, type ThrottleLimits } from './throttle.ts'
+import { createTellUnheard } from './unheard.ts'
 import { usageRoutes } from './usage.ts'
 import { userAlertRoutes } from './user-alerts.ts'
 import { userLimitRoutes } from './user-limits.ts'
@@ -137,7 +138,8 @@ function guardedRoutes(
   sessionRoutes(app, directory, auth)
   meRoute(app, directory)
   orgRoutes(app, directory)
-  memberRoutes(app, directory)
+  const tellUnheard = createTellUnheard(directory, redeliver)
+  memberRoutes(app, directory, tellUnheard)
   keyRoutes(app, directory)
   alertRoutes(app, directory)
   userAlertRoutes(app, directory)
@@ -145,7 +147,7 @@ function guardedRoutes(
   customLimitRoutes(app, directory)
   userRoutes(app, directory)
   usageRoutes(app, directory)
-  channelRoutes(app, directory, channels, createTestLimit(redis))
+  channelRoutes(app, directory, { ...channels, tellUnheard }, createTestLimit(redis))
   adjustmentRoutes(app, directory)
   notificationRoutes(app, directory, redeliver)
   deliveryRoutes(app, directory)

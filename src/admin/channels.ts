@@ -19,9 +19,13 @@ import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, OrgPath } from './schemas.ts'
 import { TESTS_PER_MINUTE, type TakeTest } from './test-limit.ts'
 import { timestamp } from './timestamps.ts'
+import type { TellUnheard } from './unheard.ts'
 import { changeBy, changeVersion, CONFLICT, deleteVersion, sendVersion } from './versions.ts'
 
 /** What sends: the admin plane knows no way out itself. */
+/** With what a save may set off. */
+type ChannelRoutesPort = ChannelPort & { readonly tellUnheard: TellUnheard }
+
 export interface ChannelPort {
   /** What is wrong with a URL, as the rest of the sentence "url …"; null where it may be saved. */
   readonly urlProblem: (kind: ChannelKind, url: string) => string | null
@@ -108,7 +112,7 @@ const path = '/v1/orgs/:org/channels'
 export function channelRoutes(
   app: FastifyInstance,
   directory: Directory,
-  port: ChannelPort,
+  port: ChannelRoutesPort,
   takeTest: TakeTest,
 ): void {
   app.get<OrgRoute & { Querystring: Static<typeof ChannelList> }>(
@@ -164,7 +168,7 @@ export function channelRoutes(
 
 async function create(
   directory: Directory,
-  port: ChannelPort,
+  port: ChannelRoutesPort,
   request: FastifyRequest<OrgRoute & { Body: Static<typeof NewChannel> }>,
   reply: FastifyReply,
 ): Promise<unknown> {
@@ -181,13 +185,14 @@ async function create(
     case 'full':
       return sendProblem(reply, 'too_many', `An organization has at most ${MOST_CHANNELS} channels.`)
     case 'created':
+      if (enabled) await port.tellUnheard(request, request.params.org)
       return sendVersion(reply.code(201), made.channel.tag, withSecret(made.channel))
   }
 }
 
 async function change(
   directory: Directory,
-  port: ChannelPort,
+  port: ChannelRoutesPort,
   request: FastifyRequest<ChannelRoute & { Body: Static<typeof ChannelPatch> }>,
   reply: FastifyReply,
 ): Promise<unknown> {
@@ -214,6 +219,7 @@ async function change(
         case 'no_org':
           return sendNoOrg(reply)
         case 'saved':
+          if (after.enabled && !before.enabled) await port.tellUnheard(request, org)
           return sendVersion(reply, saved.tag, rotateSecret ? withSecret(after) : channelBody(after))
       }
     },

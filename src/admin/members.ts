@@ -10,6 +10,7 @@ import { documented, empty, json } from './documented.ts'
 import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'
 import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, Name, OneOf, OrgPath, OrNull, Search, UserId } from './schemas.ts'
+import type { TellUnheard } from './unheard.ts'
 import { changeBy, changeVersion, CONFLICT, OPERATOR_ACTOR, saveVersion, sendVersion } from './versions.ts'
 
 const Email = Type.String({ pattern: '^[^\\s@<>",;]+@[^\\s@<>",;]+$', maxLength: 254 })
@@ -82,7 +83,7 @@ const removeMember = documented({
   problems: ['last_admin'],
 })
 
-export function memberRoutes(app: FastifyInstance, directory: Directory): void {
+export function memberRoutes(app: FastifyInstance, directory: Directory, tellUnheard: TellUnheard): void {
   app.get<{ Params: Static<typeof OrgPath>; Querystring: Static<typeof MemberList> }>(
     '/v1/orgs/:org/members',
     listMembers,
@@ -99,7 +100,7 @@ export function memberRoutes(app: FastifyInstance, directory: Directory): void {
       : sendVersion(reply, member.tag, memberBody(member))
   })
   app.put<MemberRoute & { Body: Static<typeof MemberBody> }>(path, putMemberRoute, (request, reply) =>
-    putMember(directory, request, reply),
+    putMember(directory, tellUnheard, request, reply),
   )
   app.delete<MemberRoute>(path, removeMember, async (request, reply) => {
     const { org, user } = request.params
@@ -125,6 +126,7 @@ export function memberRoutes(app: FastifyInstance, directory: Directory): void {
 
 async function putMember(
   directory: Directory,
+  tellUnheard: TellUnheard,
   request: FastifyRequest<MemberRoute & { Body: Static<typeof MemberBody> }>,
   reply: FastifyReply,
 ): Promise<unknown> {
@@ -151,6 +153,8 @@ async function putMember(
         case 'last_admin':
           return sendLastAdmin(reply, user)
         case 'saved':
+          if (email !== null && (before?.email !== email || before.role !== role))
+            await tellUnheard(request, org)
           return sendVersion(reply.code(before === null ? 201 : 200), result.tag, member)
       }
     },

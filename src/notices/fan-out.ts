@@ -2,6 +2,7 @@
 import type { Crossing } from '../core/crossing.ts'
 import type { RedisClient } from '../ledger/connection.ts'
 import type { ChannelDirectory } from '../ledger/directory/channels.ts'
+import type { Member } from '../ledger/directory/members.ts'
 import type { Delivery, NoticeLog, PlannedDelivery } from '../ledger/notice-log.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
 import type { Queues } from './queue.ts'
@@ -61,7 +62,7 @@ async function everybody({ redis, channels }: FanOutOptions, crossing: Crossing)
   const audience = await readAudience(redis, crossing)
   if (audience === null) return []
   const recipients = await recipientsOf(redis, crossing.org, audience)
-  const mails = recipients.map(({ user, email }): PlannedDelivery => {
+  const mails = oneOfEachMailbox(recipients).map(({ user, email }): PlannedDelivery => {
     return { channel: 'email', target: user, nobody: email === null ? 'no e-mail address' : null }
   })
   if (mails.length === 0) {
@@ -71,4 +72,23 @@ async function everybody({ redis, channels }: FanOutOptions, crossing: Crossing)
   }
   const targets = await channels.listEnabled(crossing.org)
   return [...mails, ...targets.map(({ kind, id }) => ({ channel: kind, target: id, nobody: null }))]
+}
+
+const rank = (role: Member['role']): number => (role === 'admin' ? 0 : 1)
+
+/**
+ * Admins may share a mailbox, and its readers are told once. Admins come first; what they get hides nothing. In the same order
+ * each time, because a plan that broke off is made again.
+ */
+function oneOfEachMailbox(recipients: readonly Member[]): Member[] {
+  const known = new Set<string>()
+  return [...recipients]
+    .sort((a, b) => rank(a.role) - rank(b.role) || (a.user < b.user ? -1 : 1))
+    .filter(({ email }) => {
+      if (email === null) return true
+      const mailbox = email.toLowerCase()
+      const isNew = !known.has(mailbox)
+      known.add(mailbox)
+      return isNew
+    })
 }

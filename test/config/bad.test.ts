@@ -84,6 +84,15 @@ const TABLE: readonly (readonly [yaml: string, line: string | RegExp])[] = [
     `${REDIS}upstreams: { a: { family: anthropic, prefix: /a, url: "https://a.example.com", askForUsage: false } }`,
     'upstreams.a.askForUsage: is only for family openai',
   ],
+  [openai('proxy: "proxy.corp:3128"'), 'upstreams.openai.proxy: must be an absolute http(s) URL'],
+  [openai('proxy: "socks5://p:1"'), 'upstreams.openai.proxy: must be an absolute http(s) URL'],
+  [openai('proxy: "http://p:1/x"'), 'upstreams.openai.proxy: must have nothing after host and port'],
+  [
+    openai('proxy: "http://u:%zz@p:1"'),
+    'upstreams.openai.proxy: has a % that is not part of an escape (% itself is %25)',
+  ],
+  [openai('keepAliveSeconds: -1'), 'upstreams.openai.keepAliveSeconds: must be a number from 0 to 600'],
+  [`${BASE}auth: { userHeader: "x user" }`, 'auth.userHeader: must be the name of a header'],
   [openai('apiPath: v1'), 'upstreams.openai.apiPath: must be a path such as /v1beta/openai'],
   [openai('apiPath: "/a/../b"'), 'upstreams.openai.apiPath: must be a path such as /v1beta/openai'],
   // The store.

@@ -8,6 +8,7 @@ import { CHANGE } from '../support/changes.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
 import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
+import { addAdmins, mailOf } from '../support/pipeline.ts'
 import { watchQueue } from '../support/queues.ts'
 import { startReceiver, type ReceivedPost, type Receiver } from '../support/receiver.ts'
 import { startRedis } from '../support/redis.ts'
@@ -208,7 +209,9 @@ void t.test(
     const org = await createOrg(gateway, { limit: 1 })
     await crossed(t, org)
     await delivery(org, 'email', ({ state }) => state === 'no_recipients')
-    const email = await addAdmin(org)
+    // Not by the admin plane, which would send it again by itself.
+    await addAdmins(store, org.id, ['grace'])
+    const email = mailOf(org.id, 'grace')
     // As it is when the gateway died right after the script: the mark is made, the wish recorded, and nothing queued.
     const log = createNoticeLog(store)
     const notice = await log.get(org.id, (await shown(org))[0]?.id ?? '')

@@ -1,0 +1,35 @@
+/** Crossings that nobody could be told of: they are sent when a save brings somebody who can be (N1, N4). */
+import type { FastifyRequest } from 'fastify'
+import type { Directory } from '../ledger/directory.ts'
+import type { Redeliver } from './notifications.ts'
+import { changeBy } from './versions.ts'
+
+/** Looks for them after a save that may have brought an address. Never rejects: the save stands, and the next one looks again. */
+export type TellUnheard = (request: FastifyRequest, org: string) => Promise<void>
+
+/** No save sends more mail than that: of the newest, and of periods that are still open. */
+const MOST = 100
+
+export function createTellUnheard(
+  directory: Pick<Directory, 'listNotices'>,
+  redeliver: Redeliver,
+): TellUnheard {
+  return async (request, org) => {
+    try {
+      const page = { limit: MOST, after: null, state: 'no_recipients', type: null, most: 0 } as const
+      for (const { crossing, counts } of (await directory.listNotices(org, page))?.items ?? []) {
+        const { queued, sent, failed, parked } = counts
+        const isOver = Date.parse(crossing.period.end) <= Date.now()
+        if (isOver || queued + sent + failed + parked > 0) continue
+        const before = { no_recipients: counts.no_recipients }
+        await redeliver(
+          org,
+          crossing.id,
+          changeBy(request, 'notification.redeliver', crossing.id, before, null),
+        )
+      }
+    } catch (error) {
+      request.log.warn({ err: error, org }, 'crossings without recipients could not be sent again')
+    }
+  }
+}
