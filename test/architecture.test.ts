@@ -74,7 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   families: ['core', 'errors'],
   prices: ['core'],
   ledger: ['core', 'errors', 'config', 'package'],
-  outbound: ['errors'],
+  outbound: ['errors', 'config'],
   package: [],
   metrics: ['core', 'errors', 'ledger', 'package'],
   request: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics', 'outbound'],

@@ -1,5 +1,6 @@
 /** Which proxy is on the way to an address: the one that a setting names, else the one of the environment. */
 import ipaddr from 'ipaddr.js'
+import { canDecode } from '../config/urls.ts'
 import { StartupError } from '../errors.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -29,15 +30,6 @@ function proxyOfEnvironment(environment: Environment): URL | null {
   if (url === null || !/^https?:$/.test(url.protocol) || !canDecode(url.username + url.password))
     throw new StartupError('HTTPS_PROXY: must be an http:// or https:// URL of a proxy', 1)
   return url
-}
-
-function canDecode(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Whether `NO_PROXY` has the host: `*`, a name with all below it, an address or a network, each with or without a port. */
