@@ -7,8 +7,8 @@
  * gateway's own ledger, which writes the usage of a period and of a day. A Redis of its own, on this machine.
  */
 import type { Redis } from 'ioredis'
-import { createKeyDirectory, hashKey } from '../src/ledger/directory/virtual-keys.ts'
-import * as keys from '../src/ledger/keys.ts'
+import { createKeyDirectory, hashKey } from '../src/directory/virtual-keys.ts'
+import * as keys from '../src/store/keys.ts'
 import { CHANGE } from '../test/support/changes.ts'
 import { charge, createOrg, holdOf, openClient, openLedger, reservation } from '../test/support/ledger.ts'
 import { startRedis } from '../test/support/redis.ts'

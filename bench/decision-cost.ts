@@ -10,10 +10,10 @@
  * median of the rounds' own ratios. It exits with 1 when anything failed or nothing was measured.
  */
 import { parseArgs } from 'node:util'
+import type { Hold } from '../src/core/hold.ts'
 import { wholeCredits, type Microcredits } from '../src/core/units.ts'
-import type { RedisClient } from '../src/ledger/connection.ts'
-import * as keys from '../src/ledger/keys.ts'
-import type { Hold } from '../src/ledger/ledger.ts'
+import type { RedisClient } from '../src/store/connection.ts'
+import * as keys from '../src/store/keys.ts'
 import type { RedisLedger } from '../src/ledger/redis-ledger.ts'
 import { charge, createOrg, holdOf, openClient, openLedger, reservation } from '../test/support/ledger.ts'
 import { startRedis } from '../test/support/redis.ts'

@@ -1,5 +1,5 @@
 /** What each call was charged, read from the store, against what the provider reported for it. */
-import * as keys from '../src/ledger/keys.ts'
+import * as keys from '../src/store/keys.ts'
 import { CHAT_COST } from '../test/support/origin.ts'
 import { until } from '../test/support/until.ts'
 import type { FailoverOrg, FailoverStage } from './failover-stage.ts'

@@ -5,7 +5,7 @@ import type { TestGateway } from '../test/support/gateway.ts'
 import { chatAnswer, chatBody, postChat } from '../test/support/origin.ts'
 import type { ClusterNode } from '../test/support/redis-cluster.ts'
 import { until } from '../test/support/until.ts'
-import * as keys from '../src/ledger/keys.ts'
+import * as keys from '../src/store/keys.ts'
 
 /** What came of a call; times as `performance.now()` has them. */
 export interface Call {

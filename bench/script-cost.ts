@@ -9,7 +9,7 @@
  * It exits with 1 when anything failed or nothing was measured.
  */
 import { parseArgs } from 'node:util'
-import type { RedisClient } from '../src/ledger/connection.ts'
+import type { RedisClient } from '../src/store/connection.ts'
 import type { RedisLedger } from '../src/ledger/redis-ledger.ts'
 import { charge, createOrg, holdOf, openClient, openLedger, reservation } from '../test/support/ledger.ts'
 import { startRedis } from '../test/support/redis.ts'

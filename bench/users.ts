@@ -8,9 +8,9 @@
 import { addDays } from '../src/core/days.ts'
 import { dayAt, periodAt } from '../src/core/period.ts'
 import type { Day, UnixMs } from '../src/core/units.ts'
-import { createUseDirectory, parseUseCursor } from '../src/ledger/directory/users-by-use.ts'
-import * as keys from '../src/ledger/keys.ts'
-import { createUsageDirectory } from '../src/ledger/usage/usage.ts'
+import { createUseDirectory, parseUseCursor } from '../src/directory/users-by-use.ts'
+import * as keys from '../src/store/keys.ts'
+import { createUsageDirectory } from '../src/directory/usage/usage.ts'
 import { openClient } from '../test/support/ledger.ts'
 import { startRedis } from '../test/support/redis.ts'
 

@@ -95,7 +95,9 @@ async function serve({
   if (config === undefined) throw new StartupError('usage: tollgate serve --config FILE', 1)
   const count = workerCount(workers)
   const stopWith = stopOnSignal()
-  const running = await (await import('./serve.ts')).startServing({ file: config, workers: count, pretty })
+  const running = await (
+    await import('./workers/serve.ts')
+  ).startServing({ file: config, workers: count, pretty })
   stopWith(
     () => running.stop(),
     () => running.kill(),
@@ -136,7 +138,7 @@ async function schema(file: string | undefined): Promise<void> {
 
 async function demo(dataDir: string): Promise<void> {
   const stopWith = stopOnSignal()
-  const { startGateway } = await import('./app.ts')
+  const { startGateway } = await import('./gateway/gateway.ts')
   const { startDemo } = await import('./demo/demo.ts')
   const openaiApiKey = process.env['OPENAI_API_KEY'] ?? ''
   const running = await startDemo({

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { PROBLEMS } from '../src/admin/problem-codes.ts'
 import { ERRORS } from '../src/errors.ts'
-import { SCRIPT_NAMES } from '../src/ledger/scripts.ts'
-import { SIGNATURES, type Signature } from '../src/ledger/signatures.ts'
+import { SCRIPT_NAMES } from '../src/store/scripts.ts'
+import { SIGNATURES, type Signature } from '../src/store/signatures.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const MOST_LINES = 300
@@ -64,36 +64,60 @@ void t.test('these tests would look at nothing: the files and imports are found'
 // --- which way imports point ----------------------------------------------------------------------------------------
 
 /**
- * What each part may import of the others: core ← families, prices, ledger ← request, notices, admin ← app ← main. Errors
- * and the configuration are leaves that others may know; the demo starts what `main` hands it; the page knows nobody.
+ * What each folder, or file beside the folders, may import of the others: core ← store ← journal, outbox, ledger ← directory ←
+ * virtual-keys ← request, notices, admin ← gateway ← workers ← main. Errors and the configuration are leaves that others may
+ * know; the demo starts what `main` hands it; the page knows no other part.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   errors: ['core'],
   config: ['core', 'errors', 'prices'],
+  package: [],
   families: ['core', 'errors'],
   prices: ['core'],
-  ledger: ['core', 'errors', 'config', 'package'],
+  store: ['core', 'errors', 'config', 'package'],
+  journal: ['core', 'store'],
+  outbox: ['core', 'store'],
+  ledger: ['core', 'store', 'journal'],
+  directory: ['core', 'store', 'ledger', 'outbox'],
+  'virtual-keys': ['core', 'store', 'directory'],
   outbound: ['errors', 'config'],
-  package: [],
-  metrics: ['core', 'errors', 'ledger', 'package'],
-  request: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics', 'outbound'],
-  notices: ['core', 'errors', 'config', 'ledger', 'metrics', 'outbound'],
-  admin: ['core', 'errors', 'config', 'ledger', 'metrics', 'package'],
+  metrics: ['core', 'errors', 'store', 'ledger', 'outbox', 'directory', 'package'],
+  request: [
+    ...['core', 'errors', 'config', 'families', 'prices', 'store', 'ledger', 'directory', 'virtual-keys'],
+    ...['metrics', 'outbound'],
+  ],
+  notices: ['core', 'errors', 'config', 'store', 'outbox', 'directory', 'metrics', 'outbound'],
+  admin: [
+    ...['core', 'errors', 'config', 'store', 'ledger', 'outbox', 'directory', 'virtual-keys', 'metrics'],
+    'package',
+  ],
   web: [],
   cli: ['errors', 'web'],
   demo: ['core', 'errors', 'config'],
-  app: ['core', 'errors', 'config', 'families', 'prices', 'ledger', 'metrics', 'request', 'notices', 'admin'],
-  log: [],
-  workers: ['errors', 'config', 'ledger', 'metrics', 'log', 'app'],
-  serve: ['errors', 'config', 'log', 'app', 'workers'],
-  main: ['errors', 'config', 'package', 'app', 'workers', 'serve', 'demo', 'cli'],
+  gateway: [
+    ...[
+      'core',
+      'errors',
+      'config',
+      'families',
+      'prices',
+      'store',
+      'journal',
+      'outbox',
+      'ledger',
+      'directory',
+    ],
+    ...['virtual-keys', 'metrics', 'request', 'notices', 'admin'],
+  ],
+  workers: ['errors', 'config', 'store', 'metrics', 'gateway'],
+  main: ['errors', 'config', 'package', 'gateway', 'workers', 'demo', 'cli'],
 }
 
-/** The part that a file belongs to: its folder, or what stands beside the folders by its first word. */
+/** The part that a file belongs to: its folder, or the file itself beside the folders. */
 function partOf(file: string): string {
-  const [, folder = '', ...rest] = file.split('/')
-  return rest.length > 0 ? folder : (basename(folder, '.ts').split('-')[0] ?? '')
+  const [, folder = ''] = file.split('/')
+  return basename(folder, '.ts')
 }
 
 void t.test('a part would know what is built on it: imports point one way', (t) => {
@@ -202,7 +226,7 @@ void t.test(
 
 /** Packages that only one part may know, so that what they do stands in one place. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
-  ioredis: ['ledger'],
+  ioredis: ['store', 'directory'],
   bullmq: ['notices'],
   nodemailer: ['notices'],
   'prom-client': ['metrics'],
@@ -239,9 +263,9 @@ void t.test(
 
 // --- keys of Redis --------------------------------------------------------------------------------------------------
 
-const KEYS = 'src/ledger/keys.ts'
+const KEYS = 'src/store/keys.ts'
 
-void t.test('a key of Redis would be built where nobody looks: only src/ledger/keys.ts builds them', (t) => {
+void t.test('a key of Redis would be built where nobody looks: only src/store/keys.ts builds them', (t) => {
   t.match(read(KEYS), /const PREFIX = 'tg'/)
   for (const file of [...SRC, ...LUA]) {
     if (file === KEYS) continue

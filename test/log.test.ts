@@ -2,8 +2,8 @@
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import t from 'tap'
-import { showError } from '../src/log.ts'
-import { createPrinter } from '../src/log-pretty.ts'
+import { showError } from '../src/gateway/log.ts'
+import { createPrinter } from '../src/gateway/log-pretty.ts'
 import { startRedis } from './support/redis.ts'
 
 const print = createPrinter(false)

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import cookies from '@fastify/cookie'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import type { RedisClient } from '../ledger/connection.ts'
+import type { RedisClient } from '../store/connection.ts'
 import { adjustmentRoutes } from './adjustments.ts'
 import { alertRoutes } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
@@ -33,7 +33,7 @@ import { userAlertRoutes } from './user-alerts.ts'
 import { userLimitRoutes } from './user-limits.ts'
 import { userRoutes } from './users.ts'
 import { createValidation } from './validation.ts'
-import type { Directory } from '../ledger/directory.ts'
+import type { Directory } from '../directory/directory.ts'
 
 export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttle'>, HealthOptions {
   readonly redis: RedisClient

@@ -1,6 +1,6 @@
 /** What the admin API shows and takes of channels. */
 import { Type, type Static } from '@sinclair/typebox'
-import { CHANNEL_KINDS, type Channel } from '../ledger/directory/channels.ts'
+import { CHANNEL_KINDS, type Channel } from '../directory/channels.ts'
 import { Component } from './components.ts'
 import { Closed, Name, OneOf, OrgPath, OrNull, Timestamp } from './schemas.ts'
 import { timestamp } from './timestamps.ts'

@@ -1,8 +1,8 @@
 /** `/v1/orgs/{org}/channels`: where notices go besides email. A webhook's secret is shown once, and a Slack URL never. */
 import type { Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Directory } from '../ledger/directory.ts'
-import { MOST_CHANNELS, type Channel, type ChannelKind } from '../ledger/directory/channels.ts'
+import type { Directory } from '../directory/directory.ts'
+import { MOST_CHANNELS, type Channel, type ChannelKind } from '../directory/channels.ts'
 import { sendNoOrg } from './auth.ts'
 import {
   ChannelBody,

@@ -5,10 +5,10 @@
  */
 import type { FastifyRequest } from 'fastify'
 import type { UnixMs } from '../core/units.ts'
-import type { Directory } from '../ledger/directory.ts'
-import type { Role } from '../ledger/directory/members.ts'
-import type { SessionLife } from '../ledger/directory/sessions.ts'
-import type { KeyCache } from '../ledger/key-cache.ts'
+import type { Directory } from '../directory/directory.ts'
+import type { Role } from '../directory/members.ts'
+import type { SessionLife } from '../directory/sessions.ts'
+import type { KeyCache } from '../virtual-keys/cache.ts'
 import { equal, isFromElsewhere, provesOwnPage, type SessionCookie } from './session-cookie.ts'
 import type { Throttle } from './throttle.ts'
 

@@ -1,9 +1,9 @@
 /** `/v1/orgs/{org}/notifications/{id}/deliveries`: to whom one notification went, page by page (N4). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Directory } from '../ledger/directory.ts'
-import type { ShownDelivery } from '../ledger/directory/notices.ts'
-import { DELIVERY_STATES, type Delivery } from '../ledger/notice-log.ts'
+import type { Directory } from '../directory/directory.ts'
+import type { ShownDelivery } from '../directory/notices.ts'
+import { DELIVERY_STATES, type Delivery } from '../outbox/notice-log.ts'
 import { Component } from './components.ts'
 import { documented, json } from './documented.ts'
 import { pageBody, PageOf, pageProperties, pageRequest } from './paging.ts'

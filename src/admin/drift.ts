@@ -2,7 +2,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { toCredits } from '../core/units.ts'
-import type { Directory } from '../ledger/directory.ts'
+import type { Directory } from '../directory/directory.ts'
 import { sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
 import { documented, json } from './documented.ts'

@@ -1,6 +1,6 @@
 /** Failures to authenticate, counted in the store, so that gateways behind one address see them together. */
-import type { RedisClient } from '../ledger/connection.ts'
-import * as keys from '../ledger/keys.ts'
+import type { RedisClient } from '../store/connection.ts'
+import * as keys from '../store/keys.ts'
 import type { CountFailure } from './throttle.ts'
 import { createWindowCount } from './window-count.ts'
 

@@ -1,9 +1,9 @@
 /** `/v1/orgs/{org}/members`. */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Directory } from '../ledger/directory.ts'
-import { NO_TAG } from '../ledger/directory/changes.ts'
-import { ROLES, type Member } from '../ledger/directory/members.ts'
+import type { Directory } from '../directory/directory.ts'
+import { NO_TAG } from '../store/changes.ts'
+import { ROLES, type Member } from '../directory/members.ts'
 import { isOperator, sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
 import { documented, empty, json } from './documented.ts'

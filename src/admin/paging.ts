@@ -1,6 +1,6 @@
 /** `?limit=&cursor=` and `{"items":[…],"next":null|"cursor"}`. */
 import { Type, type Static, type TObject, type TSchema } from '@sinclair/typebox'
-import type { Page, PageRequest } from '../ledger/directory/page.ts'
+import type { Page, PageRequest } from '../directory/page.ts'
 
 const DEFAULT_LIMIT = 50
 

@@ -1,7 +1,7 @@
 /** Errors of the admin plane: RFC 9457 problem details, from the catalogue in problem-codes.ts. */
 import { Type } from '@sinclair/typebox'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { StoreUnavailable } from '../ledger/ledger.ts'
+import { StoreUnavailable } from '../store/unavailable.ts'
 import { Component } from './components.ts'
 import { PROBLEMS, type ProblemCode, type ProblemKind } from './problem-codes.ts'
 

@@ -1,8 +1,8 @@
 /** `/v1/session`: sign in with a key of scope admin, who am I, sign out. */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Directory } from '../ledger/directory.ts'
-import { ROLES } from '../ledger/directory/members.ts'
+import type { Directory } from '../directory/directory.ts'
+import { ROLES } from '../directory/members.ts'
 import { turnAway, userOf, type AuthOptions } from './auth.ts'
 import { Component } from './components.ts'
 import type { UserPrincipal } from './credentials.ts'

@@ -2,8 +2,8 @@
  * How many tests an organization's channels send. A test calls whatever address an admin typed, at once and as often as
  * it is asked for: without a bound the gateway could be made to hammer somebody.
  */
-import { storeCall, type RedisClient } from '../ledger/connection.ts'
-import * as keys from '../ledger/keys.ts'
+import { storeCall, type RedisClient } from '../store/connection.ts'
+import * as keys from '../store/keys.ts'
 import { createWindowCount } from './window-count.ts'
 
 export const TESTS_PER_MINUTE = 10

@@ -1,6 +1,6 @@
 /** Crossings that nobody could be told of: they are sent when a save brings somebody who can be (N1, N4). */
 import type { FastifyRequest } from 'fastify'
-import type { Directory } from '../ledger/directory.ts'
+import type { Directory } from '../directory/directory.ts'
 import type { Redeliver } from './notifications.ts'
 import { changeBy } from './versions.ts'
 

@@ -1,7 +1,7 @@
 /** The days that a question about usage is of: read from its query, checked, and completed with the current period's. */
 import { addDays, countDays, isoDay, parseDay } from '../core/days.ts'
 import type { Day } from '../core/units.ts'
-import type { UsageFrame } from '../ledger/usage/query.ts'
+import type { UsageFrame } from '../directory/usage/query.ts'
 import type { FieldError } from './problems.ts'
 
 /** No range reads more days than are kept, also where it ends in days that are to come. */

@@ -3,16 +3,16 @@ import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { isoDay } from '../core/days.ts'
 import { toCredits } from '../core/units.ts'
-import type { Directory } from '../ledger/directory.ts'
-import type { KnownPeriod } from '../ledger/usage/periods.ts'
+import type { Directory } from '../directory/directory.ts'
+import type { KnownPeriod } from '../directory/usage/periods.ts'
 import {
   USAGE_GROUPS,
   type UsageCursor,
   type UsageItem,
   type UsagePageItem,
   type UsageQuery,
-} from '../ledger/usage/query.ts'
-import type { UsageSum } from '../ledger/usage/sums.ts'
+} from '../directory/usage/query.ts'
+import type { UsageSum } from '../directory/usage/sums.ts'
 import { sendNoOrg } from './auth.ts'
 import { Component } from './components.ts'
 import { csvReply, type CsvCell } from './csv.ts'

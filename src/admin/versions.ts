@@ -3,7 +3,7 @@
  * it fails as soon as that version is not the current one, without it the save is tried again on what is there by then.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AuditAction, Change, Save, Tagged } from '../ledger/directory/changes.ts'
+import type { AuditAction, Change, Save, Tagged } from '../store/changes.ts'
 import { isOperator, sendNoOrg, userOf } from './auth.ts'
 import { sendProblem } from './problems.ts'
 

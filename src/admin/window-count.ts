@@ -1,6 +1,6 @@
 /** Something counted in windows of time in the store, so that all gateways see the same count. */
 import { RateLimiterRedis } from 'rate-limiter-flexible'
-import type { RedisClient } from '../ledger/connection.ts'
+import type { RedisClient } from '../store/connection.ts'
 
 export interface WindowCount {
   /** So far in this window, this one included. */

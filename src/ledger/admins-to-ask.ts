@@ -1,7 +1,7 @@
 /** The admins whom a refused user should ask: those who were chosen to hear of it, by name (E3). */
 import { parseJson } from '../core/text.ts'
-import type { RedisClient } from './connection.ts'
-import * as keys from './keys.ts'
+import type { RedisClient } from '../store/connection.ts'
+import * as keys from '../store/keys.ts'
 import type { OrgView } from './org-views.ts'
 
 /** Who is an admin may change without the organization's settings: what was read is remembered only briefly. */

@@ -1,9 +1,9 @@
 /** What the scripts that open an organization's books share of their input (lua/include/books.lua), filled call by call. */
+import type { Charge } from '../core/hold.ts'
 import type { Day } from '../core/units.ts'
 import { bucketOf } from './hold-ids.ts'
 import { KeyGroup } from './key-group.ts'
-import * as keys from './keys.ts'
-import type { Charge } from './ledger.ts'
+import * as keys from '../store/keys.ts'
 
 const DAY_LIFE_MS = 396 * 86_400_000
 

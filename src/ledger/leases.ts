@@ -1,12 +1,12 @@
 /** Leases of open holds: ours are renewed while their calls run, those of dead gateways are expired (C6). */
 import type { Logger } from 'pino'
-import type { RedisClient } from './connection.ts'
-import * as keys from './keys.ts'
-import type { Hold } from './ledger.ts'
-import { scanned } from './scanning.ts'
-import { runScript } from './scripts.ts'
-import { readStoreTime, type StoreClock } from './store-clock.ts'
-import { logRetry } from './store-faults.ts'
+import type { Hold } from '../core/hold.ts'
+import type { RedisClient } from '../store/connection.ts'
+import * as keys from '../store/keys.ts'
+import { scanned } from '../store/scanning.ts'
+import { runScript } from '../store/scripts.ts'
+import { readStoreTime, type StoreClock } from '../store/clock.ts'
+import { logRetry } from '../store/faults.ts'
 
 const RENEW_BATCH = 500
 const SWEEP_BATCH = 256

@@ -1,7 +1,7 @@
 /** What the ledger reports of itself. Called on the hot path: implementations only add numbers up. */
-import type { WaitMetrics } from './patience.ts'
+import type { WaitMetrics } from '../store/patience.ts'
 import type { CrossingType } from './replies.ts'
-import type { ScriptName } from './scripts.ts'
+import type { ScriptName } from '../store/scripts.ts'
 
 /** `returned`: charged when a lease ran out, and given back since its call was not served. */
 export type CreditKind = 'held' | 'charged' | 'freed' | 'expired' | 'returned'

@@ -4,8 +4,9 @@
  * Expected outcomes are values (an admission that is refused is one of them); a store that cannot be reached is an
  * exception, `StoreUnavailable`.
  */
+import type { Charge, Hold } from '../core/hold.ts'
 import type { BillingPeriod, Explanation, Source, Standing } from '../core/policy.ts'
-import type { Day, Microcredits, UnixMs } from '../core/units.ts'
+import type { Microcredits, UnixMs } from '../core/units.ts'
 
 /** What a call asks the ledger to hold. */
 export interface Reservation {
@@ -28,22 +29,6 @@ export interface Reservation {
   readonly waitedMs?: number
   /** Whether the caller has hung up: such a call no longer waits for the store. */
   readonly isGone?: () => boolean
-}
-
-/** An open hold, as the gateway that owns it remembers it. */
-export interface Hold {
-  readonly id: string
-  readonly org: string
-  readonly user: string
-  readonly source: Source
-  readonly model: string
-  readonly periodNo: number
-  readonly day: Day
-  readonly amount: Microcredits
-  /** When the organization was created (Unix ms), since one may be made anew under the same id. */
-  readonly orgCreatedAt: UnixMs
-  /** Of a call that was let through without the store, its number in the journal; it holds nothing. */
-  readonly ticket?: number
 }
 
 /** What the store said at admission or refusal; `amounts` as they stood with this call's own hold. */
@@ -73,14 +58,6 @@ export type ReserveResult =
     }
   | { readonly status: 'unknown_user' | 'unknown_org' }
 
-/** What a served call used. */
-export interface Charge {
-  readonly cost: Microcredits
-  readonly model: string
-  readonly inputTokens: number
-  readonly outputTokens: number
-}
-
 export interface UserStanding extends Standing {
   readonly period: BillingPeriod
   readonly timezone: string
@@ -105,9 +82,4 @@ export interface Ledger {
   standing(org: string, user: string): Promise<UserStanding | null>
   /** Resolves when nothing that was handed to `settle` or `free` is still on its way, or after `ms`. */
   drained(ms: number): Promise<boolean>
-}
-
-/** The store cannot be reached, or did not answer in time. Nothing is known about what it did. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable'
 }

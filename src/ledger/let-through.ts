@@ -1,10 +1,12 @@
 /** Lets a call through while the store is down: no limit is asked, and what it costs is written down (D1). */
+import { StoreUnavailable } from '../store/unavailable.ts'
+import type { Hold } from '../core/hold.ts'
 import { NOTHING } from '../core/units.ts'
 import type { Day } from '../core/units.ts'
-import type { Journal } from './journal.ts'
-import { StoreUnavailable, type Hold, type Reservation } from './ledger.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Reservation } from './ledger.ts'
 import type { OrgViews } from './org-views.ts'
-import type { StoreClock } from './store-clock.ts'
+import type { StoreClock } from '../store/clock.ts'
 
 export async function letThrough(
   journal: Journal | null,

@@ -5,10 +5,10 @@
 import { dayWithin, periodAfter, periodAt } from '../core/period.ts'
 import type { BillingPeriod, BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
 import type { Day, UnixMs } from '../core/units.ts'
-import type { RedisClient } from './connection.ts'
-import * as keys from './keys.ts'
-import { runScript, type InputOf } from './scripts.ts'
-import { readStoreTime } from './store-clock.ts'
+import type { RedisClient } from '../store/connection.ts'
+import * as keys from '../store/keys.ts'
+import { runScript, type InputOf } from '../store/scripts.ts'
+import { readStoreTime } from '../store/clock.ts'
 
 /** Usage per period is kept for 13 months past its end (P5). */
 export const PERIOD_LIFE_MS = 396 * 86_400_000

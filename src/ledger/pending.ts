@@ -1,7 +1,7 @@
 /** A call that asks for a hold, until it is answered. */
-import { StoreUnavailable, type Reservation, type ReserveResult } from './ledger.ts'
-import { UnsoundBooks } from './replies.ts'
-import type { WaitMetrics } from './patience.ts'
+import { StoreUnavailable, UnsoundBooks } from '../store/unavailable.ts'
+import type { Reservation, ReserveResult } from './ledger.ts'
+import type { WaitMetrics } from '../store/patience.ts'
 
 export interface PendingOptions {
   readonly reservation: Reservation

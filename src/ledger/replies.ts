@@ -1,4 +1,5 @@
 /** Reads what the scripts answer. Their formats are in the head of each file in lua/. */
+import { UnsoundBooks } from '../store/unavailable.ts'
 import type { CrossingType } from '../core/crossing.ts'
 import type { Source, Standing } from '../core/policy.ts'
 import type { Day, Microcredits, UnixMs } from '../core/units.ts'
@@ -35,11 +36,6 @@ class UnreadableReply extends Error {
 function words(reply: unknown): string[] {
   if (typeof reply !== 'string') throw new UnreadableReply(`expected text, got ${typeof reply}`)
   return reply.split(' ')
-}
-
-/** A script refused its whole batch, because what is stored does not add up (lua/include/soundness.lua). Nothing was written. */
-export class UnsoundBooks extends Error {
-  override readonly name = 'UnsoundBooks'
 }
 
 /**

@@ -1,11 +1,12 @@
 /** What reserve is called with, and the hold that comes of it. */
+import type { Hold } from '../core/hold.ts'
 import type { Microcredits } from '../core/units.ts'
 import { bucketOf } from './hold-ids.ts'
 import { KeyGroup } from './key-group.ts'
-import * as keys from './keys.ts'
-import type { Hold, Reservation } from './ledger.ts'
+import * as keys from '../store/keys.ts'
+import type { Reservation } from './ledger.ts'
 import { PERIOD_LIFE_MS, type OrgView } from './org-views.ts'
-import type { InputOf } from './scripts.ts'
+import type { InputOf } from '../store/scripts.ts'
 
 /** A batch of one organization, each user's hash and each bucket declared once. */
 export function reserveInput(

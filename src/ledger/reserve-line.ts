@@ -1,12 +1,12 @@
 /** The calls of one organization that ask for a hold, in their order: one batch is decided, the others wait. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { reconnected, type RedisClient } from './connection.ts'
+import { UnsoundBooks } from '../store/unavailable.ts'
+import { reconnected, type RedisClient } from '../store/connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import type { OrgView } from './org-views.ts'
 import type { Pending } from './pending.ts'
-import { UnsoundBooks } from './replies.ts'
-import { mayHaveRun, mayPass } from './store-faults.ts'
-import type { StoreWatch } from './store-watch.ts'
+import { mayHaveRun, mayPass } from '../store/faults.ts'
+import type { StoreWatch } from '../store/watch.ts'
 
 export interface ReserveLineOptions {
   readonly org: string

@@ -1,5 +1,5 @@
 /** What came of holds, by the heads and statuses that the scripts answer, for the metrics. */
-import type { Charge, Hold } from './ledger.ts'
+import type { Charge, Hold } from '../core/hold.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { CROSSING_TYPES, readCrossings } from './replies.ts'
 

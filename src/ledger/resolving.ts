@@ -4,19 +4,20 @@
  * never charges an id that it cannot know any more, and bounded by the calls that can be in flight.
  */
 import type { Logger } from 'pino'
+import type { Charge, Hold } from '../core/hold.ts'
+import { UnsoundBooks } from '../store/unavailable.ts'
 import { BooksInput, chargeItem } from './books-input.ts'
-import type { RedisClient } from './connection.ts'
+import type { RedisClient } from '../store/connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
-import type { Charge, Hold } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
-import { entries, readLease, readTime, UnsoundBooks, type Lease } from './replies.ts'
+import { entries, readLease, readTime, type Lease } from './replies.ts'
 import { countCrossings, countExpired, countFreed, countSettled } from './resolved-credits.ts'
-import { runScript } from './scripts.ts'
-import type { StoreClock } from './store-clock.ts'
-import type { Journal } from './journal.ts'
-import { logRetry, mayHaveRun } from './store-faults.ts'
-import type { StoreWatch } from './store-watch.ts'
+import { runScript } from '../store/scripts.ts'
+import type { StoreClock } from '../store/clock.ts'
+import type { Journal } from '../journal/journal.ts'
+import { logRetry, mayHaveRun } from '../store/faults.ts'
+import type { StoreWatch } from '../store/watch.ts'
 import { UnderWay } from './under-way.ts'
 
 const MAX_BATCH = 64

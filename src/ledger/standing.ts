@@ -1,7 +1,7 @@
 /** A user's own standing (E4), read outside of the scripts: it decides nothing. */
 import type { Microcredits } from '../core/units.ts'
-import type { RedisClient } from './connection.ts'
-import * as keys from './keys.ts'
+import type { RedisClient } from '../store/connection.ts'
+import * as keys from '../store/keys.ts'
 import type { UserStanding } from './ledger.ts'
 import type { OrgView } from './org-views.ts'
 import { sumsBySource } from './replies.ts'

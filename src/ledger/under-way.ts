@@ -1,5 +1,5 @@
 /** Settles and frees that are on their way to the store, by user: who asks for a reservation may have to wait for them. */
-import type { Hold } from './ledger.ts'
+import type { Hold } from '../core/hold.ts'
 
 interface OfUser {
   count: number

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { CROSSING_TYPES, type Crossing, type CrossingType } from '../core/crossing.ts'
 import { rfc3339 } from '../core/text.ts'
 import { toCredits, type Microcredits, type UnixMs } from '../core/units.ts'
-import type { OutboxEntry } from '../ledger/outbox.ts'
+import type { OutboxEntry } from '../outbox/outbox.ts'
 
 /** What is in the outbox and cannot be read: written by another version, or by hand. It stays where it is. */
 export class UnreadableEntry extends Error {

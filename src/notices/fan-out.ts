@@ -1,9 +1,9 @@
 /** From one crossing to a delivery for each recipient and channel, decided once. */
 import type { Crossing } from '../core/crossing.ts'
-import type { RedisClient } from '../ledger/connection.ts'
-import type { ChannelDirectory } from '../ledger/directory/channels.ts'
-import type { Member } from '../ledger/directory/members.ts'
-import type { Delivery, NoticeLog, PlannedDelivery } from '../ledger/notice-log.ts'
+import type { RedisClient } from '../store/connection.ts'
+import type { ChannelDirectory } from '../directory/channels.ts'
+import type { Member } from '../directory/members.ts'
+import type { Delivery, NoticeLog, PlannedDelivery } from '../outbox/notice-log.ts'
 import type { NoticeMetrics } from './notice-metrics.ts'
 import type { Queues } from './queue.ts'
 import { readAudience, recipientsOf } from './recipients.ts'

@@ -1,4 +1,4 @@
-import type { DeliveryChannel, DeliveryState } from '../ledger/notice-log.ts'
+import type { DeliveryChannel, DeliveryState } from '../outbox/notice-log.ts'
 
 /** What the pipeline of notices counts; metrics.ts gives it names. */
 export interface NoticeMetrics {

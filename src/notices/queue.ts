@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto'
 import { Queue, type JobsOptions } from 'bullmq'
 import type { Crossing } from '../core/crossing.ts'
-import type { RedisClient } from '../ledger/connection.ts'
-import type { Destination } from '../ledger/notice-log.ts'
+import type { RedisClient } from '../store/connection.ts'
+import type { Destination } from '../outbox/notice-log.ts'
 
 export const NOTICES_QUEUE = 'tollgate-notices'
 export const DELIVERIES_QUEUE = 'tollgate-deliveries'

@@ -1,10 +1,10 @@
 /** Who hears of a crossing, asked at the moment of delivery (O7, U3). */
 import type { Crossing } from '../core/crossing.ts'
 import type { BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
-import type { RedisClient } from '../ledger/connection.ts'
-import { adminIds, membersOf, type Member } from '../ledger/directory/members.ts'
-import * as keys from '../ledger/keys.ts'
-import type { OrgField } from '../ledger/org-fields.ts'
+import type { RedisClient } from '../store/connection.ts'
+import { adminIds, membersOf, type Member } from '../directory/members.ts'
+import * as keys from '../store/keys.ts'
+import type { OrgField } from '../store/org-fields.ts'
 
 /** What an organization has decided about the notices of one crossing. */
 export interface Audience {

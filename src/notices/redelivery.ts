@@ -1,5 +1,5 @@
 /** An entry of an outbox that is no crossing: an admin wants a notice sent again (N2). */
-import type { OutboxEntry } from '../ledger/outbox.ts'
+import type { OutboxEntry } from '../outbox/outbox.ts'
 
 export interface Redeliver {
   readonly notice: string

@@ -8,17 +8,17 @@
 import type { Logger } from 'pino'
 import type { Crossing } from '../core/crossing.ts'
 import type { UnixMs } from '../core/units.ts'
-import type { RedisClient } from '../ledger/connection.ts'
-import type { NoticeLog } from '../ledger/notice-log.ts'
-import type { StoreClock } from '../ledger/store-clock.ts'
+import type { RedisClient } from '../store/connection.ts'
+import type { NoticeLog } from '../outbox/notice-log.ts'
+import type { StoreClock } from '../store/clock.ts'
 import {
   dropFromOutbox,
   readOutbox,
   recordedAt,
   type OutboxEntry,
   type OutboxPage,
-} from '../ledger/outbox.ts'
-import { logRetry } from '../ledger/store-faults.ts'
+} from '../outbox/outbox.ts'
+import { logRetry } from '../store/faults.ts'
 import { crossingOf, UnreadableEntry } from './crossing.ts'
 import type { Queues } from './queue.ts'
 import { redeliveryOf } from './redelivery.ts'

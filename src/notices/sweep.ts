@@ -5,10 +5,10 @@
  */
 import type { Logger } from 'pino'
 import type { UnixMs } from '../core/units.ts'
-import type { RedisClient } from '../ledger/connection.ts'
-import { lastSweep, oldestInOutbox, registeredOrgs, reportSweep, takeSweep } from '../ledger/outbox.ts'
-import { readStoreTime, type StoreClock } from '../ledger/store-clock.ts'
-import { logRetry } from '../ledger/store-faults.ts'
+import type { RedisClient } from '../store/connection.ts'
+import { lastSweep, oldestInOutbox, registeredOrgs, reportSweep, takeSweep } from '../outbox/outbox.ts'
+import { readStoreTime, type StoreClock } from '../store/clock.ts'
+import { logRetry } from '../store/faults.ts'
 import type { Depth } from './depth.ts'
 import type { Relay } from './relay.ts'
 

@@ -5,7 +5,7 @@
 import { DelayedError, UnrecoverableError, Worker, type Job, type WorkerOptions } from 'bullmq'
 import type { Logger } from 'pino'
 import type { Crossing } from '../core/crossing.ts'
-import type { RedisClient } from '../ledger/connection.ts'
+import type { RedisClient } from '../store/connection.ts'
 import { deliver, type DeliverOptions } from './deliver.ts'
 import { fanOut, type FanOutOptions } from './fan-out.ts'
 import {

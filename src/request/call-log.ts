@@ -4,10 +4,10 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
+import type { Charge } from '../core/hold.ts'
 import { toCredits, type Microcredits } from '../core/units.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { Charge } from '../ledger/ledger.ts'
-import type { RequestOutcome } from '../metrics.ts'
+import type { RequestOutcome } from '../metrics/metrics.ts'
 import type { Caller, Outcome, UpstreamTarget } from './call.ts'
 
 /** What is noted on the way of a call that will be logged. */

@@ -1,12 +1,11 @@
-/**
- * The path of a metered call: identify → price → reserve → forward → meter → settle. Each step stands in a file of its
- * own and knows none of the others; this file is their table of contents.
- */
+/** The path of a metered call: identify → price → reserve → forward → meter → settle. Each step is a file that knows none of
+ *  the others; this file is their table of contents. */
 import type { IncomingMessage } from 'node:http'
+import { StoreUnavailable } from '../store/unavailable.ts'
 import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
-import { StoreUnavailable, type Ledger } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { Logger } from 'pino'
-import type { Metrics, RequestOutcome } from '../metrics.ts'
+import type { Metrics, RequestOutcome } from '../metrics/metrics.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import { LOST, type Call, type Caller, type Outcome, type PricedCall, type UpstreamTarget } from './call.ts'
 import type { CallLog, CallRecord } from './call-log.ts'

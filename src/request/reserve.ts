@@ -1,16 +1,11 @@
 /** Holds the call's credits, or words the refusal (C3, E1–E3). */
+import { StoreUnavailable } from '../store/unavailable.ts'
+import type { Hold } from '../core/hold.ts'
 import { explain, type CreditRefusal } from '../core/explanation.ts'
 import { largestOutput } from '../core/tariff.ts'
 import { NOTHING, type Microcredits } from '../core/units.ts'
 import { refuse, type Refusal } from '../errors.ts'
-import {
-  StoreUnavailable,
-  type Decision,
-  type Hold,
-  type Ledger,
-  type Reservation,
-  type ReserveResult,
-} from '../ledger/ledger.ts'
+import type { Decision, Ledger, Reservation, ReserveResult } from '../ledger/ledger.ts'
 import type { Caller, PricedCall } from './call.ts'
 import { sizeOf } from './size.ts'
 

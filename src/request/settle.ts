@@ -1,10 +1,11 @@
 /** Resolves the hold by how the call ended (C5): each hold exactly once. */
+import type { Charge, Hold } from '../core/hold.ts'
 import type { Unpriced } from '../core/reports.ts'
 import { NOT_SAID, sumOfOutput, sumOfPrompt } from '../core/reports.ts'
 import { actualCost, NO_USAGE, tokensOfText, type Usage } from '../core/tariff.ts'
 import type { Microcredits } from '../core/units.ts'
 import type { Reading } from '../families/family.ts'
-import type { Charge, Hold, Ledger } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import { priceOfServed } from '../prices/served.ts'
 import type { Outcome, PricedCall, UpstreamTarget } from './call.ts'

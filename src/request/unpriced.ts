@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { createLru } from '../core/lru.ts'
 import type { Unpriced } from '../core/reports.ts'
-import type { Metrics } from '../metrics.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 
 const LOGGED_EVERY_MS = 3_600_000
 /** Names are a provider's: so many of them are remembered. */

@@ -1,7 +1,7 @@
 /** What the primary and its workers say to each other over the channel between them. */
 import cluster from 'node:cluster'
 import type { Config } from '../config.ts'
-import type { MetricReport } from '../metrics-report.ts'
+import type { MetricReport } from '../metrics/report.ts'
 
 /** Set in the environment of a worker: others may fork us as well, as pm2 does. */
 export const WORKER_ENV = 'TOLLGATE_WORKER'

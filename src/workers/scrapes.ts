@@ -5,7 +5,7 @@
  * sum never lacks anything that an earlier one had: what a worker that is gone had counted, as last reported, stays in;
  * and where a worker does not report in time there is no sum at all. A gap in the scrapes does no harm.
  */
-import { countsOf, type MetricReport, sumReports, writeReports } from '../metrics-report.ts'
+import { countsOf, type MetricReport, sumReports, writeReports } from '../metrics/report.ts'
 import type { ToWorker } from './messages.ts'
 
 export interface Reporter {

@@ -1,11 +1,11 @@
 /** A worker of `serve --workers N`: a whole gateway, which shares its ports and its scrape with its siblings. */
 import cluster from 'node:cluster'
 import type { Logger } from 'pino'
-import { type Gateway, startGateway } from '../app.ts'
+import { type Gateway, startGateway } from '../gateway/gateway.ts'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
-import { createLogger } from '../log.ts'
-import { createMetrics, type Metrics, type Scrape } from '../metrics.ts'
+import { createLogger } from '../gateway/log.ts'
+import { createMetrics, type Metrics, type Scrape } from '../metrics/metrics.ts'
 import type { ToPrimary, ToWorker } from './messages.ts'
 
 type Start = Extract<ToWorker, { kind: 'start' }>

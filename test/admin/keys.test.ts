@@ -1,7 +1,7 @@
 import t from 'tap'
 import { isWellFormedKey } from '../../src/core/virtual-key.ts'
-import { hashKey } from '../../src/ledger/directory/virtual-keys.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import { hashKey } from '../../src/directory/virtual-keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { startAdmin } from './harness.ts'
 
 const admin = await startAdmin()

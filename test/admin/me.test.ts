@@ -1,7 +1,7 @@
 import t from 'tap'
 import { dayAt } from '../../src/core/period.ts'
 import type { Day, UnixMs } from '../../src/core/units.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { startAdmin, type Admin } from './harness.ts'
 
 const admin = await startAdmin()

@@ -1,8 +1,8 @@
 /** The log of notifications where one crossing has very many deliveries (N4). */
 import t from 'tap'
 import type { Crossing } from '../../src/core/crossing.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import { createNoticeLog, type DeliveryState, type Destination } from '../../src/ledger/notice-log.ts'
+import * as keys from '../../src/store/keys.ts'
+import { createNoticeLog, type DeliveryState, type Destination } from '../../src/outbox/notice-log.ts'
 import { startAdmin } from './harness.ts'
 
 const admin = await startAdmin()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { startAdmin } from './harness.ts'
 
 const admin = await startAdmin()

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { until } from '../support/until.ts'
 import { startAdmin, type SignedIn } from './harness.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createThrottle, type FailureCount } from '../../src/admin/throttle.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { until } from '../support/until.ts'
 import { OPERATOR, startAdmin, type Admin, type Answer } from './harness.ts'
 

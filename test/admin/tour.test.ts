@@ -1,7 +1,7 @@
 /** Every operation of the admin plane, once: each success that the document promises is really answered. */
 import t, { type Test } from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
-import { createNoticeLog } from '../../src/ledger/notice-log.ts'
+import * as keys from '../../src/store/keys.ts'
+import { createNoticeLog } from '../../src/outbox/notice-log.ts'
 import { startAdmin } from './harness.ts'
 
 const admin = await startAdmin({ allowTargets: ['127.0.0.1/32'] })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { addDays, isoDay } from '../../src/core/days.ts'
 import { dayAt, periodAt } from '../../src/core/period.ts'
 import type { Day, UnixMs } from '../../src/core/units.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { startAdmin } from './harness.ts'
 
 const admin = await startAdmin()

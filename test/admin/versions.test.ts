@@ -1,5 +1,5 @@
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { OPERATOR, startAdmin, type Answer } from './harness.ts'
 
 const admin = await startAdmin()

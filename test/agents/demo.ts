@@ -1,7 +1,7 @@
 /** `npm start` with the real agents: each command that its text has for them works as pasted. */
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import { startGateway } from '../../src/app.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
 import { startDemo } from '../../src/demo/demo.ts'
 import { freePort } from '../support/ports.ts'
 import { removeFolder } from '../support/folder.ts'

@@ -1,6 +1,6 @@
 /** Cases 32 and 40 of public bug reports: stores that only resemble Redis ≥ 7, and addresses of IPv6 wherever one can be written. */
 import t from 'tap'
-import { connect } from '../../src/ledger/connection.ts'
+import { connect } from '../../src/store/connection.ts'
 import { createOrg, startGateway } from '../support/gateway.ts'
 import { CHAT_COST, postChat, startOrigin } from '../support/origin.ts'
 import { startBreakingOrigin } from '../support/breaking-origin.ts'

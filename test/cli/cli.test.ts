@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createClient } from '../../src/cli/client.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { OPERATOR, startAdmin } from '../admin/harness.ts'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))

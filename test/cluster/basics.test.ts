@@ -1,7 +1,7 @@
 /** Everything at once on a real Redis Cluster: three masters, two gateways, organizations in different slots. */
 import t from 'tap'
-import { slotOf } from '../../src/ledger/cluster-slot.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import { slotOf } from '../../src/store/cluster-slot.ts'
+import * as keys from '../../src/store/keys.ts'
 import { callOf, exact, openClusterStage } from '../support/cluster-load.ts'
 import type { TestOrg } from '../support/gateway.ts'
 import { watchQueue } from '../support/queues.ts'

@@ -1,7 +1,7 @@
 /** A queue's connection to a cluster that is between two attempts to connect never says that it has closed (ioredis): nobody may wait for it. */
 import { Cluster } from 'ioredis'
 import t from 'tap'
-import { createStoreClock } from '../../src/ledger/store-clock.ts'
+import { createStoreClock } from '../../src/store/clock.ts'
 import { startNotices } from '../../src/notices/notices.ts'
 import { silent } from '../support/ledger.ts'
 import { NOTICES_SETTINGS } from '../support/pipeline.ts'

@@ -4,9 +4,9 @@
  * (test/ledger/declared-keys.test.ts compares all of them); here one of them meets a slot that really moves.
  */
 import t from 'tap'
-import { slotOf } from '../../src/ledger/cluster-slot.ts'
-import { createDirectory } from '../../src/ledger/directory.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import { slotOf } from '../../src/store/cluster-slot.ts'
+import { createDirectory } from '../../src/directory/directory.ts'
+import * as keys from '../../src/store/keys.ts'
 import { CHANGE, putMember, saveOf } from '../support/changes.ts'
 import { charge, createOrg, holdOf, openClient, openLedger, reservation } from '../support/ledger.ts'
 import { moveSlot, startRedisCluster } from '../support/redis-cluster.ts'

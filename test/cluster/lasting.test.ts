@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
 import t from 'tap'
-import { connect, type RedisClient } from '../../src/ledger/connection.ts'
+import { connect, type RedisClient } from '../../src/store/connection.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { until } from '../support/until.ts'
 

@@ -3,7 +3,7 @@
  * some of them are here and others there (TRYAGAIN), and waits for as long as the patience lasts. Nothing is lost or doubled.
  */
 import t from 'tap'
-import { slotOf } from '../../src/ledger/cluster-slot.ts'
+import { slotOf } from '../../src/store/cluster-slot.ts'
 import {
   allServed,
   exact,

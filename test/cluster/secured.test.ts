@@ -3,8 +3,8 @@
  * for the gateways the user of deploy/redis/tollgate.acl.
  */
 import t from 'tap'
-import { slotOf } from '../../src/ledger/cluster-slot.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import { slotOf } from '../../src/store/cluster-slot.ts'
+import * as keys from '../../src/store/keys.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import {
   allServed,

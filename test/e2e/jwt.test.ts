@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto'
 import type { JWTPayload } from 'jose'
 import t, { type Test } from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { AUDIENCE, inSeconds, publish, startIssuer, type Issuer, type SigningKey } from '../support/issuer.ts'
 import { openClient } from '../support/ledger.ts'

@@ -1,9 +1,9 @@
 /** P5: after everything that can be done was done, the store holds nothing that is undocumented or lives too long. */
 import type { Redis } from 'ioredis'
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
-import { takeDriftTurn } from '../../src/ledger/drift/background.ts'
-import { reportSweep, takeSweep } from '../../src/ledger/outbox.ts'
+import * as keys from '../../src/store/keys.ts'
+import { takeDriftTurn } from '../../src/directory/drift/background.ts'
+import { reportSweep, takeSweep } from '../../src/outbox/outbox.ts'
 import { documentedKeys } from '../support/documented-keys.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'

@@ -1,6 +1,6 @@
 /** L1–L7, and what becomes of traffic when settings are switched off, shrunk, taken away or deleted (docs/admin-settings.md). */
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import type { TestOrg } from '../support/gateway.ts'
 import { openSettings } from '../support/settings.ts'
 import { until } from '../support/until.ts'

@@ -10,7 +10,7 @@ import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import { books, openClient } from '../support/ledger.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 
 const PROVIDERS_KEY = 'sk-the-providers-own'
 const redis = await startRedis()

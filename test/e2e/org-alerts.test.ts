@@ -1,6 +1,6 @@
 /** O1–O10: alerts of an organization, saved over the admin API, crossed by calls through running gateways. */
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import type { TestOrg } from '../support/gateway.ts'
 import { openSettings, type Answer } from '../support/settings.ts'
 import { until } from '../support/until.ts'

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
 import { CHAT_COST, chatAnswer, chatAnswerAt, chatBody, postChat, startOrigin } from '../support/origin.ts'

@@ -1,7 +1,7 @@
 /** C9: what is reported by user, source, model and day adds up to the counters, after random traffic through the gateway. */
 import fc from 'fast-check'
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg, OPERATOR_TOKEN, startGateway } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
 import { chatBody, chatAnswer, startOrigin } from '../support/origin.ts'

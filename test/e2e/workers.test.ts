@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import {
   createOrg,
   OPERATOR_TOKEN,

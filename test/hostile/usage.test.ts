@@ -3,7 +3,7 @@
  * passes a strict limit unpaid. What cannot be believed counts as missing, and then the estimate is charged (C5).
  */
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg, startGateway } from '../support/gateway.ts'
 import { books, openClient } from '../support/ledger.ts'
 import { chatBody, chunkEvent, DONE_EVENT, postChat, startOrigin } from '../support/origin.ts'

@@ -8,8 +8,8 @@ import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { StartupError } from '../../src/errors.ts'
-import { startEmbeddedRedis } from '../../src/ledger/embedded-redis.ts'
-import { findRedisServer } from '../../src/ledger/redis-server.ts'
+import { startEmbeddedRedis } from '../../src/store/embedded-redis.ts'
+import { findRedisServer } from '../../src/store/redis-server.ts'
 import { until } from '../support/until.ts'
 import { removeFolder } from '../support/folder.ts'
 
@@ -53,7 +53,7 @@ async function runs(pid: number): Promise<boolean> {
 /** A process that starts an embedded Redis and then only waits, so that it can be killed. */
 async function gatewayProcess(t: Scope, dir: string) {
   const script = `
-    const { startEmbeddedRedis } = await import(${JSON.stringify(new URL('../../src/ledger/embedded-redis.ts', import.meta.url).href)})
+    const { startEmbeddedRedis } = await import(${JSON.stringify(new URL('../../src/store/embedded-redis.ts', import.meta.url).href)})
     const redis = await startEmbeddedRedis(${JSON.stringify(dir)})
     console.log(JSON.stringify({ pid: redis.pid, socketPath: redis.socketPath }))
     setInterval(() => undefined, 1000)

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { JournalFile, NotWritten } from '../../src/ledger/journal-file.ts'
+import { JournalFile, NotWritten } from '../../src/journal/file.ts'
 import { failingDiskOfThisProcess, noShims } from '../support/shim.ts'
 
 const disk = noShims === false ? failingDiskOfThisProcess() : null

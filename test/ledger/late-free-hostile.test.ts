@@ -1,10 +1,10 @@
 /** Tries to make the free of an expired hold give back twice, elsewhere, or from somebody else's counters (decision 0036). */
 import { join } from 'node:path'
 import t from 'tap'
-import { createDirectory } from '../../src/ledger/directory.ts'
-import { Journal } from '../../src/ledger/journal.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import type { Hold } from '../../src/ledger/ledger.ts'
+import type { Hold } from '../../src/core/hold.ts'
+import { createDirectory } from '../../src/directory/directory.ts'
+import { Journal } from '../../src/journal/journal.ts'
+import * as keys from '../../src/store/keys.ts'
 import { deleteOrg, removeMember } from '../support/changes.ts'
 import {
   books,

@@ -1,8 +1,9 @@
 /** What becomes of the price of the prompt when a call whose lease ran out turns out not to have been served (decision 0036). */
 import t from 'tap'
-import { createDirectory } from '../../src/ledger/directory.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import type { Hold, Reservation } from '../../src/ledger/ledger.ts'
+import type { Hold } from '../../src/core/hold.ts'
+import { createDirectory } from '../../src/directory/directory.ts'
+import * as keys from '../../src/store/keys.ts'
+import type { Reservation } from '../../src/ledger/ledger.ts'
 import { CHANGE } from '../support/changes.ts'
 import {
   books,

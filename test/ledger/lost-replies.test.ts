@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { runScript, scriptSource, type ScriptName } from '../../src/ledger/scripts.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import { runScript, scriptSource, type ScriptName } from '../../src/store/scripts.ts'
+import * as keys from '../../src/store/keys.ts'
 import {
   books,
   charge,

@@ -1,6 +1,6 @@
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
-import { runScript } from '../../src/ledger/scripts.ts'
+import * as keys from '../../src/store/keys.ts'
+import { runScript } from '../../src/store/scripts.ts'
 import { startRedis } from '../support/redis.ts'
 import {
   books,

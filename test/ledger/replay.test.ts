@@ -2,11 +2,11 @@
 import { copyFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { Hold } from '../../src/core/hold.ts'
 import { BUCKET_MS } from '../../src/ledger/hold-ids.ts'
-import { Journal } from '../../src/ledger/journal.ts'
-import { nobodysName } from '../../src/ledger/journal-owner.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import type { Hold } from '../../src/ledger/ledger.ts'
+import { Journal } from '../../src/journal/journal.ts'
+import { nobodysName } from '../../src/journal/owner.ts'
+import * as keys from '../../src/store/keys.ts'
 import {
   books,
   charge,

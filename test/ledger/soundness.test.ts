@@ -1,9 +1,9 @@
 /** Before its first write, each script checks that the counters add up. Where they do not, it refuses its batch whole. */
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { createDirectory } from '../../src/ledger/directory.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import { UnsoundBooks } from '../../src/ledger/replies.ts'
+import { UnsoundBooks } from '../../src/store/unavailable.ts'
+import { createDirectory } from '../../src/directory/directory.ts'
+import * as keys from '../../src/store/keys.ts'
 import { CHANGE } from '../support/changes.ts'
 import {
   books,

@@ -3,12 +3,13 @@
  * asked and read in the words of the model.
  */
 import { randomUUID } from 'node:crypto'
+import type { Hold } from '../../src/core/hold.ts'
 import { dayAt } from '../../src/core/period.ts'
 import { wholeCredits, type Microcredits, type UnixMs } from '../../src/core/units.ts'
-import type { RedisClient } from '../../src/ledger/connection.ts'
-import { createDirectory, type Directory } from '../../src/ledger/directory.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import type { Hold, ReserveResult } from '../../src/ledger/ledger.ts'
+import type { RedisClient } from '../../src/store/connection.ts'
+import { createDirectory, type Directory } from '../../src/directory/directory.ts'
+import * as keys from '../../src/store/keys.ts'
+import type { ReserveResult } from '../../src/ledger/ledger.ts'
 import type { RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { readAudience, recipientsOf } from '../../src/notices/recipients.ts'
 import { CHANGE, changeOrg, deleteOrg, saveOf, setUserLimits } from '../support/changes.ts'

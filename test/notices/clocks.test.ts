@@ -1,7 +1,7 @@
 /** Gateways whose clocks are an hour ahead and an hour behind, on one store: it is the store’s time that counts. */
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
 import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'

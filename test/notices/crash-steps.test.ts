@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import * as keys from '../../src/ledger/keys.ts'
-import { scriptSource, type ScriptName } from '../../src/ledger/scripts.ts'
+import * as keys from '../../src/store/keys.ts'
+import { scriptSource, type ScriptName } from '../../src/store/scripts.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { startHaltingProxy, type HaltingProxy } from '../support/halting-proxy.ts'
 import { openClient } from '../support/ledger.ts'

@@ -5,9 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { checkSample, takeDriftTurn } from '../../src/ledger/drift/background.ts'
-import { createDriftDirectory } from '../../src/ledger/drift/check.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import { checkSample, takeDriftTurn } from '../../src/directory/drift/background.ts'
+import { createDriftDirectory } from '../../src/directory/drift/check.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg, startGateway } from '../support/gateway.ts'
 import {
   chatAnswer,

@@ -1,7 +1,7 @@
 /** All that the store holds of one organization at one instant, and the invariants that must hold in it (design.md). */
 import assert from 'node:assert/strict'
-import type { RedisClient } from '../../src/ledger/connection.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import type { RedisClient } from '../../src/store/connection.ts'
+import * as keys from '../../src/store/keys.ts'
 import { USERS, type Setting } from './actions.ts'
 
 const CREDIT = 1_000_000

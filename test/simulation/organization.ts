@@ -1,6 +1,6 @@
 /** An organization under the rules that were drawn for it. */
-import type { RedisClient } from '../../src/ledger/connection.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import type { RedisClient } from '../../src/store/connection.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg } from '../support/ledger.ts'
 import { USERS, type Setting } from './actions.ts'
 

@@ -1,5 +1,5 @@
 /** Compares what the provider served with what the store charged, line by line, and says of each difference whose it is. */
-import type { RedisClient } from '../../src/ledger/connection.ts'
+import type { RedisClient } from '../../src/store/connection.ts'
 import { readBooks, type Books } from './books.ts'
 import { fatesOf, type Call, type Circumstances } from './fates.ts'
 import type { Household } from './households.ts'

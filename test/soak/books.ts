@@ -1,6 +1,6 @@
 /** What the store holds of an organization that is at rest, and what must hold in it (design.md, invariants 1 and 2). */
-import type { RedisClient } from '../../src/ledger/connection.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import type { RedisClient } from '../../src/store/connection.ts'
+import * as keys from '../../src/store/keys.ts'
 import { NOTHING, type Charge } from './prices.ts'
 import { plus } from './lines.ts'
 

@@ -1,8 +1,8 @@
 /** Whether everybody who was to hear of a crossing did: once in the queue, at least once by mail and webhook, under one id (N1, N2). */
 import { createHash } from 'node:crypto'
-import type { RedisClient } from '../../src/ledger/connection.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import { readNotice } from '../../src/ledger/notice-log.ts'
+import type { RedisClient } from '../../src/store/connection.ts'
+import * as keys from '../../src/store/keys.ts'
+import { readNotice } from '../../src/outbox/notice-log.ts'
 import type { Household } from './households.ts'
 import type { Mailbox } from './mailbox.ts'
 

@@ -1,12 +1,12 @@
 /** Saves of the directory without an admin plane in front: on what is there at the moment, by the operator. */
 import type { UserLimits } from '../../src/core/policy.ts'
-import type { Change, Save } from '../../src/ledger/directory/changes.ts'
-import { NO_TAG } from '../../src/ledger/directory/changes.ts'
-import type { Directory } from '../../src/ledger/directory.ts'
-import type { Member } from '../../src/ledger/directory/members.ts'
-import type { OrgChanges } from '../../src/ledger/directory/orgs.ts'
-import type { CustomLimit } from '../../src/ledger/directory/user-limits.ts'
-import type { SaveResult } from '../../src/ledger/directory/configure.ts'
+import type { Change, Save } from '../../src/store/changes.ts'
+import { NO_TAG } from '../../src/store/changes.ts'
+import type { Directory } from '../../src/directory/directory.ts'
+import type { Member } from '../../src/directory/members.ts'
+import type { OrgChanges } from '../../src/directory/orgs.ts'
+import type { CustomLimit } from '../../src/directory/user-limits.ts'
+import type { SaveResult } from '../../src/directory/configure.ts'
 
 export const CHANGE: Change = {
   actor: 'operator',

@@ -1,7 +1,7 @@
 /** Calls without a pause on organizations of a real cluster, through real gateways, and the books that must agree after. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
-import type { RedisClient, StoreAddress } from '../../src/ledger/connection.ts'
+import type { RedisClient, StoreAddress } from '../../src/store/connection.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from './gateway.ts'
 import { books, openClient } from './ledger.ts'
 import { CHAT_COST, chatAnswer, chatBody, postChat, startOrigin, type Origin } from './origin.ts'

@@ -7,7 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { wholeCredits } from '../../src/core/units.ts'
-import * as keys from '../../src/ledger/keys.ts'
+import * as keys from '../../src/store/keys.ts'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from './gateway.ts'
 import { randomOf } from './random.ts'
 import { openClient } from './ledger.ts'

@@ -1,4 +1,5 @@
 /** What an answer is charged, by the meter and the settlement of the gateway, without a network. */
+import type { Charge, Hold } from '../../src/core/hold.ts'
 import type { Unpriced } from '../../src/core/reports.ts'
 import { NO_USAGE, type Usage } from '../../src/core/tariff.ts'
 import { microcredits, type Microcredits } from '../../src/core/units.ts'
@@ -7,7 +8,6 @@ import { anthropic } from '../../src/families/anthropic.ts'
 import type { CallShape, Family, MeteredRoute, Reading } from '../../src/families/family.ts'
 import { gemini } from '../../src/families/gemini.ts'
 import { openai } from '../../src/families/openai.ts'
-import type { Charge, Hold } from '../../src/ledger/ledger.ts'
 import type { WrittenPrices } from '../../src/prices/compile.ts'
 import { createPriceBook } from '../../src/prices/price-book.ts'
 import { createMeter } from '../../src/request/meter.ts'

@@ -1,7 +1,7 @@
 /** The queues as a team of the outside sees them: by their names and BullMQ alone. */
 import { Queue, type Job } from 'bullmq'
 import type { Crossing } from '../../src/core/crossing.ts'
-import { connect, type RedisClient, type StoreAddress } from '../../src/ledger/connection.ts'
+import { connect, type RedisClient, type StoreAddress } from '../../src/store/connection.ts'
 
 export interface WatchedQueue {
   readonly queue: Queue<Crossing>

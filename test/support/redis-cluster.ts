@@ -1,6 +1,6 @@
 /** A real Redis Cluster for a test file: three masters, each with a replica, on free ports, in folders that go away with it. */
 import { Redis } from 'ioredis'
-import { slotOf } from '../../src/ledger/cluster-slot.ts'
+import { slotOf } from '../../src/store/cluster-slot.ts'
 import type { Certificate } from './certificate.ts'
 import { freePort } from './ports.ts'
 import { startRedis, type RedisServer } from './redis.ts'

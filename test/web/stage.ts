@@ -2,9 +2,9 @@
  * What the tests of the page and its screenshots play on: a Redis, a provider, a mail server and the gateway as a process,
  * and an organization with admins, members, keys and traffic of its own, all made over the APIs that anybody would use.
  */
-import type { RedisClient } from '../../src/ledger/connection.ts'
-import * as keys from '../../src/ledger/keys.ts'
-import { createNoticeLog, type DeliveryState } from '../../src/ledger/notice-log.ts'
+import type { RedisClient } from '../../src/store/connection.ts'
+import * as keys from '../../src/store/keys.ts'
+import { createNoticeLog, type DeliveryState } from '../../src/outbox/notice-log.ts'
 import type { Crossing } from '../../src/core/crossing.ts'
 import { addDays, parseDay } from '../../src/core/days.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'

@@ -1,6 +1,6 @@
 /** What a notice is, and the ports through which one goes out. Whoever delivers knows these and no channel. */
 import type { Crossing } from '../../core/crossing.ts'
-import type { Channel } from '../../ledger/directory/channels.ts'
+import type { Channel } from '../../directory/channels.ts'
 
 export type { Crossing, CrossingType } from '../../core/crossing.ts'
 

@@ -1,6 +1,6 @@
 /** What an admin asks for to see whether a channel works. */
 import { randomUUID } from 'node:crypto'
-import type { Channel } from '../../ledger/directory/channels.ts'
+import type { Channel } from '../../directory/channels.ts'
 import { sampleNotice, type SampleOrg } from '../messages/sample.ts'
 import type { Senders, SendResult } from './channel.ts'
 

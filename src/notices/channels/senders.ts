@@ -1,6 +1,6 @@
 /** Every way out, made from the configuration: what delivers notices is handed this. */
 import type { Config } from '../../config.ts'
-import type { ChannelKind } from '../../ledger/directory/channels.ts'
+import type { ChannelKind } from '../../directory/channels.ts'
 import type { Environment } from '../../outbound/proxies.ts'
 import type { ChannelTarget, EmailSender, Notice, Senders, SendResult, TargetSender } from './channel.ts'
 import { createSmtpSender } from './email.ts'

@@ -1,5 +1,5 @@
 /** What is wrong with the URL of a channel, as far as it can be seen before anything is looked up or called. */
-import type { ChannelKind } from '../../ledger/directory/channels.ts'
+import type { ChannelKind } from '../../directory/channels.ts'
 import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts'
 
 export const MAX_URL_LENGTH = 2_000

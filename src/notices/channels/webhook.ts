@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto'
 import type { Dispatcher } from 'undici'
-import type { ChannelSecrets } from '../../ledger/directory/channels.ts'
+import type { ChannelSecrets } from '../../directory/channels.ts'
 import { failed, type Notice, type TargetSender } from './channel.ts'
 import { post } from './post.ts'
 

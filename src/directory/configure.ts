@@ -1,0 +1,104 @@
+/** Saving what stands in an organization's own hash: one resource at a time, whole, and only as it was read (A2). */
+import type { Recipients } from '../core/policy.ts'
+import type { UnixMs } from '../core/units.ts'
+import type { RedisClient } from '../store/connection.ts'
+import * as keys from '../store/keys.ts'
+import type { OrgField } from '../store/org-fields.ts'
+import { PERIOD_LIFE_MS } from '../ledger/org-views.ts'
+import type { CrossingType } from '../ledger/replies.ts'
+import { runScript } from '../store/scripts.ts'
+import { changeArgs, type Save } from '../store/changes.ts'
+import { RESOURCES, type Resource } from './org-record.ts'
+import { readStoreTime } from '../store/clock.ts'
+
+/** Opens the billing period that is current at `now` where the stored one has ended: the ledger's part. */
+export type OpenPeriod = (org: string, now: UnixMs) => Promise<unknown>
+
+/** What saving needs of the store. */
+export interface SavingStore {
+  readonly redis: RedisClient
+  readonly openPeriod: OpenPeriod
+  /** Called when a save put crossings into the organization's outbox. */
+  readonly crossed?: (org: string, type: CrossingType, count: number) => void
+}
+
+export type OrgValues = Partial<Record<OrgField, string>>
+
+export type SaveResult =
+  | { readonly status: 'saved' }
+  /** Somebody saved since the version that the change was made from (A2). */
+  | { readonly status: 'conflict' }
+  | { readonly status: 'no_org' }
+  /** These recipients are no admins of the organization (O7). */
+  | { readonly status: 'not_admins'; readonly users: readonly string[] }
+
+/** The period may end between two looks, and then the next one is opened; no period is as short as three of them. */
+const STALE_ATTEMPTS = 3
+
+/**
+ * Runs a script that must meet the period which is open. Where that has ended the script answers `stale`: then the next
+ * one is opened and the script asked again. Null for an unknown organization.
+ */
+export async function inOpenPeriod(
+  { redis, openPeriod }: SavingStore,
+  org: string,
+  run: (period: { readonly no: number; readonly end: UnixMs }) => Promise<unknown>,
+): Promise<readonly string[] | null> {
+  for (let attempt = 1; attempt <= STALE_ATTEMPTS; attempt += 1) {
+    const [no, end] = await redis.hmget(keys.org(org), 'period_no', 'period_end')
+    if (no === null || no === undefined) return null
+    const reply = (await run({ no: Number(no), end: Number(end) as UnixMs })) as readonly string[]
+    if (reply[0] !== 'stale') return reply[0] === 'no_org' ? null : reply
+    await openPeriod(org, await readStoreTime(redis))
+  }
+  throw new Error(`the billing period of ${org} keeps ending`)
+}
+
+/** Saves fields of one resource, all or none. Rejects as the connection does. */
+export async function configure(
+  store: SavingStore,
+  org: string,
+  resource: Resource,
+  values: OrgValues,
+  recipients: Recipients,
+  { expected, change }: Save,
+): Promise<SaveResult> {
+  const fields = RESOURCES[resource]
+  const named = recipients === 'all' ? [] : recipients
+  const reply = await inOpenPeriod(store, org, ({ no, end }) =>
+    runScript(store.redis, 'configure', {
+      keys: { ...armingKeys(org, no), admins: keys.admins(org) },
+      args: {
+        tag: expected,
+        period_no: no,
+        ...changeArgs(change),
+        allowance: values.allowance ?? '',
+        life_end_ms: end + PERIOD_LIFE_MS,
+      },
+      lists: { resource: fields, recipients: named, fields: Object.entries(values).flat() },
+    }),
+  )
+  if (reply === null) return { status: 'no_org' }
+  const [status, ...rest] = reply
+  if (status === 'saved') noticeAlerts(store, org, rest[0])
+  if (status === 'saved' || status === 'conflict') return { status }
+  return { status: 'not_admins', users: rest }
+}
+
+/** Tells of alerts that a save fired at once, as a script's reply counts them. */
+export function noticeAlerts({ crossed }: SavingStore, org: string, count: string | undefined): void {
+  if (Number(count) > 0) crossed?.(org, 'org.alert.crossed', Number(count))
+}
+
+/** What a script touches that changes which alerts wait in the open period. */
+export function armingKeys(org: string, no: number) {
+  return {
+    org: keys.org(org),
+    audit: keys.audit(org),
+    alerts: keys.alerts(org),
+    total: keys.total(org, no),
+    armed: keys.armed(org, no),
+    fired: keys.fired(org, no),
+    outbox: keys.outbox(org),
+  }
+}

@@ -1,0 +1,58 @@
+/** The index of users by use: a sorted set per billing period, read from the top in batches. */
+import type { RedisClient } from '../../store/connection.ts'
+import * as keys from '../../store/keys.ts'
+
+export interface UseEntry {
+  /** Microcredits used in the period. */
+  readonly score: number
+  readonly user: string
+}
+
+/** By use, then by user, both downwards: the order of the index itself. */
+export function comesAfter(entry: UseEntry, other: UseEntry): boolean {
+  return entry.score < other.score || (entry.score === other.score && entry.user < other.user)
+}
+
+/** The users of a period who used at least `lowest`, most used first, from behind `after` on. */
+export async function* usersByUse(
+  redis: RedisClient,
+  org: string,
+  periodNo: number,
+  options: { readonly lowest: number; readonly after: UseEntry | null; readonly batch: number },
+): AsyncGenerator<UseEntry[]> {
+  const { lowest, batch: size } = options
+  const index = keys.top(org, periodNo)
+  let { after } = options
+  let skip = 0
+  for (;;) {
+    const highest = after === null ? '+inf' : after.score
+    const flat = await redis.zrevrangebyscore(index, highest, lowest, 'WITHSCORES', 'LIMIT', skip, size)
+    const batch: UseEntry[] = []
+    for (let at = 0; at + 1 < flat.length; at += 2) {
+      const entry: UseEntry = { score: Number(flat[at + 1]), user: flat[at] ?? '' }
+      if (after === null || comesAfter(entry, after)) batch.push(entry)
+    }
+    if (batch.length > 0) yield batch
+    if (flat.length < 2 * size) return
+    // A batch in which nothing was new is full of users with the cursor's own score: only then it must be counted off.
+    skip = batch.length === 0 ? skip + size : 0
+    after = batch.at(-1) ?? after
+  }
+}
+
+/** What these users used in the period; who is not in the index is not in it. */
+export async function scoresOf(
+  redis: RedisClient,
+  org: string,
+  periodNo: number,
+  users: readonly string[],
+): Promise<Map<string, number>> {
+  const scores = new Map<string, number>()
+  if (users.length === 0) return scores
+  const found = await redis.zmscore(keys.top(org, periodNo), ...users)
+  for (const [index, user] of users.entries()) {
+    const score = found[index]
+    if (score !== null && score !== undefined) scores.set(user, Number(score))
+  }
+  return scores
+}

@@ -1,0 +1,80 @@
+/** The admin plane, put together of what the gateway has open. */
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { createAdminPlane } from '../admin/admin-plane.ts'
+import type { LiveNotices } from './notices.ts'
+import type { Config } from '../config.ts'
+import { createDirectory } from '../directory/directory.ts'
+import type { KeyCache } from '../virtual-keys/cache.ts'
+import { reconnected } from '../store/connection.ts'
+import { backWithin } from '../store/patience.ts'
+import type { RedisLedger } from '../ledger/redis-ledger.ts'
+import type { Store } from '../store/store.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import { createTestSender } from '../notices/channels/send-test.ts'
+
+export interface AdminParts {
+  /** Replaced by a reload, and therefore looked at for each request. */
+  readonly live: { readonly config: Config; readonly out: LiveNotices }
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly store: Store
+  readonly ledger: RedisLedger
+  readonly keyCache: KeyCache
+  readonly stopping: { readonly now: boolean }
+}
+
+/** `dataUrl` is where calls go, once that is known. */
+export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null): FastifyInstance {
+  const { live, logger, metrics, store, ledger, keyCache, stopping } = parts
+  const { config } = live
+  const { admin } = config
+  const publicUrl = admin.publicUrl ?? null
+  return createAdminPlane({
+    redis: store.redis,
+    directory: createDirectory({
+      redis: store.redis,
+      openPeriod: (org, now) => ledger.openPeriod(org, now),
+      crossed: (org, type, count) => ledger.crossed(org, type, count),
+      retentionDays: config.retentionDays,
+      onDrift: (checkedUsers, difference) => metrics.drift(checkedUsers, difference),
+    }),
+    gateway: {
+      dataUrl: () => config.listen.publicUrl ?? dataUrl(),
+      upstreams: Object.entries(config.upstreams).map(([name, { family, prefix }]) => ({
+        name,
+        family,
+        prefix,
+      })),
+    },
+    keyCache,
+    operatorToken: admin.operatorToken ?? null,
+    sessionLife: {
+      idleMs: admin.session.idleMinutes * 60_000,
+      absoluteMs: admin.session.absoluteHours * 3_600_000,
+    },
+    redeliver: (...wish) => live.out.notices.redeliver(...wish),
+    channels: {
+      urlProblem: (kind, url) => live.out.senders.urlProblem(kind, url),
+      sendTest: (...args) => createTestSender(live.out.senders, publicUrl)(...args),
+    },
+    publicUrl,
+    trustProxy: admin.trustProxy,
+    metrics: () => metrics.scrape(),
+    untilStoreAnswers: async (org) => {
+      const end = performance.now() + config.redis.patienceSeconds * 1_000
+      await backWithin(store.watch, org ?? '', end - performance.now())
+      // A connection may be gone for a moment before the watch finds the store silent.
+      await reconnected(store.redis, Math.max(0, Math.ceil(end - performance.now())))
+    },
+    readiness: () => {
+      if (stopping.now) return { ready: false, reason: 'stopping' }
+      const silentMs = store.watch.silentMs()
+      // Until then calls wait for it, and none has to go to another gateway.
+      return silentMs === 0 || silentMs < config.redis.patienceSeconds * 1_000
+        ? { ready: true }
+        : { ready: false, reason: 'the store does not answer' }
+    },
+    logger,
+  })
+}

@@ -1,0 +1,296 @@
+/** The composition root: the only place that knows every part, and the order in which they start and stop. */
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { openAdminPlane } from './admin.ts'
+import { openNotices, type LiveNotices } from './notices.ts'
+import { closeAll, countOpenAnswers, inGoodOrder, type Opened, stopCalls } from './stopping.ts'
+import { openUpstreams, type Upstreams } from './upstreams.ts'
+import { changedKeys } from '../config/changes.ts'
+import type { Config } from '../config.ts'
+import { StartupError } from '../errors.ts'
+import { watchDrift } from '../directory/drift/background.ts'
+import { createKeyCache, type KeyCache } from '../virtual-keys/cache.ts'
+import { Journal } from '../journal/journal.ts'
+import { createRedisLedger, type RedisLedger } from '../ledger/redis-ledger.ts'
+import { openStore, type Store } from '../store/store.ts'
+import { createMetrics, type Metrics } from '../metrics/metrics.ts'
+import { createPriceBook } from '../prices/price-book.ts'
+import { createCallLog } from '../request/call-log.ts'
+import { createDataPlane } from '../request/data-plane.ts'
+import { createDrains } from '../request/drain.ts'
+import { createLookUp, type LookUp } from '../request/identify.ts'
+import { createJwtVerifier } from '../request/jwt.ts'
+import { serveLike } from '../request/metered-routes.ts'
+import { Pipeline } from '../request/pipeline.ts'
+import { createUnpricedUsage } from '../request/unpriced.ts'
+import type { OpenUpstream } from '../request/upstreams.ts'
+
+export interface Gateway {
+  readonly dataUrl: string
+  readonly adminUrl: string
+  /** Takes another configuration over as a whole, or rejects and keeps the one before. Calls under way end as they began. */
+  reload(config: Config): Promise<void>
+  /** Counts a configuration that could not even be handed to `reload`. */
+  reloadFailed(): void
+  /** Stops gracefully: nothing in flight is lost, and every hold is settled, within the configured times. */
+  stop(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly logger: Logger
+  /** Where to count; its own by default. */
+  readonly metrics?: Metrics
+  /** The socket of the embedded Redis, where another process runs it already. */
+  readonly storeSocket?: string
+}
+
+/** Beyond the longest that a call may be silent, so that no socket is closed under one. */
+const SOCKET_SLACK_MS = 30_000
+
+/** What a reload replaces. */
+interface Live {
+  config: Config
+  lookUp: LookUp
+  out: LiveNotices
+}
+
+interface Parts {
+  readonly live: Live
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly upstreams: Upstreams
+  readonly store: Store
+  readonly ledger: RedisLedger
+  readonly journal: Journal
+  readonly keyCache: KeyCache
+  /** SIGTERM has come; `refusing` once the grace is over as well. */
+  readonly stopping: { now: boolean; refusing: boolean }
+}
+
+/** Rejects with a StartupError when the configuration, the store or a port does not allow it to run. */
+export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
+  const opened: Opened = []
+  try {
+    return await compose(await openParts(config, options, opened), opened)
+  } catch (error) {
+    await closeAll(opened, options.logger)
+    throw error
+  }
+}
+
+async function openParts(config: Config, options: GatewayOptions, opened: Opened): Promise<Parts> {
+  const { logger, metrics = createMetrics() } = options
+  const upstreams = openUpstreams(config)
+  opened.push(() => upstreams.destroy())
+  declareUpstreams(metrics, upstreams.open)
+  const store = await openStore(config.redis, logger, {
+    onTransition: (to) => metrics.storeTransition(to),
+    ...(options.storeSocket !== undefined && { runningSocket: options.storeSocket }),
+  })
+  opened.push(() => store.stop())
+  const live: Pick<Live, 'out'> = { out: openNotices(config, { store, metrics, logger }) }
+  opened.push(() => live.out.close())
+  const patienceMs = config.redis.patienceSeconds * 1_000
+  const journal = new Journal({ ...config.journal, logger })
+  opened.push(() => journal.close())
+  const ledger = await createRedisLedger({
+    redis: store.redis,
+    watch: store.watch,
+    journal,
+    leaseMs: config.leaseSeconds * 1_000,
+    userDayLifeMs: config.retentionDays * 86_400_000,
+    metrics: metrics.ledger,
+    patienceMs,
+    logger,
+    onCrossings: (org) => live.out.notices.wake(org),
+  })
+  opened.push(() => ledger.close())
+  const drift = watchDrift(
+    {
+      redis: store.redis,
+      openPeriod: (org, now) => ledger.openPeriod(org, now),
+      onDrift: (checkedUsers, difference) => metrics.drift(checkedUsers, difference),
+    },
+    logger,
+  )
+  opened.push(() => drift.stop())
+  const keyCache = createKeyCache({
+    redis: store.redis,
+    listener: store.listener,
+    watch: store.watch,
+    patience: { ms: patienceMs, metrics: metrics.ledger },
+    now: () => performance.now(),
+  })
+  opened.push(() => keyCache.close())
+  return {
+    live: Object.assign(live, { config, lookUp: openLookUp(config, keyCache, logger) }),
+    logger,
+    metrics,
+    upstreams,
+    store,
+    ledger,
+    journal,
+    keyCache,
+    stopping: { now: false, refusing: false },
+  }
+}
+
+function declareUpstreams(metrics: Metrics, upstreams: readonly OpenUpstream[]): void {
+  for (const { target } of upstreams) metrics.declareUpstream(target.name, target.family.name)
+}
+
+function openLookUp({ auth: { jwt, userHeader } }: Config, keyCache: KeyCache, logger: Logger): LookUp {
+  return createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }), userHeader)
+}
+
+/** The longest that a socket of a call may be silent. */
+function silenceOf(upstreams: readonly OpenUpstream[]): number {
+  const silences = upstreams.map(({ target: { timeouts } }) =>
+    Math.max(timeouts.firstByteMs, timeouts.idleMs),
+  )
+  return Math.max(...silences) + SOCKET_SLACK_MS
+}
+
+async function openDataPlane(
+  { logger, ledger, stopping }: Parts,
+  pipeline: Pipeline,
+  config: Config,
+  lookUp: LookUp,
+  upstreams: readonly OpenUpstream[],
+): Promise<FastifyInstance> {
+  return createDataPlane({
+    upstreams,
+    pipeline,
+    lookUp,
+    ledger,
+    logger,
+    bodyBytes: config.limits.bodyBytes,
+    bufferedBytes: config.limits.bufferedBytes,
+    bounds: config.listen,
+    publicUrl: config.listen.publicUrl ?? null,
+    silenceMs: silenceOf(upstreams),
+    stopping: () => stopping.now,
+  })
+}
+
+/** What the pipeline takes from the configuration. */
+function pipelineSettings(config: Config, lookUp: LookUp, logger: Logger) {
+  const { drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
+  return {
+    lookUp,
+    book: createPriceBook({ creditsPerUsd: config.creditsPerUsd, ...config.prices }),
+    drains: createDrains({ bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent }),
+    calls: createCallLog({ sample: config.log.calls.sample, logger }),
+    maxConcurrent: concurrent,
+  }
+}
+
+async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
+  const { live, logger, metrics, upstreams, store, ledger, journal, stopping } = parts
+  const { config, lookUp } = live
+  const pipeline = new Pipeline({
+    ...pipelineSettings(config, lookUp, logger),
+    ledger,
+    metrics,
+    logger,
+    unpriced: createUnpricedUsage({ metrics, logger, now: () => performance.now() }),
+    stopping: () => stopping.now,
+    refusing: () => stopping.refusing,
+  })
+  metrics.watch({
+    openHolds: () => ledger.openHolds(),
+    openStreams: () => pipeline.openStreams,
+    storeUp: () => store.watch.isUp(),
+    outboxLag: () => live.out.notices.lagSeconds(),
+    queueJobs: () => live.out.notices.queueJobs(),
+    journalEntries: () => journal.entries,
+  })
+  const dataPlane = await openDataPlane(parts, pipeline, config, lookUp, upstreams.open)
+  const openAnswers = countOpenAnswers(dataPlane.server)
+  opened.push(() => dataPlane.close())
+  let dataUrl: string | null = null
+  const adminPlane = openAdminPlane(parts, () => dataUrl)
+  opened.push(() => adminPlane.close())
+  const adminUrl = await listen(adminPlane, 'admin', config.admin)
+  dataUrl = await listen(dataPlane, 'listen', config.listen)
+
+  return {
+    dataUrl,
+    adminUrl,
+    reload: (next) => reload(parts, pipeline, dataPlane, next),
+    reloadFailed: () => metrics.reloadFailed(),
+    async stop() {
+      stopping.now = true
+      const { shutdownGraceSeconds, shutdownSeconds } = live.config
+      const lastMs = (shutdownGraceSeconds + shutdownSeconds) * 1_000
+      await Promise.all([
+        inGoodOrder(
+          () => stopCalls({ ...parts, config: live.config }, pipeline, dataPlane, openAnswers),
+          logger,
+        ),
+        inGoodOrder(() => live.out.notices.stopDelivering(lastMs), logger),
+      ])
+      if (journal.entries > 0)
+        logger.warn(
+          { entries: journal.entries, dir: live.config.journal.dir },
+          'what the store did not take is left in the journal: the next gateway with this folder charges it',
+        )
+      await closeAll(opened, logger)
+    },
+  }
+}
+
+/**
+ * Everything that can fail or takes a moment comes first and touches nothing; then all of it is exchanged at once, between
+ * two calls. The routes of the new configuration belong to a server of their own that never listens.
+ */
+async function reload(
+  parts: Parts,
+  pipeline: Pipeline,
+  dataPlane: FastifyInstance,
+  next: Config,
+): Promise<void> {
+  const { live, logger, metrics, upstreams, store, keyCache } = parts
+  const prepared = upstreams.prepare(next)
+  try {
+    const lookUp = openLookUp(next, keyCache, logger)
+    const settings = pipelineSettings(next, lookUp, logger)
+    const successor = await openDataPlane(parts, pipeline, next, lookUp, prepared)
+    await successor.ready()
+    const credentials = await store.prepare(next.redis)
+    // Their connections have credentials of their own, and a worker's cannot be reached.
+    const changed = changedKeys(live.config, next).some((key) => key === 'notifications' || key === 'redis')
+    const out = changed
+      ? openNotices(next, { store: { ...store, open: credentials.open }, metrics, logger })
+      : live.out
+
+    const before = live.out
+    credentials.use()
+    declareUpstreams(metrics, prepared)
+    upstreams.use(next, prepared)
+    pipeline.reconfigure(settings)
+    serveLike(dataPlane.server, successor.server)
+    dataPlane.server.timeout = silenceOf(prepared)
+    Object.assign(live, { config: next, lookUp, out })
+    logger.level = next.log.level
+    if (before !== out)
+      void before.close().catch((error: unknown) => logger.error({ err: error }, 'notices did not close'))
+  } catch (error) {
+    await upstreams.drop(prepared)
+    throw error
+  }
+}
+
+async function listen(
+  app: FastifyInstance,
+  what: string,
+  address: { host: string; port: number },
+): Promise<string> {
+  try {
+    return await app.listen({ host: address.host.replace(/^\[(.*)\]$/, '$1'), port: address.port })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const shown = /^[^[]*:/.test(address.host) ? `[${address.host}]` : address.host
+    throw new StartupError(`${what}.port: cannot listen on ${shown}:${address.port}: ${reason}`, 2)
+  }
+}

@@ -1,0 +1,81 @@
+/** How calls come to their end when the gateway stops. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { onConnectionClosed } from '../request/connection.ts'
+import type { Pipeline } from '../request/pipeline.ts'
+
+const POLL_MS = 20
+/** What settles get after the last call, even where the time for calls is used up. */
+const LAST_SETTLES_MS = 5_000
+
+/** What is open, to be closed in reverse. */
+export type Opened = (() => unknown)[]
+
+interface StoppingParts {
+  readonly config: Pick<Config, 'shutdownGraceSeconds' | 'shutdownSeconds'>
+  readonly logger: Logger
+  readonly ledger: Pick<Ledger, 'drained'>
+  readonly upstreams: { destroy(): Promise<void> }
+  readonly stopping: { refusing: boolean }
+}
+
+/** How many requests are not yet answered to their last byte; a call is settled before a slow client has read its answer. */
+export function countOpenAnswers(server: FastifyInstance['server']): () => number {
+  let open = 0
+  server.on('request', ({ socket }, response) => {
+    open += 1
+    const closed = (): void => {
+      stopWatching()
+      response.off('close', closed)
+      open -= 1
+    }
+    const stopWatching = onConnectionClosed(socket, closed)
+    response.on('close', closed)
+  })
+  return () => open
+}
+
+async function waitWhile(busy: () => boolean, deadline: number): Promise<void> {
+  while (busy() && Date.now() < deadline) await pause(POLL_MS)
+}
+
+/**
+ * Readiness has turned by now. Calls are still taken for the grace, so that a load balancer can notice; then the listener
+ * closes, calls in flight finish or are ended at their time, and every hold is settled.
+ */
+export async function stopCalls(
+  { config, logger, ledger, upstreams, stopping }: StoppingParts,
+  pipeline: Pipeline,
+  dataPlane: FastifyInstance,
+  openAnswers: () => number,
+): Promise<void> {
+  await pause(config.shutdownGraceSeconds * 1_000)
+  stopping.refusing = true
+  const deadline = Date.now() + config.shutdownSeconds * 1_000
+  const closed = dataPlane.close()
+  await waitWhile(() => pipeline.inFlight > 0 || openAnswers() > 0, deadline)
+  dataPlane.server.closeAllConnections()
+  await closed
+  // What is still under way at a provider is ended there, and settled by what has come of it.
+  await upstreams.destroy()
+  const lastSettles = Math.max(Date.now() + LAST_SETTLES_MS, deadline)
+  await waitWhile(() => pipeline.inFlight > 0, lastSettles)
+  const settled = await ledger.drained(lastSettles - Date.now())
+  if (!settled) logger.error('some holds could not be settled before the end: their leases resolve them')
+}
+
+/** What cannot be closed (a connection to a store that is down) keeps nothing else open, and is no failure of the stop. */
+export async function closeAll(opened: Opened, logger: Logger): Promise<void> {
+  for (const close of opened.splice(0).reverse()) await inGoodOrder(close, logger)
+}
+
+export async function inGoodOrder(end: () => unknown, logger: Logger): Promise<void> {
+  try {
+    await end()
+  } catch (error) {
+    logger.error({ err: error }, 'a part of the gateway did not end in good order')
+  }
+}

@@ -1,0 +1,99 @@
+/** The upstreams of the configuration in force, and those of earlier ones that calls may still be under way to. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Config, Upstream } from '../config.ts'
+import { MICROCREDITS_PER_CREDIT, microcredits } from '../core/units.ts'
+import { anthropic } from '../families/anthropic.ts'
+import type { Family } from '../families/family.ts'
+import { gemini } from '../families/gemini.ts'
+import { generic } from '../families/generic.ts'
+import { openai } from '../families/openai.ts'
+import { openUpstream, type OpenUpstream } from '../request/upstreams.ts'
+
+type Settings = Pick<Config, 'upstreams' | 'limits'>
+
+export interface Upstreams {
+  readonly open: readonly OpenUpstream[]
+  /** Opens what another configuration has different; nothing changes before `use`. Throws a StartupError. */
+  prepare(settings: Settings): readonly OpenUpstream[]
+  /** Takes these over, and closes what is not among them once no call can need it. */
+  use(settings: Settings, open: readonly OpenUpstream[]): void
+  /** Closes what was prepared and will not be used. */
+  drop(open: readonly OpenUpstream[]): Promise<void>
+  /** Ends what is under way to any of them. */
+  destroy(): Promise<void>
+}
+
+/**
+ * Longer than a call takes from its arrival to its dispatch: its body comes within a minute, and the store is not waited
+ * for long. What was dispatched by then ends in its own time.
+ */
+const RETIRE_MS = 120_000
+
+function familyOf({ family, provider, askForUsage = true, routes }: Upstream): Family {
+  switch (family) {
+    case 'openai':
+      return openai(provider ?? null, { askForUsage })
+    case 'anthropic':
+      return anthropic
+    case 'gemini':
+      return gemini
+    case 'generic':
+      return generic(
+        (routes ?? []).map(({ method, path, creditsPerCall }) => ({
+          method,
+          path,
+          price: microcredits(Math.round(creditsPerCall * MICROCREDITS_PER_CREDIT)),
+        })),
+      )
+  }
+}
+
+export function openUpstreams(first: Settings): Upstreams {
+  let settings = first
+  let open = openAll(first, () => undefined)
+  const retired = new Set<OpenUpstream>()
+
+  /** The same connections serve on where nothing about them changed; certificates may have, in their file. */
+  function kept(name: string, next: Settings): OpenUpstream | undefined {
+    const [before, after] = [settings.upstreams[name], next.upstreams[name]]
+    const isSame =
+      after?.ca === undefined &&
+      settings.limits.concurrent === next.limits.concurrent &&
+      isDeepStrictEqual(before, after)
+    return isSame ? open.find(({ target }) => target.name === name) : undefined
+  }
+
+  function retire(upstream: OpenUpstream): void {
+    retired.add(upstream)
+    setTimeout(() => {
+      void upstream.close().finally(() => retired.delete(upstream))
+    }, RETIRE_MS).unref()
+  }
+
+  const destroyAll = async (which: Iterable<OpenUpstream>): Promise<void> => {
+    await Promise.all(Array.from(which, (upstream) => upstream.destroy()))
+  }
+
+  return {
+    get open() {
+      return open
+    },
+    prepare: (next) => openAll(next, (name) => kept(name, next)),
+    use(next, upstreams) {
+      for (const upstream of open) if (!upstreams.includes(upstream)) retire(upstream)
+      open = upstreams
+      settings = next
+    },
+    drop: (upstreams) => destroyAll(upstreams.filter((upstream) => !open.includes(upstream))),
+    destroy: () => destroyAll([...open, ...retired]),
+  }
+}
+
+function openAll(
+  { upstreams, limits }: Settings,
+  known: (name: string) => OpenUpstream | undefined,
+): readonly OpenUpstream[] {
+  return Object.entries(upstreams).map(
+    ([name, upstream]) => known(name) ?? openUpstream(name, upstream, familyOf(upstream), limits),
+  )
+}

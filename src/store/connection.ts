@@ -1,0 +1,208 @@
+/** Connections to the store. Each purpose has its own, because each must fail in its own way. */
+import { once } from 'node:events'
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { StoreUnavailable, UnsoundBooks } from './unavailable.ts'
+import { LastingCluster } from './lasting-cluster.ts'
+
+export type RedisClient = Redis | Cluster
+
+/** By what right a connection is made, beyond what a URL says. */
+export interface StoreAccess {
+  readonly username?: string
+  readonly password?: string
+  /** Encrypted; the texts of PEM files. */
+  readonly tls?: {
+    readonly ca?: string
+    readonly cert?: string
+    readonly key?: string
+    readonly servername?: string
+  }
+}
+
+/** Where the store is: one server by URL or by socket, or the seeds of a cluster. */
+export type StoreAddress = StoreAccess &
+  ({ readonly url: string } | { readonly socketPath: string } | { readonly cluster: readonly string[] })
+
+const COMMAND_TIMEOUT_MS = 2_000
+
+/**
+ * The connection of decisions. ioredis by default runs a command again when the connection drops after the command ran
+ * and before the reply came, which counts a charge twice; these four options together make an ambiguous outcome a
+ * rejection, which the ledger resolves by asking again with the same hold ids.
+ */
+const DECISIVE: RedisOptions = {
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  commandTimeout: COMMAND_TIMEOUT_MS,
+  connectTimeout: 2_000,
+  // A connection on which nothing comes back any more may be dead without either end knowing it.
+  socketTimeout: 5 * COMMAND_TIMEOUT_MS,
+  retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+  // 1 reconnects without sending the command again; 2 would run a script twice.
+  reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
+  noDelay: true,
+  keepAlive: 10_000,
+}
+
+/** A connection that only listens: it must come back by itself for ever, and it never runs a script. */
+const LISTENING: RedisOptions = {
+  ...DECISIVE,
+  enableOfflineQueue: true,
+  maxRetriesPerRequest: null,
+  socketTimeout: undefined,
+  autoResubscribe: true,
+}
+
+/**
+ * A connection that takes jobs from a queue: it waits for the store for ever, and so does whatever it was asked for. What
+ * runs here may run twice, and must be written for it.
+ */
+const WORKING: RedisOptions = {
+  maxRetriesPerRequest: null,
+  enableOfflineQueue: true,
+  connectTimeout: 2_000,
+  retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+  noDelay: true,
+  keepAlive: 10_000,
+}
+
+/** `decide` fails fast and never runs a command twice; it is also how jobs are put into a queue. */
+export type Purpose = 'decide' | 'listen' | 'work'
+
+const OPTIONS: Readonly<Record<Purpose, RedisOptions>> = {
+  decide: DECISIVE,
+  listen: LISTENING,
+  work: WORKING,
+}
+
+/** Opens a connection in the background; errors reach the `error` event and whoever sends a command. */
+export function connect(address: StoreAddress, purpose: Purpose): RedisClient {
+  const options = { ...OPTIONS[purpose], ...accessOf(address) }
+  if ('cluster' in address) return connectCluster(address.cluster, purpose, options)
+  return connectServer(address, options)
+}
+
+function connectServer(
+  address: Exclude<StoreAddress, { readonly cluster: unknown }>,
+  options: RedisOptions,
+): Redis {
+  if ('socketPath' in address) return new Redis({ ...options, path: address.socketPath })
+  return new Redis(address.url, options)
+}
+
+function accessOf({ username, password, tls }: StoreAccess): RedisOptions {
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && { tls }),
+  }
+}
+
+/**
+ * How a cluster's redirections are followed. MOVED, ASK and TRYAGAIN say that nothing ran, so that the same command may be
+ * sent again at once, 16 times. TRYAGAIN is what a script of several keys gets while its slot moves: it is tried for about a second.
+ */
+const REDIRECTIONS: ClusterOptions = {
+  // It asks one master only, which may be the one that hangs; what each serves is watched anyway.
+  enableReadyCheck: false,
+  retryDelayOnTryAgain: 100,
+  slotsRefreshTimeout: 500,
+  slotsRefreshInterval: 5_000,
+  clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
+}
+
+/**
+ * A cluster's connection by default sends a command again whose connection closed, to any node, although it may have run:
+ * that is left to the ledger, as on a single server. A cluster that is down says so at once.
+ */
+const DECISIVE_REDIRECTIONS: ClusterOptions = {
+  ...REDIRECTIONS,
+  retryDelayOnFailover: 0,
+  retryDelayOnClusterDown: 0,
+}
+
+function connectCluster(seeds: readonly string[], purpose: Purpose, redisOptions: RedisOptions): Cluster {
+  const cluster = new LastingCluster(seeds.map(parseHostPort), {
+    ...(purpose === 'decide' ? DECISIVE_REDIRECTIONS : REDIRECTIONS),
+    redisOptions,
+    // It would look the seeds' addresses up, for which no certificate is.
+    ...(redisOptions.tls !== undefined && { dnsLookup: (host, found) => found(null, host) }),
+    enableOfflineQueue: redisOptions.enableOfflineQueue ?? false,
+  })
+  if (purpose === 'decide') connectEarly(cluster)
+  return cluster
+}
+
+/**
+ * ioredis connects to a node with the first command, and refuses the next ones until it is connected. A replica that becomes
+ * a master has to be connected by then.
+ */
+function connectEarly(cluster: Cluster): void {
+  const connectNode = (node: Redis): void => {
+    if (node.status === 'wait' && cluster.status === 'ready') node.connect().catch(() => undefined)
+  }
+  cluster.on('ready', () => cluster.nodes('all').forEach(connectNode))
+  cluster.on('+node', (node: Redis) => setImmediate(connectNode, node))
+}
+
+function parseHostPort(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':')
+  // Brackets tell an address of IPv6 from its port; no system looks it up with them.
+  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(colon + 1)) }
+}
+
+/**
+ * Asks one server, the next of a cluster's seeds at each attempt, on a connection of its own. Answers what is in the way, which
+ * the other connections do not tell while they try again; null where it answers.
+ */
+export async function whatIsInTheWay(address: StoreAddress, attempt: number): Promise<Error | null> {
+  const options: RedisOptions = {
+    ...DECISIVE,
+    ...accessOf(address),
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: null,
+  }
+  const redis =
+    'cluster' in address
+      ? new Redis({ ...options, ...parseHostPort(address.cluster[attempt % address.cluster.length] ?? '') })
+      : connectServer(address, options)
+  const reasons: Error[] = []
+  redis.on('error', (error: Error) => reasons.push(error))
+  try {
+    await redis.connect()
+    await redis.ping()
+    // A connection asks for this before it is ready.
+    await redis.info('server')
+    return null
+  } catch (error) {
+    return reasons[0] ?? (error instanceof Error ? error : new Error(String(error)))
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** Asks a server of the store for what any of them knows: the only one, or all masters of a cluster, of which the first answer counts. */
+export function askAny<T>(redis: RedisClient, ask: (server: Redis) => Promise<T>): Promise<T> {
+  return redis instanceof Cluster ? Promise.any(redis.nodes('master').map(ask)) : ask(redis)
+}
+
+/** Resolves when the connection is ready (again), or when it still is not after so long. */
+export async function reconnected(redis: RedisClient, ms: number): Promise<void> {
+  if (redis.status === 'ready') return
+  await once(redis, 'ready', { signal: AbortSignal.timeout(ms) }).catch(() => undefined)
+}
+
+/**
+ * Runs a store operation; whatever a connection or the server did wrong comes out as StoreUnavailable. That counters do not
+ * add up (UnsoundBooks) is no fault of the connection's.
+ */
+export async function storeCall<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation()
+  } catch (error) {
+    if (error instanceof UnsoundBooks) throw error
+    throw new StoreUnavailable(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}

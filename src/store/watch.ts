@@ -1,0 +1,220 @@
+/**
+ * Whether the store answers, known before a call asks (D1).
+ *
+ * Every server is asked for a sign of life a few times a second. One that gives none for 220 ms counts as down, and
+ * nothing more is sent to it until it answers again: calls wait for that (see patience.ts), and background work is told
+ * at once. A server that gives signs of life and refuses what matters (a replica, a full disk) is found by a call that
+ * failed twice, and asked by a write from then on.
+ */
+import { Cluster } from 'ioredis'
+import type { Logger } from 'pino'
+import { StoreUnavailable } from './unavailable.ts'
+import { slotOf } from './cluster-slot.ts'
+import type { RedisClient } from './connection.ts'
+import * as keys from './keys.ts'
+import { NodeWatch } from './node-watch.ts'
+import { isNoConnection, NeverSent, refusesUs, storeFault } from './faults.ts'
+
+export interface StoreWatch {
+  /** Whether the server is down that has the keys of this hash tag: an organization's id, or a whole key without a tag. */
+  isDown(tag: string): boolean
+  /** Whether every server of the store answers. */
+  isUp(): boolean
+  /** For how long the server of this tag has been down, in ms; 0 while it is up. */
+  downMs(tag: string): number
+  /** For how long no server of the store has given a sign of life, in ms; 0 while one does. */
+  silentMs(): number
+  /** What the server of this tag says where it refuses this gateway's credentials or rights; null otherwise. */
+  refusal(tag: string): string | null
+  /** Resolves when the server of this tag answers again, or serves no keys any more; at once where it is up. */
+  back(tag: string): Promise<void>
+  /** Calls `look` when a server goes down, and on every tick while one is. Returns how to end that. */
+  whileDown(look: () => void): () => void
+  /** Runs an operation on keys of this tag; rejects with StoreUnavailable as soon as their server counts as down. */
+  guard<T>(tag: string, operation: () => Promise<T>): Promise<T>
+  /** An operation on an organization's keys failed for good. */
+  failed(org: string, error: unknown): void
+  close(): void
+}
+
+export interface StoreWatchOptions {
+  readonly redis: RedisClient
+  readonly logger: Logger
+  /** Called on each transition of a server. */
+  readonly onTransition?: (to: 'up' | 'down') => void
+}
+
+/** A server that stops is found within two ticks and the silence: 300 ms. */
+const TICK_MS = 40
+const SILENCE_MS = 220
+/** The only server of a store that is no cluster. */
+const SINGLE = ''
+const PROBE_LIFE_MS = 1_000
+/** While a server of a cluster is down, somebody else may have been put in its place. */
+const REFRESH_TICKS = 5
+
+/** For a ledger that takes every failure as it comes. */
+export const UNWATCHED: StoreWatch = {
+  isDown: () => false,
+  isUp: () => true,
+  downMs: () => 0,
+  silentMs: () => 0,
+  refusal: () => null,
+  back: () => Promise.resolve(),
+  whileDown: () => () => undefined,
+  guard: (_tag, operation) => operation(),
+  failed: () => undefined,
+  close: () => undefined,
+}
+
+function watchNode(
+  { redis, logger, onTransition }: StoreWatchOptions,
+  name: string,
+  { whyNot, wentDown }: { readonly whyNot: (name: string) => string; readonly wentDown: () => void },
+): NodeWatch {
+  return new NodeWatch({
+    name,
+    silenceMs: SILENCE_MS,
+    ping: () => pingOf(redis, name),
+    probe: (org) => redis.set(keys.probe(org), '1', 'PX', PROBE_LIFE_MS),
+    onDown: (found) => {
+      const reason = isNoConnection(found) ? whyNot(name) : found
+      logger.error({ reason, ...(name !== SINGLE && { node: name }) }, 'the credit store does not answer')
+      onTransition?.('down')
+      wentDown()
+    },
+    onUp: (downMs) => {
+      logger.warn({ downMs, ...(name !== SINGLE && { node: name }) }, 'the credit store answers again')
+      onTransition?.('up')
+    },
+  })
+}
+
+/** The servers of the store, each with its watch. `look` is called when one goes down, and behind each round of questions while one is. */
+function watchNodes(options: StoreWatchOptions, whyNot: (name: string) => string, look: () => void) {
+  const { redis } = options
+  const nodes = new Map<string, NodeWatch>()
+  // A server is found down in the middle of a failing call, which ends first.
+  const parts = { whyNot, wentDown: () => queueMicrotask(look) }
+  let ticks = 0
+
+  const isUp = (): boolean => [...nodes.values()].every((node) => !node.isDown)
+
+  function tick(): void {
+    ticks += 1
+    if (redis instanceof Cluster) {
+      for (const name of masters(redis))
+        if (!nodes.has(name)) nodes.set(name, watchNode(options, name, parts))
+      if (ticks % REFRESH_TICKS === 0 && !isUp()) redis.refreshSlotsCache()
+    }
+    for (const node of nodes.values()) node.ask()
+    // What arrived while this process was busy is read before a server is judged as silent.
+    setImmediate(() => {
+      for (const node of nodes.values()) node.judge()
+      if (!isUp()) look()
+    })
+  }
+
+  const pruned = (): void => prune(redis, nodes)
+  if (redis instanceof Cluster) redis.on('refresh', pruned)
+  else nodes.set(SINGLE, watchNode(options, SINGLE, parts))
+  const timer = setInterval(tick, TICK_MS).unref()
+
+  return {
+    isUp,
+    all: () => [...nodes.values()],
+    of(tag: string): NodeWatch | undefined {
+      if (!(redis instanceof Cluster)) return nodes.get(SINGLE)
+      const name = redis.slots[slotOf(tag)]?.[0]
+      return name === undefined ? undefined : nodes.get(name)
+    },
+    close: () => {
+      clearInterval(timer)
+      redis.off('refresh', pruned)
+    },
+  }
+}
+
+export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
+  const lookers = new Set<() => void>()
+  const whyNot = connectionTrouble(options.redis)
+  const nodes = watchNodes(options, whyNot, () => {
+    for (const look of lookers) look()
+  })
+
+  return {
+    isDown: (tag) => nodes.of(tag)?.isDown ?? false,
+    isUp: nodes.isUp,
+    downMs: (tag) => nodes.of(tag)?.downMs ?? 0,
+    silentMs: () => {
+      const silences = nodes.all().map(({ silentMs }) => silentMs)
+      return silences.length === 0 ? 0 : Math.min(...silences)
+    },
+    refusal: (tag) => {
+      const node = nodes.of(tag)
+      if (node === undefined || !node.isDown) return null
+      const reason = isNoConnection(node.lastError) ? whyNot(node.name) : node.lastError
+      return refusesUs(reason) ? reason : null
+    },
+    back: (tag) => {
+      const node = nodes.of(tag)
+      if (node === undefined || !node.isDown) return Promise.resolve()
+      return new Promise((resolve) => node.waitingForReturn.add(resolve))
+    },
+    whileDown: (look) => {
+      lookers.add(look)
+      return () => void lookers.delete(look)
+    },
+    guard: (tag, operation) => guarded(nodes.of(tag), operation),
+    failed: (org, error) => {
+      const reason = storeFault(error)
+      if (reason !== null) nodes.of(org)?.refused(reason, isNoConnection(reason) ? null : org)
+    },
+    close: nodes.close,
+  }
+}
+
+function guarded<T>(node: NodeWatch | undefined, operation: () => Promise<T>): Promise<T> {
+  if (node === undefined) return operation()
+  if (node.isDown) return Promise.reject(new NeverSent(node.reason))
+  return new Promise((resolve, reject) => {
+    const giveUp = (reason: string): void => reject(new StoreUnavailable(reason))
+    node.waiting.add(giveUp)
+    operation()
+      .finally(() => node.waiting.delete(giveUp))
+      .then(resolve, reject)
+  })
+}
+
+/** Why there is no connection to a server (nobody listens, another password): commands are told only that there is none. */
+function connectionTrouble(redis: RedisClient): (name: string) => string {
+  const troubles = new Map<string, string>()
+  if (redis instanceof Cluster)
+    redis.on('node error', ({ message }: Error, name: string) => troubles.set(name, message))
+  else redis.on('error', ({ message }: Error) => troubles.set(SINGLE, message))
+  redis.on('ready', () => troubles.clear())
+  return (name) => troubles.get(name) ?? 'no connection'
+}
+
+function masters(cluster: Cluster): string[] {
+  return cluster.nodes('master').map(({ options }) => `${options.host ?? ''}:${options.port ?? ''}`)
+}
+
+function pingOf(redis: RedisClient, name: string): Promise<unknown> {
+  if (!(redis instanceof Cluster)) return redis.ping()
+  const node = redis
+    .nodes('master')
+    .find(({ options }) => `${options.host ?? ''}:${options.port ?? ''}` === name)
+  return node === undefined ? Promise.reject(new Error('Connection is closed.')) : node.ping()
+}
+
+/** Servers that no slot belongs to any more are nobody's trouble. */
+function prune(redis: RedisClient, nodes: Map<string, NodeWatch>): void {
+  if (!(redis instanceof Cluster)) return
+  const owners = new Set(redis.slots.map((slot) => slot[0]))
+  for (const [name, node] of nodes) {
+    if (owners.has(name)) continue
+    nodes.delete(name)
+    node.leave()
+  }
+}
