@@ -1,5 +1,5 @@
 /**
- * The catalogue of everything that Tollgate refuses or fails with. Codes are part of the contract: they are never
+ * The catalogue of everything that Tollgate refuses or fails with. Clients rely on the codes: they are never
  * renamed and never used for anything else.
  */
 import type { Microcredits, UnixMs } from './core/units.ts'
@@ -187,7 +187,7 @@ export function isRefusal(value: object): value is Refusal {
   return 'refused' in value
 }
 
-/** Why the process cannot run: a message of one line, and the exit code that the contract gives it. */
+/** Why the process cannot run: a message of one line, and an exit code. */
 export class StartupError extends Error {
   override readonly name = 'StartupError'
   readonly exitCode: 1 | 2

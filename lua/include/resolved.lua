@@ -1,5 +1,4 @@
--- How a hold was resolved is kept by its id, for longer than anyone may still ask (design: idempotency with a
--- horizon).
+-- How a hold was resolved is kept by its id, for longer than anyone may still ask (docs/design.md, invariant 5).
 local BUCKET_MS = 300000
 local HORIZON_MS = 900000
 local HORIZON_BUCKETS = HORIZON_MS / BUCKET_MS

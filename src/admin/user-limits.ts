@@ -51,7 +51,7 @@ const Limits = Component(
     explanation: Type.Object(
       {
         text: Type.Union([Type.String(), Type.Null()], {
-          description: `Stands behind the text of a refusal. May hold ${PLACEHOLDERS.map((name) => `{${name}}`).join(' ')}.`,
+          description: `Follows the built-in text of a refusal. May hold ${PLACEHOLDERS.map((name) => `{${name}}`).join(' ')}.`,
         }),
         contact: Type.Union([Type.String(), Type.Null()], { description: 'Whom a refused user should ask.' }),
         hideAmounts: Type.Boolean({ description: 'No refusal and no header has amounts.' }),

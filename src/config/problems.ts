@@ -47,7 +47,7 @@ export function schemaProblems(value: unknown): Problem[] {
     })
 }
 
-/** Throws the first problem as the one line that the contract asks for, with the number of the others. */
+/** Throws the first problem as one line, with the number of the others. */
 export function throwFirst(problems: readonly Problem[]): void {
   const [first, ...others] = problems
   if (first === undefined) return

@@ -3,7 +3,7 @@
 export const CROSSING_TYPES = ['org.alert.crossed', 'user.alert.crossed', 'user.limit.reached'] as const
 export type CrossingType = (typeof CROSSING_TYPES)[number]
 
-/** The `data` of an event, as the contract shows it. Amounts are decimal credits, instants RFC 3339. */
+/** The `data` of an event, as docs/notifications.md shows it. Amounts are decimal credits, instants RFC 3339. */
 export interface Crossing {
   /** The same crossing has the same id, however often it is delivered. */
   readonly id: string

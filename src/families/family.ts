@@ -68,7 +68,7 @@ export interface CallShape {
   readonly alternatives: readonly string[]
   /** The price of the call where it is flat; null where it follows from what was used. */
   readonly flatPrice: Microcredits | null
-  /** The body to send: the caller's own bytes, but for what the contract lets the family splice in. */
+  /** The body to send: the caller's own bytes, and the request for usage where the family splices one in. */
   readonly body: Buffer
   /** Whether the answer's usage event exists only because the family asked for it: the client must not see it. */
   readonly hidesUsageEvent: boolean

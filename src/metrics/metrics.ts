@@ -1,5 +1,5 @@
 /**
- * Every metric, by the names of the contract. What the hot path counts are plain numbers; prom-client reads them only
+ * Every metric, by its name in docs/metrics.md. What the hot path counts are plain numbers; prom-client reads them only
  * when somebody scrapes, because a labelled `inc` costs 300 ns and an `observe` 550.
  */
 import { type Aggregator, collectDefaultMetrics, Gauge, Registry } from 'prom-client'

@@ -1,7 +1,7 @@
 /**
- * The two queues. `tollgate-notices` is part of the contract: one job `crossing` per crossing, its data the event.
- * `tollgate-deliveries` is our own: one job per recipient and channel. They have a connection of their own each way: who
- * puts jobs in must fail fast, and who takes them out must wait for ever.
+ * The two queues. `tollgate-notices` is public, and other consumers read it (docs/notifications.md): one job `crossing` per
+ * crossing, its data the event. `tollgate-deliveries` is our own: one job per recipient and channel. They have a connection
+ * of their own each way: who puts jobs in must fail fast, and who takes them out must wait for ever.
  */
 import { createHash } from 'node:crypto'
 import { Queue, type JobsOptions } from 'bullmq'

@@ -1,4 +1,4 @@
-/** All that the store holds of one organization at one instant, and the invariants that must hold in it (design.md). */
+/** All that the store holds of one organization at one instant, and the invariants that must hold in it (docs/design.md). */
 import assert from 'node:assert/strict'
 import type { RedisClient } from '../../src/store/connection.ts'
 import * as keys from '../../src/store/keys.ts'

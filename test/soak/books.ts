@@ -1,4 +1,4 @@
-/** What the store holds of an organization that is at rest, and what must hold in it (design.md, invariants 1 and 2). */
+/** What the store holds of an organization that is at rest, and what must hold in it (docs/design.md, invariants 1 and 2). */
 import type { RedisClient } from '../../src/store/connection.ts'
 import * as keys from '../../src/store/keys.ts'
 import { NOTHING, type Charge } from './prices.ts'

@@ -1267,7 +1267,7 @@ export interface components {
       }
       /** @description What a refused user reads (E3). */
       explanation: {
-        /** @description Stands behind the text of a refusal. May hold {user} {limit} {used} {counted} {remaining} {resets_at} {contact} {org}. */
+        /** @description Follows the built-in text of a refusal. May hold {user} {limit} {used} {counted} {remaining} {resets_at} {contact} {org}. */
         text: string | null
         /** @description Whom a refused user should ask. */
         contact: string | null

@@ -146,7 +146,7 @@ function Explanation({ settings: { set, errors }, values }: FieldsProps): ReactE
       <Stack gap="md" mt={8}>
         <Textarea
           label="Your own explanation"
-          description="In place of the built-in text, which says the limit, the usage and when it resets."
+          description="Follows the built-in text, which says the limit, the usage and when it resets."
           autosize
           minRows={2}
           maxRows={8}
