@@ -86,7 +86,7 @@ async function told(org: TestOrg): Promise<string[]> {
 }
 
 function crossingIdOf({ parsed }: ReceivedMail): string {
-  return /cx_[0-9a-f]{32}/.exec(parsed.messageId ?? '')?.[0] ?? ''
+  return String(parsed.headers.get('x-tollgate-crossing') ?? '')
 }
 
 void t.test(

@@ -49,7 +49,7 @@ export function createDeliveries(
 
   /** Message-IDs of the mails that an address got about a crossing. */
   function mailsOf(address: string, crossing: string): string[] {
-    return [...(mailbox.mails.get(address)?.keys() ?? [])].filter((id) => id.startsWith(`<${crossing}.`))
+    return [...(mailbox.mails.get(address)?.keys() ?? [])].filter((id) => id.startsWith(`${crossing} `))
   }
 
   async function wrongWith({ id: org }: Household, crossing: string): Promise<string[]> {

@@ -7,7 +7,7 @@ import { startSmtp } from '../support/smtp.ts'
 export interface Mailbox {
   readonly smtpUrl: string
   readonly hookUrl: string
-  /** By address: Message-ID → how often it came. */
+  /** By address: crossing and Message-ID → how often it came. */
   readonly mails: ReadonlyMap<string, ReadonlyMap<string, number>>
   /** Webhook id → how often it came. */
   readonly posts: ReadonlyMap<string, number>
@@ -27,7 +27,7 @@ export async function startMailbox(): Promise<Mailbox> {
     for (const address of to) {
       const found = mails.get(address) ?? new Map<string, number>()
       mails.set(address, found)
-      const id = parsed.messageId ?? ''
+      const id = `${String(parsed.headers.get('x-tollgate-crossing'))} ${parsed.messageId ?? ''}`
       found.set(id, (found.get(id) ?? 0) + 1)
     }
   }

@@ -28,7 +28,8 @@ export function parseSender(text: string): Sender | null {
 }
 
 /**
- * The Message-ID is of the crossing and its reader, and so the same for every attempt: mail programs show repeats once.
+ * The Message-ID is of the crossing and its reader, and so the same for every attempt: mail programs show repeats once. It is
+ * short, since a header that is folded changes the id for some of them.
  * Addresses are handed over apart from names, so that nothing which was typed is parsed as one.
  */
 export function mailOf(notice: Notice, to: Recipient, from: Sender): SendMailOptions {
@@ -41,7 +42,7 @@ export function mailOf(notice: Notice, to: Recipient, from: Sender): SendMailOpt
     subject,
     text,
     html,
-    messageId: `<${mailId(notice, to)}@${from.domain}>`,
+    messageId: `<${messageHash(notice, to)}@${from.domain}>`,
     headers: {
       // No out-of-office answers to a machine (RFC 3834), which Exchange has a header of its own for.
       'Auto-Submitted': 'auto-generated',
@@ -57,7 +58,11 @@ export function mailOf(notice: Notice, to: Recipient, from: Sender): SendMailOpt
   }
 }
 
-/** Letters that may stand in a Message-ID and in a file's name. */
+function messageHash({ crossing }: Notice, { user }: Recipient): string {
+  return hash(`${crossing.id} ${user}`)
+}
+
+/** Names a mail by letters that may be in a file's name. */
 export function mailId({ crossing }: Notice, { user }: Recipient): string {
   const reader = hash(user)
   return /^[A-Za-z0-9_-]{1,100}$/.test(crossing.id)

@@ -25,8 +25,8 @@ const DARK = `
 .rest{background:#343943!important}
 .warning{background:#f59e0b!important}
 .danger{background:#f87171!important}
-.button{background:#3a66f0!important}
-.link{color:#8fb0ff!important}
+.button{background:#11755d!important}
+.link{color:#86cab4!important}
 .test{background:#33291a!important;color:#f6c667!important}
 }
 @media (max-width:480px){.inner{padding:24px 20px!important}.outer{padding:12px 8px!important}}`
@@ -107,8 +107,8 @@ function linksOf([first, ...others]: readonly Link[]): string {
   if (first === undefined) return ''
   const more = others.map(
     ({ label, url }) =>
-      `<a class="link" href="${escapeHtml(url)}" style="display:inline-block;margin-left:18px;padding:11px 0;font-size:15px;line-height:1.2;color:#2f5bea;text-decoration:underline">${escapeHtml(label)}</a>`,
+      `<a class="link" href="${escapeHtml(url)}" style="display:inline-block;margin-left:18px;padding:11px 0;font-size:15px;line-height:1.2;color:#11755d;text-decoration:underline">${escapeHtml(label)}</a>`,
   )
-  return `<p style="margin:0 0 28px"><a class="button" href="${escapeHtml(first.url)}" style="display:inline-block;padding:11px 20px;border-radius:8px;background:#2f5bea;color:#ffffff;font-size:15px;line-height:1.2;font-weight:600;text-decoration:none">${escapeHtml(first.label)}</a>${more.join('')}</p>
+  return `<p style="margin:0 0 28px"><a class="button" href="${escapeHtml(first.url)}" style="display:inline-block;padding:11px 20px;border-radius:8px;background:#11755d;color:#ffffff;font-size:15px;line-height:1.2;font-weight:600;text-decoration:none">${escapeHtml(first.label)}</a>${more.join('')}</p>
 `
 }
