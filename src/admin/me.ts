@@ -1,9 +1,10 @@
 /** `GET /v1/me`: the own standing of who asks, admin or member, and with `?by=day` what it is made of (E4). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { toCredits, type Microcredits } from '../core/units.ts'
+import { creditFacts } from '../core/policy.ts'
+import { toCredits } from '../core/units.ts'
 import type { Directory } from '../directory/directory.ts'
-import type { DayUse, OwnUse } from '../directory/own-use.ts'
+import type { DayUse } from '../directory/own-use.ts'
 import { ROLES } from '../directory/members.ts'
 import { userOf } from './auth.ts'
 import { Component } from './components.ts'
@@ -82,24 +83,12 @@ export function meRoute(app: FastifyInstance, directory: Pick<Directory, 'getOwn
         role: kind,
         period: { start: timestamp(period.start), end: timestamp(period.end), timezone },
         amountsHidden,
-        ...(!amountsHidden && amountsOf(own)),
+        // Left out as a whole where the organization hides amounts from its members (E3): its admins see them.
+        ...(!amountsHidden && creditFacts(own.standing)),
         ...(!amountsHidden && query.by === 'day' && { days: own.days.map(dayBody) }),
       }
     },
   )
-}
-
-type Amounts = Pick<Static<typeof Me>, 'used' | 'counted' | 'held' | 'limit' | 'remaining'>
-
-/** Left out as a whole where the organization hides amounts from its members (E3): its admins see them. */
-function amountsOf({ standing: { used, counted, held, limit } }: OwnUse): Amounts {
-  return {
-    used: toCredits(used),
-    counted: toCredits(counted),
-    held: toCredits(held),
-    limit: limit === null ? null : toCredits(limit),
-    remaining: limit === null ? null : toCredits(Math.max(0, limit - counted - held) as Microcredits),
-  }
 }
 
 /** Like an item of the organization's usage by day. */

@@ -1,5 +1,5 @@
 /** The words of a refusal for credits (E3): which limit, how much of it, when it resets, whom to ask. */
-import type { Explanation, Standing } from './policy.ts'
+import { remainingOf, type Explanation, type Standing } from './policy.ts'
 import { fill } from './placeholders.ts'
 import { dateInZone, groupedCredits } from './text.ts'
 import { NOTHING, type Microcredits, type UnixMs } from './units.ts'
@@ -89,7 +89,7 @@ function contactOf({ explanation, admins }: Situation): string {
 function ownText(text: string, situation: Situation): string {
   const { standing, explanation, user, orgName, resetsAt, timezone } = situation
   const limit = standing.limit ?? NOTHING
-  const remaining = Math.max(0, limit - standing.counted - standing.held) as Microcredits
+  const remaining = remainingOf({ ...standing, limit }) ?? NOTHING
   const amount = (value: Microcredits): string => (explanation.hideAmounts ? HIDDEN : groupedCredits(value))
   return fill(text, {
     user,

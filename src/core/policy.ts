@@ -1,5 +1,5 @@
 /** What an organization has decided: the data of its limits, shared by the ledger, the pipeline and the admin plane. */
-import type { Microcredits, UnixMs } from './units.ts'
+import { toCredits, type Microcredits, type UnixMs } from './units.ts'
 
 /** Where a call comes from: a person at work, a workflow, an agent that is deployed outside the organization. */
 export const SOURCES = ['chat', 'workflow', 'agent_deployment'] as const
@@ -30,6 +30,32 @@ export interface Standing {
   readonly counted: Microcredits
   readonly held: Microcredits
   readonly limit: Microcredits | null
+}
+
+/** What is left under the limit, never below zero; null where there is no limit. */
+export function remainingOf({ limit, counted, held }: Omit<Standing, 'used'>): Microcredits | null {
+  return limit === null ? null : (Math.max(0, limit - counted - held) as Microcredits)
+}
+
+/** A standing as the APIs show it, in credits; `limit` and `remaining` are null where there is no limit. */
+export interface CreditFacts {
+  readonly used: number
+  readonly counted: number
+  readonly held: number
+  readonly limit: number | null
+  readonly remaining: number | null
+}
+
+export function creditFacts(standing: Standing): CreditFacts {
+  const { used, counted, held, limit } = standing
+  const remaining = remainingOf(standing)
+  return {
+    used: toCredits(used),
+    counted: toCredits(counted),
+    held: toCredits(held),
+    limit: limit === null ? null : toCredits(limit),
+    remaining: remaining === null ? null : toCredits(remaining),
+  }
 }
 
 /** An organization's own words for a refusal (E3). */

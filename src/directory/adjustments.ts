@@ -7,7 +7,6 @@ import type { Microcredits } from '../core/units.ts'
 import { BooksInput } from '../ledger/books-input.ts'
 import { storeCall } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
-import { PERIOD_LIFE_MS } from '../ledger/org-views.ts'
 import { CROSSING_TYPES, readCrossings } from '../ledger/replies.ts'
 import { runScript } from '../store/scripts.ts'
 import { changeArgs, type Change } from '../store/changes.ts'
@@ -15,6 +14,7 @@ import { inOpenPeriod, type SavingStore } from './configure.ts'
 import { timedId } from './ids.ts'
 import { readOrg } from './org-record.ts'
 import { readStoreTime } from '../store/clock.ts'
+import { ANSWER_LIFE_MS, PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 export interface Adjustment {
   readonly user: string
@@ -50,7 +50,6 @@ export interface AdjustmentDirectory {
 }
 
 const DAY_MS = 86_400_000
-const ANSWER_LIFE_MS = 2 * DAY_MS
 
 export function createAdjustmentDirectory(store: SavingStore, retentionDays: number): AdjustmentDirectory {
   return {

@@ -3,7 +3,6 @@ import type { OrgAlert, Recipients } from '../core/policy.ts'
 import { wholeCredits, type Microcredits, type UnixMs } from '../core/units.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
-import { PERIOD_LIFE_MS } from '../ledger/org-views.ts'
 import { runScript } from '../store/scripts.ts'
 import { changeArgs, NO_TAG, tagOf, type Change, type Save, type Tagged } from '../store/changes.ts'
 import { armingKeys, inOpenPeriod, noticeAlerts, type SavingStore } from './configure.ts'
@@ -11,6 +10,7 @@ import { timedId } from './ids.ts'
 import { readOrg, type OrgRecord } from './org-record.ts'
 import { readStoreTime } from '../store/clock.ts'
 import { pageOf, type Page, type PageRequest } from './page.ts'
+import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 /** O1. */
 export const MOST_ALERTS = 1_000

@@ -5,6 +5,7 @@ import * as keys from '../store/keys.ts'
 import type { Page } from './page.ts'
 import { orgExists } from './org-record.ts'
 import { readStoreTime } from '../store/clock.ts'
+import { AUDIT_LIFE_MS } from '../store/lifetimes.ts'
 
 export interface AuditEntry {
   readonly id: string
@@ -40,8 +41,6 @@ export interface AuditDirectory {
   exportAudit(org: string | null, filter: AuditFilter): Promise<AsyncIterable<AuditEntry> | null>
 }
 
-/** As long as the scripts keep entries. They trim a whole block of the stream at a time, so reads leave out what is older. */
-export const AUDIT_LIFE_MS = 396 * 86_400_000
 const BATCH = 500
 /** The most entries that one page looks at. */
 const MOST_LOOKED_AT = 10_000

@@ -4,12 +4,12 @@ import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import type { OrgField } from '../store/org-fields.ts'
-import { PERIOD_LIFE_MS } from '../ledger/org-views.ts'
 import type { CrossingType } from '../ledger/replies.ts'
 import { runScript } from '../store/scripts.ts'
 import { changeArgs, type Save } from '../store/changes.ts'
 import { RESOURCES, type Resource } from './org-record.ts'
 import { readStoreTime } from '../store/clock.ts'
+import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 /** Opens the billing period that is current at `now` where the stored one has ended: the ledger's part. */
 export type OpenPeriod = (org: string, now: UnixMs) => Promise<unknown>

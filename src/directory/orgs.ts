@@ -4,9 +4,7 @@ import { MICROCREDITS_PER_CREDIT, type Microcredits } from '../core/units.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import type { OrgField } from '../store/org-fields.ts'
-import { PERIOD_LIFE_MS } from '../ledger/org-views.ts'
 import { runScript } from '../store/scripts.ts'
-import { AUDIT_LIFE_MS } from './audit.ts'
 import { changeArgs, type Change, type Save } from '../store/changes.ts'
 import { configure, type OrgValues, type SaveResult, type SavingStore } from './configure.ts'
 import { readOrg, RESOURCES, type OrgRecord, type OrgSettings } from './org-record.ts'
@@ -14,6 +12,7 @@ import { readStoreTime } from '../store/clock.ts'
 import { pageOf, type Page, type PageRequest } from './page.ts'
 import { purgeOrg } from './purge.ts'
 import { disableAllKeys } from './virtual-keys.ts'
+import { AUDIT_LIFE_MS, PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 export interface OrgStanding extends OrgRecord {
   /** Charged in the current period, all users and sources. */

@@ -4,8 +4,7 @@ import type { Day } from '../core/units.ts'
 import { bucketOf } from './hold-ids.ts'
 import { KeyGroup } from './key-group.ts'
 import * as keys from '../store/keys.ts'
-
-const DAY_LIFE_MS = 396 * 86_400_000
+import { DAY_LIFE_MS } from '../store/lifetimes.ts'
 
 /** The part of an item that says what a call cost. */
 export function chargeItem({ model, cost, inputTokens, outputTokens }: Charge) {

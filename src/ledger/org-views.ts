@@ -9,9 +9,7 @@ import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import { runScript, type InputOf } from '../store/scripts.ts'
 import { readStoreTime } from '../store/clock.ts'
-
-/** Usage per period is kept for 13 months past its end (P5). */
-export const PERIOD_LIFE_MS = 396 * 86_400_000
+import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 export interface OrgView {
   readonly org: string

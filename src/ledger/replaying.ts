@@ -10,13 +10,14 @@ import type { Journal } from '../journal/journal.ts'
 import { orgOf, type Book, type Payable } from '../journal/book.ts'
 import * as keys from '../store/keys.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
-import { PERIOD_LIFE_MS, type OrgView, type OrgViews } from './org-views.ts'
+import type { OrgView, OrgViews } from './org-views.ts'
 import { entries } from './replies.ts'
 import { countCrossings, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from '../store/scripts.ts'
 import type { StoreClock } from '../store/clock.ts'
 import { logRetry } from '../store/faults.ts'
 import type { StoreWatch } from '../store/watch.ts'
+import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 export interface ReplayingOptions {
   readonly redis: RedisClient

@@ -5,8 +5,9 @@ import { bucketOf } from './hold-ids.ts'
 import { KeyGroup } from './key-group.ts'
 import * as keys from '../store/keys.ts'
 import type { Reservation } from './ledger.ts'
-import { PERIOD_LIFE_MS, type OrgView } from './org-views.ts'
+import type { OrgView } from './org-views.ts'
 import type { InputOf } from '../store/scripts.ts'
+import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 /** A batch of one organization, each user's hash and each bucket declared once. */
 export function reserveInput(

@@ -10,7 +10,7 @@ import { BooksInput, chargeItem } from './books-input.ts'
 import type { RedisClient } from '../store/connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
-import { PERIOD_LIFE_MS, type OrgViews } from './org-views.ts'
+import type { OrgViews } from './org-views.ts'
 import { entries, readLease, readTime, type Lease } from './replies.ts'
 import { countCrossings, countExpired, countFreed, countSettled } from './resolved-credits.ts'
 import { runScript } from '../store/scripts.ts'
@@ -19,6 +19,7 @@ import type { Journal } from '../journal/journal.ts'
 import { logRetry, mayHaveRun } from '../store/faults.ts'
 import type { StoreWatch } from '../store/watch.ts'
 import { UnderWay } from './under-way.ts'
+import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 const MAX_BATCH = 64
 const SETTLES_COLLECT_MS = 3

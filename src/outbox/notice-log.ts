@@ -11,9 +11,7 @@ import { changeArgs, type Change } from '../store/changes.ts'
 import * as keys from '../store/keys.ts'
 import { scanned } from '../store/scanning.ts'
 import { runScript } from '../store/scripts.ts'
-
-/** How long a notice is shown, and its id remembered. */
-export const NOTICE_LIFE_MS = 62 * 86_400_000
+import { NOTICE_LIFE_MS } from '../store/lifetimes.ts'
 
 /** Deliveries that are read at a time. */
 const SCANNED = 500

@@ -1,6 +1,6 @@
 /** Which headers go on, in either direction. */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { BillingPeriod } from '../core/policy.ts'
+import { remainingOf, type BillingPeriod } from '../core/policy.ts'
 import { rfc3339 } from '../core/text.ts'
 import { formatCredits, MICROCREDITS_PER_CREDIT } from '../core/units.ts'
 import type { Family } from '../families/family.ts'
@@ -162,7 +162,7 @@ export function standingHeaders(decision: Decision | null): string[] {
   const { standing, period, now, explanation } = decision
   const headers = ['x-tollgate-credits-reset', resetText(period)]
   if (standing.limit === null || explanation.hideAmounts) return headers
-  const remaining = Math.max(0, standing.limit - standing.counted - standing.held)
+  const remaining = remainingOf(standing) ?? 0
   headers.push(
     'x-tollgate-credits-remaining',
     formatCredits(remaining),

@@ -1,21 +1,16 @@
 /** `GET /tollgate/v1/me`: a caller's own standing (E4). */
 import type { IncomingHttpHeaders } from 'node:http'
+import { creditFacts, type CreditFacts } from '../core/policy.ts'
 import { rfc3339 } from '../core/text.ts'
-import { toCredits, type Microcredits } from '../core/units.ts'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { identify, type LookUp } from './identify.ts'
 
-/** Credits as decimal numbers; `limit` and `remaining` null when unlimited, and absent with the others when hidden. */
-export interface StandingAnswer {
+/** Without amounts where the organization hides them (E3). */
+export interface StandingAnswer extends Partial<CreditFacts> {
   readonly user: string
   readonly org: string
   readonly period: { readonly start: string; readonly end: string }
-  readonly used?: number
-  readonly counted?: number
-  readonly held?: number
-  readonly limit?: number | null
-  readonly remaining?: number | null
 }
 
 /** Rejects with StoreUnavailable. */
@@ -30,15 +25,7 @@ export async function readMe(
   const { org, user } = caller
   const standing = await ledger.standing(org, user)
   if (standing === null) return refuse('unknown_user', `The organization has no member '${user}'.`)
-  const { period, used, counted, held, limit, hideAmounts } = standing
+  const { period, hideAmounts } = standing
   const answer = { user, org, period: { start: rfc3339(period.start), end: rfc3339(period.end) } }
-  if (hideAmounts) return answer
-  return {
-    ...answer,
-    used: toCredits(used),
-    counted: toCredits(counted),
-    held: toCredits(held),
-    limit: limit === null ? null : toCredits(limit),
-    remaining: limit === null ? null : toCredits(Math.max(0, limit - counted - held) as Microcredits),
-  }
+  return hideAmounts ? answer : { ...answer, ...creditFacts(standing) }
 }

@@ -10,11 +10,11 @@ import type { Journal } from '../../src/journal/journal.ts'
 import * as keys from '../../src/store/keys.ts'
 import type { Reservation, ReserveResult } from '../../src/ledger/ledger.ts'
 import type { LedgerMetrics } from '../../src/ledger/ledger-metrics.ts'
-import { PERIOD_LIFE_MS } from '../../src/ledger/org-views.ts'
 import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { runScript } from '../../src/store/scripts.ts'
 import { CHANGE } from './changes.ts'
 import { until } from './until.ts'
+import { PERIOD_LIFE_MS } from '../../src/store/lifetimes.ts'
 
 export interface OrgSetup {
   readonly members?: readonly string[]

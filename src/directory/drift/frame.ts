@@ -4,8 +4,8 @@ import { daysBetween } from '../../core/days.ts'
 import type { Day, UnixMs } from '../../core/units.ts'
 import type { RedisClient } from '../../store/connection.ts'
 import { readOrg } from '../org-record.ts'
-import { PERIOD_LIFE_MS } from '../../ledger/org-views.ts'
 import { readStoreTime } from '../../store/clock.ts'
+import { PERIOD_LIFE_MS } from '../../store/lifetimes.ts'
 
 const DAY_MS = 86_400_000
 /** The least that a configuration may keep a user's days for: what was written under another one may be gone already. */
