@@ -1,4 +1,4 @@
-/** The lines of the README's "Admin API" section, run in a shell as they stand there, against a running gateway. */
+/** The lines of docs/admin-settings.md that set an organization up by curl, run in a shell as they are there, against a running gateway. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -7,12 +7,12 @@ import { OPERATOR_TOKEN } from '../support/gateway.ts'
 import { openSettings } from '../support/settings.ts'
 
 const { gateways, spend } = await openSettings()
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-const [, section = ''] = /^## Admin API\n([^]*?)^## /m.exec(README) ?? []
+const page = readFileSync(new URL('../../docs/admin-settings.md', import.meta.url), 'utf8')
+const [, section = ''] = /^## All three panels by curl\n([^]*?)^## /m.exec(page) ?? []
 const [, script = ''] = /```sh\n([^]*?)```/.exec(section) ?? []
 const lines = script.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 
-void t.test('the README’s Admin API section sets up all three panels with curl, line by line', async (t) => {
+void t.test('the lines of the docs set up all three panels with curl, line by line', async (t) => {
   const adminUrl = gateways[0]?.adminUrl ?? ''
   const [variables = '', ...commands] = lines
   t.match(variables, /^ADMIN=http:\/\/127\.0\.0\.1:8081;/)
