@@ -86,7 +86,8 @@ async function told(org: TestOrg): Promise<string[]> {
 }
 
 function crossingIdOf({ parsed }: ReceivedMail): string {
-  return String(parsed.headers.get('x-tollgate-crossing') ?? '')
+  const id = parsed.headers.get('x-tollgate-crossing')
+  return typeof id === 'string' ? id : ''
 }
 
 void t.test(

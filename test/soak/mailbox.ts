@@ -27,7 +27,8 @@ export async function startMailbox(): Promise<Mailbox> {
     for (const address of to) {
       const found = mails.get(address) ?? new Map<string, number>()
       mails.set(address, found)
-      const id = `${String(parsed.headers.get('x-tollgate-crossing'))} ${parsed.messageId ?? ''}`
+      const crossing = parsed.headers.get('x-tollgate-crossing')
+      const id = `${typeof crossing === 'string' ? crossing : ''} ${parsed.messageId ?? ''}`
       found.set(id, (found.get(id) ?? 0) + 1)
     }
   }
