@@ -81,7 +81,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ledger: ['core', 'store', 'journal'],
   directory: ['core', 'store', 'ledger', 'outbox'],
   'virtual-keys': ['core', 'store', 'directory'],
-  outbound: ['errors', 'config'],
+  outbound: ['core', 'errors', 'config'],
   metrics: ['core', 'errors', 'store', 'ledger', 'outbox', 'directory', 'package'],
   request: [
     ...['core', 'errors', 'config', 'families', 'prices', 'store', 'ledger', 'directory', 'virtual-keys'],

@@ -1,6 +1,7 @@
 /** The composition root: the only place that knows every part, and the order in which they start and stop. */
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { unbracketed } from '../core/hosts.ts'
 import { openAdminPlane } from './admin.ts'
 import { openNotices, type LiveNotices } from './notices.ts'
 import { closeAll, countOpenAnswers, inGoodOrder, type Opened, stopCalls } from './stopping.ts'
@@ -287,7 +288,7 @@ async function listen(
   address: { host: string; port: number },
 ): Promise<string> {
   try {
-    return await app.listen({ host: address.host.replace(/^\[(.*)\]$/, '$1'), port: address.port })
+    return await app.listen({ host: unbracketed(address.host), port: address.port })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const shown = /^[^[]*:/.test(address.host) ? `[${address.host}]` : address.host

@@ -1,5 +1,6 @@
 /** Which proxy is on the way to an address: the one that a setting names, else the one of the environment. */
 import ipaddr from 'ipaddr.js'
+import { hostName } from '../core/hosts.ts'
 import { canDecode } from '../config/urls.ts'
 import { StartupError } from '../errors.ts'
 
@@ -34,12 +35,12 @@ function proxyOfEnvironment(environment: Environment): URL | null {
 
 /** Whether `NO_PROXY` has the host: `*`, a name with all below it, an address or a network, each with or without a port. */
 function isExempt(target: URL, environment: Environment): boolean {
-  const host = bareHost(target.hostname)
+  const host = hostName(target.hostname)
   const port = portOf(target)
   return (variable(environment, 'NO_PROXY') ?? '').split(/[\s,]+/).some((entry) => {
     const named = /^(\[[^\]]*\]|[^:]*):(\d+)$/.exec(entry)
     if (named !== null && Number(named[2]) !== port) return false
-    return isWithin(host, bareHost(named?.[1] ?? entry).replace(/^\*?\./, ''))
+    return isWithin(host, hostName(named?.[1] ?? entry).replace(/^\*?\./, ''))
   })
 }
 
@@ -54,14 +55,6 @@ function isWithin(host: string, entry: string): boolean {
     return ipaddr.isValid(entry) && ipaddr.parse(entry).toString() === address.toString()
   }
   return entry !== '' && (host === entry || host.endsWith(`.${entry}`))
-}
-
-/** A host as URLs have it, without the brackets of IPv6 and the dot that ends a full name. */
-export function bareHost(host: string): string {
-  return host
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '')
-    .toLowerCase()
 }
 
 export function portOf({ port, protocol }: Pick<URL, 'port' | 'protocol'>): number {

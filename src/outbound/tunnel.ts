@@ -7,7 +7,8 @@ import { request as requestPlain, type ClientRequest, type IncomingMessage } fro
 import { request as requestSecure } from 'node:https'
 import { isIP, isIPv6, type Socket } from 'node:net'
 import { buildConnector, errors } from 'undici'
-import { bareHost, portOf } from './proxies.ts'
+import { hostName } from '../core/hosts.ts'
+import { portOf } from './proxies.ts'
 
 export interface TunnelOptions {
   readonly proxy: URL
@@ -40,7 +41,7 @@ export function connectorThrough(options: TunnelOptions): buildConnector.connect
   const { proxy, timeoutMs, ca, hostFor = itself } = options
   const secure = buildConnector({ timeout: timeoutMs, ...(ca !== undefined && { ca }) })
   return (target, callback) => {
-    hostFor(bareHost(target.hostname), (error, host) => {
+    hostFor(hostName(target.hostname), (error, host) => {
       if (error !== null) {
         callback(error, null)
         return
@@ -84,7 +85,7 @@ function openTunnel(proxy: URL, authority: string, timeoutMs: number, done: Open
 }
 
 function connectRequest(proxy: URL, authority: string): ClientRequest {
-  const host = bareHost(proxy.hostname)
+  const host = hostName(proxy.hostname)
   const isSecure = proxy.protocol === 'https:'
   const request = (isSecure ? requestSecure : requestPlain)({
     method: 'CONNECT',

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { StoreUnavailable, UnsoundBooks } from './unavailable.ts'
+import { unbracketed } from '../core/hosts.ts'
 import { LastingCluster } from './lasting-cluster.ts'
 
 export type RedisClient = Redis | Cluster
@@ -148,8 +149,7 @@ function connectEarly(cluster: Cluster): void {
 
 function parseHostPort(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':')
-  // Brackets tell an address of IPv6 from its port; no system looks it up with them.
-  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(colon + 1)) }
+  return { host: unbracketed(text.slice(0, colon)), port: Number(text.slice(colon + 1)) }
 }
 
 /**

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { SMTPPoolOptions, Transporter } from 'nodemailer'
+import { unbracketed } from '../../core/hosts.ts'
 import { failed, type EmailSender, type SendResult } from './channel.ts'
 import { mailOf, type Sender } from './mail-message.ts'
 
@@ -59,7 +60,7 @@ export function createSmtpSender(options: SmtpOptions): EmailSender {
 function poolOptions({ url, startTls, ca }: SmtpOptions): SMTPPoolOptions {
   const { protocol, hostname, port, username, password } = new URL(url)
   const secure = protocol === 'smtps:'
-  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  const host = unbracketed(hostname)
   return {
     host,
     port: port === '' ? (secure ? SMTPS_PORT : SUBMISSION_PORT) : Number(port),

@@ -7,10 +7,11 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { Agent, buildConnector } from 'undici'
+import { hostName } from '../../core/hosts.ts'
 import { proxyFor, type Environment } from '../../outbound/proxies.ts'
 import { connectorThrough } from '../../outbound/tunnel.ts'
 import { SLACK_HOSTS } from './target-url.ts'
-import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts'
+import { isAddress, isPublicAddress, type Allowed } from './targets.ts'
 
 /** All addresses of a name, as `dns.lookup` of Node gives them. */
 export type LookUpAll = (

@@ -1,6 +1,7 @@
 /** What is wrong with the URL of a channel, as far as it can be seen before anything is looked up or called. */
 import type { ChannelKind } from '../../directory/channels.ts'
-import { hostName, isAddress, isPublicAddress, type Allowed } from './targets.ts'
+import { hostName } from '../../core/hosts.ts'
+import { isAddress, isPublicAddress, type Allowed } from './targets.ts'
 
 export const MAX_URL_LENGTH = 2_000
 export const SLACK_HOSTS: ReadonlySet<string> = new Set(['hooks.slack.com', 'hooks.slack-gov.com'])

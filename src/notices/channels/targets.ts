@@ -4,6 +4,7 @@
  * internet are called, unless the operator allowed others in the configuration.
  */
 import ipaddr from 'ipaddr.js'
+import { hostName } from '../../core/hosts.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
@@ -62,14 +63,6 @@ export function isPublicAddress(text: string): boolean {
 function parseAddress(text: string): Address | null {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text)
   return ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text) : null
-}
-
-/** A host as URLs have it, without the brackets of IPv6 and the dot that ends a full name. */
-export function hostName(host: string): string {
-  return host
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '')
-    .toLowerCase()
 }
 
 export function isAddress(host: string): boolean {
