@@ -90,6 +90,13 @@ export function modelOf(body: Body): string {
   return model
 }
 
+const MOST_TOKENS = 1_000_000
+
+/** A bound on the tokens of an answer, or null where the request has none. */
+export function tokenLimitOf(body: Body, name: string): number | null {
+  return countOf(body, name, MOST_TOKENS)
+}
+
 /** A whole number from 1 to `most`, or null where the request says nothing. */
 export function countOf(body: Body, name: string, most: number): number | null {
   const value = body[name]

@@ -5,7 +5,7 @@ import {
   BadRequest,
   bearerOf,
   type Body,
-  countOf,
+  tokenLimitOf,
   generate,
   type Generated,
   modelOf,
@@ -16,7 +16,6 @@ import {
   toolsText,
 } from './answers.ts'
 
-const MOST_TOKENS = 1_000_000
 const MODEL = {
   type: 'model',
   id: 'demo-agent',
@@ -52,7 +51,7 @@ function promptTokens(body: Body): number {
 }
 
 function messages(body: Body, pace: () => Promise<void>): Answer {
-  const most = countOf(body, 'max_tokens', MOST_TOKENS)
+  const most = tokenLimitOf(body, 'max_tokens')
   if (most === null) throw new BadRequest('max_tokens: Field required')
   const reply = generate(most)
   const usage = {

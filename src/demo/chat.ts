@@ -12,11 +12,11 @@ import {
   serverSentEvent,
   textIn,
   tokensOf,
+  tokenLimitOf,
   unixSeconds,
 } from './answers.ts'
 
 const MOST_CHOICES = 8
-const MOST_TOKENS = 1_000_000
 /** What the format of chat messages costs in tokens, a message. */
 const TOKENS_PER_MESSAGE = 4
 
@@ -65,7 +65,7 @@ export function chatCompletions(body: Body, pace: () => Promise<void>): Answer {
     }
     return tokensOf(textIn(message['content'])) + TOKENS_PER_MESSAGE
   })
-  const most = countOf(body, 'max_completion_tokens', MOST_TOKENS) ?? countOf(body, 'max_tokens', MOST_TOKENS)
+  const most = tokenLimitOf(body, 'max_completion_tokens') ?? tokenLimitOf(body, 'max_tokens')
   return complete(CHAT, body, sum(promptTokens), generate(most), pace)
 }
 
@@ -74,13 +74,7 @@ export function completions(body: Body, pace: () => Promise<void>): Answer {
   if (typeof prompt !== 'string' && !Array.isArray(prompt)) {
     throw new BadRequest("Missing required parameter: 'prompt'.", 'prompt')
   }
-  return complete(
-    TEXT,
-    body,
-    tokensOf(textIn(prompt)),
-    generate(countOf(body, 'max_tokens', MOST_TOKENS)),
-    pace,
-  )
+  return complete(TEXT, body, tokensOf(textIn(prompt)), generate(tokenLimitOf(body, 'max_tokens')), pace)
 }
 
 function complete(

@@ -4,7 +4,7 @@ import {
   type Api,
   BadRequest,
   type Body,
-  countOf,
+  tokenLimitOf,
   generate,
   type Handler,
   isBody,
@@ -15,7 +15,6 @@ import {
   toolsText,
 } from './answers.ts'
 
-const MOST_TOKENS = 1_000_000
 const MODELS = {
   models: [{ name: 'models/demo-agent', displayName: 'Simulated model', version: '1' }],
 }
@@ -59,7 +58,7 @@ interface Reply {
 
 function answerTo(model: string, body: Body): Reply {
   const config = isBody(body['generationConfig']) ? body['generationConfig'] : {}
-  const { pieces, text, tokens, isCut } = generate(countOf(config, 'maxOutputTokens', MOST_TOKENS))
+  const { pieces, text, tokens, isCut } = generate(tokenLimitOf(config, 'maxOutputTokens'))
   const prompt = promptTokens(body)
   return {
     model,

@@ -3,7 +3,7 @@ import {
   type Answer,
   BadRequest,
   type Body,
-  countOf,
+  tokenLimitOf,
   generate,
   type Generated,
   modelOf,
@@ -14,14 +14,12 @@ import {
   unixSeconds,
 } from './answers.ts'
 
-const MOST_TOKENS = 1_000_000
-
 export function responses(body: Body, pace: () => Promise<void>): Answer {
   const input = body['input']
   if (typeof input !== 'string' && !Array.isArray(input)) {
     throw new BadRequest("Missing required parameter: 'input'.", 'input')
   }
-  const reply = generate(countOf(body, 'max_output_tokens', MOST_TOKENS))
+  const reply = generate(tokenLimitOf(body, 'max_output_tokens'))
   const inputTokens = tokensOf(`${textIn(body['instructions'])}${textIn(input)}`)
   const usage = {
     input_tokens: inputTokens,
