@@ -19,6 +19,11 @@ export type OutputSide = Pick<Usage, 'output' | 'audioOutput' | 'imageOutput'>
 /** Null where the report says nothing about that side; `nonsense` where a figure of it is no count. */
 export type Side<T> = T | 'nonsense' | null
 
+/** Whether the report has that side, in figures. */
+export function isFigures<T>(side: Side<T>): side is T {
+  return side !== null && side !== 'nonsense'
+}
+
 /** Kinds of usage that may have no price (`tollgate_unpriced_usage_total`). */
 export const UNPRICED_KINDS = [
   /** A tier or a speed that was served, and has no factor. */

@@ -1,5 +1,6 @@
 /** What reports of usage mean in Anthropic's Messages API. */
 import {
+  isFigures,
   sumOfOutput,
   sumOfPrompt,
   type OutputSide,
@@ -83,7 +84,7 @@ interface Sides {
 const sidesOf = (report: JsonObject): Sides => ({ prompt: promptSide(report), output: outputSide(report) })
 
 function addPrompts(a: Side<PromptSide>, b: Side<PromptSide>): Side<PromptSide> {
-  if (a === null || a === 'nonsense' || b === null || b === 'nonsense') return a
+  if (!isFigures(a) || !isFigures(b)) return a
   return {
     input: a.input + b.input,
     cachedInput: a.cachedInput + b.cachedInput,
@@ -94,7 +95,7 @@ function addPrompts(a: Side<PromptSide>, b: Side<PromptSide>): Side<PromptSide> 
 }
 
 function addOutputs(a: Side<OutputSide>, b: Side<OutputSide>): Side<OutputSide> {
-  if (a === null || a === 'nonsense' || b === null || b === 'nonsense') return a
+  if (!isFigures(a) || !isFigures(b)) return a
   return { ...a, output: a.output + b.output }
 }
 

@@ -1,6 +1,6 @@
 /** What `usageMetadata` means in Google's Gemini API. */
 import type { OutputSide, PromptSide, Report, Served, Side, Unpriced } from '../core/reports.ts'
-import { sumOfPrompt } from '../core/reports.ts'
+import { isFigures, sumOfOutput, sumOfPrompt } from '../core/reports.ts'
 import { completed, count, isMissing, NONE_UNKNOWN, sumOf, unknownCounts } from './counts.ts'
 import type { Earlier } from './family.ts'
 import { isObject, type JsonObject } from './request-body.ts'
@@ -104,15 +104,11 @@ export function readReport(report: JsonObject, hasMedia: boolean): Report {
   }
 }
 
-function isFigures<T>(side: Side<T>): side is T {
-  return side !== null && side !== 'nonsense'
-}
-
 /** What of the total no other figure counts, such as thoughts that are shown nowhere else. */
 function restOfTotal(report: JsonObject, prompt: Side<PromptSide>, output: Side<OutputSide>): number {
   if (!isFigures(prompt) || !isFigures(output)) return 0
   const total = count(report['totalTokenCount']) ?? 0
-  const sides = sumOfPrompt(prompt) + output.output + output.audioOutput + output.imageOutput
+  const sides = sumOfPrompt(prompt) + sumOfOutput(output)
   return sumOfPrompt(prompt) === 0 ? 0 : Math.max(0, total - sides)
 }
 

@@ -1,6 +1,6 @@
 /** What reports of usage mean in OpenAI's API, and in the APIs that are compatible with it. */
 import type { OutputSide, PromptSide, Report, Side, Unpriced } from '../core/reports.ts'
-import { sumOfPrompt } from '../core/reports.ts'
+import { isFigures, sumOfPrompt } from '../core/reports.ts'
 import { count, isMissing, largestOf, NONE_UNKNOWN, sumOf, unknownCounts, type Unknown } from './counts.ts'
 import { isObject, type JsonObject } from './request-body.ts'
 
@@ -169,9 +169,7 @@ function outputSide(output: number, details: JsonObject, hasImages: boolean): Ou
  * they are counted elsewhere.
  */
 function unexplained(report: JsonObject, dialect: ReportDialect, rest: number): Unknown {
-  const own = dialect.searches === null ? [] : [dialect.searches]
-  const known = own.length + dialect.outputBeside.length === 0 ? KNOWN : knownTo(dialect)
-  const unknown = unknownCounts(report, known)
+  const unknown = unknownCounts(report, knownTo(dialect))
   if (isMissing(report['total_tokens'])) return unknown
   const input = Math.min(unknown.input, rest)
   const output = rest - input
@@ -185,7 +183,8 @@ function unexplained(report: JsonObject, dialect: ReportDialect, rest: number): 
 }
 
 function knownTo({ outputBeside, searches }: ReportDialect): ReadonlySet<string> {
-  return new Set([...KNOWN, ...outputBeside, ...(searches === null ? [] : [searches])])
+  const own = searches === null ? outputBeside : [...outputBeside, searches]
+  return own.length === 0 ? KNOWN : new Set([...KNOWN, ...own])
 }
 
 /**
@@ -197,22 +196,16 @@ export function readReport(report: JsonObject, dialect: ReportDialect, hasImages
   const outputDetails = detailsOf(report, OUTPUT_DETAILS)
   const written = writtenOf(report, inputDetails)
   const prompt = promptSide(report, written, inputDetails)
-  const promptTokens = prompt === null || prompt === 'nonsense' ? 0 : sumOfPrompt(prompt)
+  const promptTokens = isFigures(prompt) ? sumOfPrompt(prompt) : 0
   const { output, rest } = outputOf(report, promptTokens, outputDetails, dialect)
-  const unknown = isSound(prompt, output) ? unexplained(report, dialect, rest) : NONE_UNKNOWN
+  // A prompt of zero is none, and nothing is added to it.
+  const isSound = promptTokens > 0 && output !== 'nonsense'
+  const unknown = isSound ? unexplained(report, dialect, rest) : NONE_UNKNOWN
   const searches = dialect.searches === null ? 0 : (count(report[dialect.searches]) ?? 0)
   return {
-    prompt:
-      prompt === null || prompt === 'nonsense' ? prompt : { ...prompt, input: prompt.input + unknown.input },
-    output:
-      output === null || output === 'nonsense'
-        ? output
-        : outputSide(output + unknown.output, outputDetails, hasImages),
+    prompt: isFigures(prompt) ? { ...prompt, input: prompt.input + unknown.input } : prompt,
+    output: isFigures(output) ? outputSide(output + unknown.output, outputDetails, hasImages) : output,
     webSearches: searches + unknown.toolCalls,
     unpriced: [...written.unpriced, ...unknown.unpriced],
   }
-}
-
-function isSound(prompt: Side<PromptSide>, output: number | 'nonsense' | null): boolean {
-  return prompt !== 'nonsense' && output !== 'nonsense' && prompt !== null && sumOfPrompt(prompt) > 0
 }
