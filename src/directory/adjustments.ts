@@ -1,13 +1,12 @@
 /** Adjustments: a refund or a charge that an admin makes to a user's usage in the open period (C8). */
 import { createHash } from 'node:crypto'
-import { UnsoundBooks } from '../store/unavailable.ts'
 import { dayWithin } from '../core/period.ts'
 import type { Source } from '../core/policy.ts'
 import type { Microcredits } from '../core/units.ts'
 import { BooksInput } from '../ledger/books-input.ts'
 import { storeCall } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
-import { CROSSING_TYPES, readCrossings } from '../ledger/replies.ts'
+import { CROSSING_TYPES, readCrossings, refuseFault } from '../ledger/replies.ts'
 import { runScript } from '../store/scripts.ts'
 import { changeArgs, type Change } from '../store/changes.ts'
 import { inOpenPeriod, type SavingStore } from './configure.ts'
@@ -106,8 +105,7 @@ function readReply(
   id: string,
   reply: readonly string[],
 ): AdjustResult {
-  if (reply[0]?.startsWith('fault ') === true)
-    throw new UnsoundBooks(`the counters of ${org} do not add up: ${reply[0]}`)
+  refuseFault(reply[0])
   const [first = '', second = '', third = ''] = reply
   switch (first) {
     case 'repeated':

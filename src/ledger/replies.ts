@@ -38,6 +38,13 @@ function words(reply: unknown): string[] {
   return reply.split(' ')
 }
 
+/** Throws UnsoundBooks, after `onFault`, where the head of a reply says that the script refused its batch. */
+export function refuseFault(head: unknown, onFault?: () => void): void {
+  if (typeof head !== 'string' || !head.startsWith('fault ')) return
+  onFault?.()
+  throw new UnsoundBooks(`the counters do not add up: ${head.slice('fault '.length)}`)
+}
+
 /**
  * The entries of a script's reply: its head and one for each item of the batch. Throws UnsoundBooks, after `onFault`, where
  * the script refused the batch.
@@ -45,10 +52,7 @@ function words(reply: unknown): string[] {
 export function entries(reply: unknown, onFault: () => void): { head: unknown; items: readonly unknown[] } {
   if (!Array.isArray(reply)) throw new UnreadableReply(`expected a list, got ${typeof reply}`)
   const [head, ...items] = reply as unknown[]
-  if (typeof head === 'string' && head.startsWith('fault ')) {
-    onFault()
-    throw new UnsoundBooks(`the counters do not add up: ${head.slice('fault '.length)}`)
-  }
+  refuseFault(head, onFault)
   return { head, items }
 }
 
