@@ -59,9 +59,9 @@ function load(name: ScriptName): Script {
  */
 function prelude({ keys, keyLists = [], args = {}, lists = [], items }: Signature): string {
   const first = Object.keys(args).length
-  const text = (at: number, type: Type): string =>
-    type === 'number' ? `tonumber(argv[${at}])` : `argv[${at}]`
-  const named = Object.entries(args).map(([name, type], at) => `${name} = ${text(at + 1, type)}`)
+  const field = (name: string, type: Type, at: string): string =>
+    `${name} = ${type === 'number' ? `tonumber(argv[${at}])` : `argv[${at}]`}`
+  const named = Object.entries(args).map(([name, type], at) => field(name, type, String(at + 1)))
   const lines = [
     'local argv = cjson.decode(ARGV[1])',
     `local key = { ${keys.map((name, at) => `${name} = KEYS[${at + 1}]`).join(', ')} }`,
@@ -88,7 +88,7 @@ function prelude({ keys, keyLists = [], args = {}, lists = [], items }: Signatur
   })
   if (items !== undefined) {
     const fields = Object.entries(items)
-    const ofItem = fields.map(([name, type], at) => `${name} = ${text(0, type).replace('0', `at + ${at}`)}`)
+    const ofItem = fields.map(([name, type], at) => field(name, type, `at + ${at}`))
     lines.push(
       'local items = {}',
       `for at = last_arg + 1, #argv, ${fields.length} do`,
