@@ -17,6 +17,7 @@
 -- @include outbox
 -- @include resolved
 -- @include books
+-- @include usage
 -- @include charging
 -- @include closing
 -- @include audit

@@ -12,9 +12,8 @@
 -- @include credits
 -- @include policy
 -- @include audit
+-- @include usage
 -- @include differences
--- A usage field, as include/charging.lua writes it.
-local USAGE = '^(%-?%d+) (%-?%d+) (%d+) (%d+)$'
 local now = server_time()
 local period_no = redis.call('HGET', key.org, 'period_no')
 if not period_no then return { 'no_org' } end

@@ -13,6 +13,7 @@
 -- @include outbox
 -- @include resolved
 -- @include books
+-- @include usage
 -- @include charging
 -- @include closing
 local now = server_time()

@@ -13,6 +13,7 @@
 -- @include outbox
 -- @include resolved
 -- @include books
+-- @include usage
 -- @include charging
 -- @include closing
 -- @include settling
@@ -21,12 +22,7 @@ local books = open_books(server_time())
 if not books.is_there then return { head_of(books) } end
 local JOURNALS_LIFE_MS = 396 * 86400000
 local last = tonumber(redis.call('HGET', key.journals, arg.journal) or 0)
-for _, entry in ipairs(items) do
-  find_records(books, entry)
-  want_usage(entry)
-  if entry.kind ~= 'charge' then want_hold(entry) end
-end
-read_books(books)
+read_calls(books, items)
 
 local function pay(entry)
   if entry.seq <= last then return 'already' end

@@ -14,18 +14,13 @@
 -- @include outbox
 -- @include resolved
 -- @include books
+-- @include usage
 -- @include charging
 -- @include closing
 -- @include settling
 local books = open_books(server_time())
 if not books.is_there then return { head_of(books) } end
-for i = 1, #items do
-  local call = items[i]
-  find_records(books, call)
-  want_hold(call)
-  want_usage(call)
-end
-read_books(books)
+read_calls(books, items)
 
 local replies = {}
 for i = 1, #items do replies[i] = settle(books, items[i], 'too_old') end

@@ -54,10 +54,23 @@ local function want_usage(call)
   want(call.user_day, usage)
 end
 
+-- Reads every counter that was wanted.
 local function read_books(books)
   local users, days, user_days, buckets = books.users, books.days, books.user_days, books.buckets
   for i = 1, #users do read_user(users[i]) end
   for i = 1, #days do read_record(days[i]) end
   for i = 1, #user_days do read_record(user_days[i]) end
   for i = 1, #buckets do read_record(buckets[i]) end
+end
+
+-- Reads all that charging or freeing these calls touches. A call that was taken without the store has no hold, and
+-- therefore no bucket.
+local function read_calls(books, calls)
+  for i = 1, #calls do
+    local call = calls[i]
+    find_records(books, call)
+    if call.bucket then want_hold(call) end
+    want_usage(call)
+  end
+  read_books(books)
 end

@@ -1,9 +1,5 @@
 -- What changes the books in memory: a charge with what it crosses, and a hold that is taken off.
 
--- A usage field: credits, calls, tokens of input and of output. A late free takes its call back from a day that may be
--- gone.
-local USAGE = '^(%-?%d+) (%-?%d+) (%d+) (%d+)$'
-
 local function add_usage(record, field, cost, calls, input, output)
   local usage = record.usage or {}
   record.usage = usage
