@@ -16,6 +16,13 @@ const call = { candidates: [{ content: { parts: [{ functionCall: { name: 'f', ar
 const error = { error: { code: 503, status: 'UNAVAILABLE', message: 'overloaded' } }
 const LARGE = { promptTokenCount: 115_000, cachedContentTokenCount: 90_000, candidatesTokenCount: 3 }
 const READ = { input: 25_000, cachedInput: 90_000 }
+const OF_AN_IMAGE = {
+  promptTokenCount: 326,
+  candidatesTokenCount: 2_340,
+  thoughtsTokenCount: 337,
+  totalTokenCount: 3_003,
+  candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 2_000 }],
+}
 const ZEROS = { promptTokenCount: 0, candidatesTokenCount: 0, totalTokenCount: 0 }
 
 interface Case {
@@ -92,13 +99,7 @@ const CASES: readonly Case[] = [
     parts: [
       {
         ...media,
-        usageMetadata: {
-          promptTokenCount: 326,
-          candidatesTokenCount: 2_340,
-          thoughtsTokenCount: 337,
-          totalTokenCount: 3_003,
-          candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 2_000 }],
-        },
+        usageMetadata: OF_AN_IMAGE,
       },
     ],
     cost: { input: 326, output: 677, imageOutput: 2_000 },
@@ -159,13 +160,7 @@ void t.test('C2, case 19: by Google’s list the answer of an image model costs 
   const listed = { provider: 'google', model: 'gemini-3-pro-image-preview' }
   const body = JSON.stringify({
     ...media,
-    usageMetadata: {
-      promptTokenCount: 326,
-      candidatesTokenCount: 2_340,
-      thoughtsTokenCount: 337,
-      totalTokenCount: 3_003,
-      candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 2_000 }],
-    },
+    usageMetadata: OF_AN_IMAGE,
   })
   t.equal((await charge(GENERATE, body, { type: 'application/json', listed })).charge?.cost, 24_877_600)
 })

@@ -9,6 +9,7 @@ import {
   promptPrice,
   tokensOfText,
   worstCase,
+  NO_USAGE,
 } from '../../src/core/tariff.ts'
 import type { CallSize, Rate, Rates, Tariff, Usage } from '../../src/core/tariff.ts'
 import { MAX_CALL_COST, microcredits } from '../../src/core/units.ts'
@@ -40,18 +41,7 @@ const tariffOf = (tiers: Tariff['tiers'], others: Partial<Tariff> = {}): Tariff 
   ...others,
 })
 
-const used = (usage: Partial<Usage>): Usage => ({
-  input: 0,
-  cachedInput: 0,
-  cacheWrite: 0,
-  cacheWrite1h: 0,
-  audioInput: 0,
-  output: 0,
-  audioOutput: 0,
-  imageOutput: 0,
-  webSearches: 0,
-  ...usage,
-})
+const used = (usage: Partial<Usage>): Usage => ({ ...NO_USAGE, ...usage })
 
 const sizeOf = (size: Partial<CallSize>): CallSize => ({
   promptTokens: 0,

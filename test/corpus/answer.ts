@@ -2,7 +2,7 @@
  * A corpus of answers in the shapes that the providers document: written for these tests, from the type definitions of the
  * official SDKs, which check most of them. What each must be charged as stands beside it, worked out by hand.
  */
-import type { Usage } from '../../src/core/tariff.ts'
+import { NO_USAGE, type Usage } from '../../src/core/tariff.ts'
 
 export interface CorpusAnswer {
   readonly name: string
@@ -94,16 +94,5 @@ export function render(body: Body, newline = '\n'): Buffer {
 
 /** Usage of which only some kinds of token were used. */
 export function usage(some: Partial<Usage>): Usage {
-  return {
-    input: 0,
-    cachedInput: 0,
-    cacheWrite: 0,
-    cacheWrite1h: 0,
-    audioInput: 0,
-    output: 0,
-    audioOutput: 0,
-    imageOutput: 0,
-    webSearches: 0,
-    ...some,
-  }
+  return { ...NO_USAGE, ...some }
 }

@@ -278,14 +278,19 @@ void t.test(
   },
 )
 
+/** Changes a counter of ada's in the store. */
+async function byHand(org: TestOrg, counter: string, value: string): Promise<void> {
+  const store = await openClient({ url: redis.url })
+  await store.hset(keys.user(org.id, 1, 'ada'), counter, value)
+  store.disconnect()
+}
+
 void t.test('counters that are not what usage comes to are counted, in credits', async (t) => {
   const org = await createOrg(gateway)
   t.equal(await call(org), 200)
   await org.usedWhenIdle()
   const checked = await value('tollgate_drift_checked_users_total')
-  const store = await openClient({ url: redis.url })
-  await store.hset(keys.user(org.id, 1, 'ada'), 'used:chat', '20000')
-  store.disconnect()
+  await byHand(org, 'used:chat', '20000')
   t.match(await gateway.admin('POST', `/v1/orgs/${org.id}/drift-check`, { repair: true }), {
     differences: [{ user: 'ada', counter: 'used:chat', stored: 0.02, recomputed: 0.12 }],
     repaired: 1,
@@ -300,12 +305,10 @@ void t.test('a batch that is refused because counters do not add up is counted',
   t.equal(await call(org), 200)
   await org.usedWhenIdle()
   const faults = await value('tollgate_ledger_faults_total')
-  const store = await openClient({ url: redis.url })
-  await store.hset(keys.user(org.id, 1, 'ada'), 'held:chat', '-1')
+  await byHand(org, 'held:chat', '-1')
   t.equal(await call(org), 500)
   t.equal(await value('tollgate_ledger_faults_total'), faults + 1)
-  await store.hset(keys.user(org.id, 1, 'ada'), 'held:chat', '0')
-  store.disconnect()
+  await byHand(org, 'held:chat', '0')
   t.equal(await call(org), 200)
 })
 

@@ -2,7 +2,7 @@ import { calcPrice, findProvider } from '@pydantic/genai-prices'
 import type { ModelInfo, ModelPrice, Usage as LibraryUsage } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_TOKENS, actualCost } from '../../src/core/tariff.ts'
+import { MAX_TOKENS, NO_USAGE, actualCost } from '../../src/core/tariff.ts'
 import type { Rate, Tariff, Usage } from '../../src/core/tariff.ts'
 import { MAX_CALL_COST } from '../../src/core/units.ts'
 import type { UnixMs } from '../../src/core/units.ts'
@@ -36,18 +36,7 @@ const modelsOf = (id: string): readonly ModelInfo[] => {
   return provider.models
 }
 
-const used = (usage: Partial<Usage>): Usage => ({
-  input: 0,
-  cachedInput: 0,
-  cacheWrite: 0,
-  cacheWrite1h: 0,
-  audioInput: 0,
-  output: 0,
-  audioOutput: 0,
-  imageOutput: 0,
-  webSearches: 0,
-  ...usage,
-})
+const used = (usage: Partial<Usage>): Usage => ({ ...NO_USAGE, ...usage })
 
 /** The same usage as the library counts it: its totals include their parts. */
 const forLibrary = (usage: Usage): LibraryUsage => ({
