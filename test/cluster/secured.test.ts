@@ -14,6 +14,7 @@ import {
   redisConfig,
   rootAddress,
   startLoad,
+  type Outcome,
 } from '../support/cluster-load.ts'
 import { startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
 import { watchQueue } from '../support/queues.ts'
@@ -89,16 +90,20 @@ void t.test('slots move under load: redirections need nothing that the user may 
   }
   await load.end()
   allServed(t, load.outcomes, 'all are answered')
-  // One key whose slot has gone, and is asked for at the other node.
+  // All keys have gone, and the slot has not: what asks for one key is sent to the other node. Scripts wait for the slot.
+  let usage: unknown
+  const waiting: Promise<Outcome>[] = []
   await moveSlot(cluster, slotOf(org.id), {
     from: one,
     to: two,
-    halfway: () =>
-      until(async () => {
-        await callOf(first, org)
-        return (await errorReplies(masters, 'ASK')) > before[1]
-      }),
+    atEnd: async () => {
+      waiting.push(callOf(first, org))
+      usage = await first.admin('GET', `/v1/orgs/${org.id}/usage`)
+    },
   })
+  t.ok(usage)
+  t.ok((await errorReplies(masters, 'ASK')) > before[1], 'a request was sent to the other node')
+  allServed(t, await Promise.all(waiting), 'what came while the slot was on its way')
   t.ok((await errorReplies(masters, 'MOVED')) > before[0], 'calls were redirected')
   await exact(t, stage, org)
   t.strictSame(await refused(), [])

@@ -250,6 +250,15 @@ export async function errorReplies(
   return found.reduce((sum, count) => sum + Number(count ?? 0), 0)
 }
 
+export interface SlotMove {
+  readonly from: ClusterNode
+  readonly to: ClusterNode
+  /** While some keys are here and some there: scripts are told to try again. */
+  readonly halfway?: () => Promise<void>
+  /** When all keys are there, and the slot is still the first node's: it answers ASK. */
+  readonly atEnd?: () => Promise<void>
+}
+
 /**
  * Moves a slot with all of its keys, as `redis-cli --cluster reshard` does. While some keys are here and others there,
  * `halfway` is waited for.
@@ -257,7 +266,7 @@ export async function errorReplies(
 export async function moveSlot(
   cluster: RedisCluster,
   slot: number,
-  { from, to, halfway }: { from: ClusterNode; to: ClusterNode; halfway?: () => Promise<void> },
+  { from, to, halfway, atEnd }: SlotMove,
 ): Promise<number> {
   await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id)
   await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
@@ -271,6 +280,7 @@ export async function moveSlot(
     if (moved === 0) await halfway?.()
     moved += keys.length
   }
+  await atEnd?.()
   for (const node of [to, from, ...(await cluster.masters())])
     await node.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id)
   return moved
