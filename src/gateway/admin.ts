@@ -64,6 +64,7 @@ export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null):
     untilStoreAnswers: async (org) => {
       const end = performance.now() + config.redis.patienceSeconds * 1_000
       await backWithin(store.watch, org ?? '', end - performance.now())
+      if (store.watch.refusal(org ?? '') !== null) return
       // A connection may be gone for a moment before the watch finds the store silent.
       await reconnected(store.redis, Math.max(0, Math.ceil(end - performance.now())))
     },

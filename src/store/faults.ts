@@ -20,6 +20,10 @@ const REFUSES_US = /^(?:NOPERM|WRONGPASS|NOAUTH|ERR invalid password|ERR AUTH)\b
 /** A slot is on its way to another master. */
 const MOVES = /^(?:TRYAGAIN|Too many Cluster redirections)\b/
 
+/** What ioredis says of a connection, or of a cluster's, that is not there, whatever the reason. */
+const NO_CONNECTION =
+  /^(?:Stream isn't writeable|Reached the max retries|Connection is closed|Cluster isn't ready|None of startup nodes|Failed to refresh slots cache)/
+
 /** Why the store serves nobody now; null where the error is of the one command that met it. */
 export function storeFault(error: unknown): string | null {
   if (!(error instanceof Error)) return null
@@ -62,7 +66,7 @@ export function logRetry(
 
 /** Whether it says only that there is no connection, and not why. */
 export function isNoConnection(reason: string): boolean {
-  return /^(?:Stream isn't writeable|Reached the max retries|Connection is closed)/.test(reason)
+  return NO_CONNECTION.test(reason)
 }
 
 /** The store was known not to answer, so nothing was sent. */

@@ -9,6 +9,7 @@ export interface NodeWatchOptions {
   readonly ping: () => Promise<unknown>
   /** A write to the keys of an organization that this server refused. */
   readonly probe: (org: string) => Promise<unknown>
+  readonly onAnswer: () => void
   readonly onDown: (reason: string) => void
   readonly onUp: (downMs: number) => void
 }
@@ -52,7 +53,7 @@ export class NodeWatch {
 
   /** What its last failure said; while it is down this may change, as when it comes back with another password. */
   get lastError(): string {
-    return this.#refusedOrg === null ? this.#lastError : this.#reason
+    return this.#lastError
   }
 
   /** For how long it has been down, in ms; 0 while it is up. */
@@ -101,6 +102,7 @@ export class NodeWatch {
   refused(reason: string, org: string | null): void {
     if (this.isDown) return
     this.#refusedOrg = org
+    this.#lastError = reason
     if (org === null) this.#askedAt ??= performance.now()
     this.#goDown(reason)
   }
@@ -112,6 +114,7 @@ export class NodeWatch {
 
   #answered(org: string | null): void {
     this.#isAsking = false
+    this.#options.onAnswer()
     // A sign of life that was asked for before the refusal proves nothing.
     if (org !== this.#refusedOrg) return
     this.#askedAt = null

@@ -57,10 +57,22 @@ export async function patiently<T>(
   }
 }
 
-/** Resolves when the server of this tag answers again, at once where it does, or after so long. */
+/**
+ * Resolves when the server of this tag answers again, at once where it does, or after so long. A server that is found to
+ * refuse this gateway is not waited for.
+ */
 export async function backWithin(watch: StoreWatch, tag: string, ms: number): Promise<void> {
   if (watch.downMs(tag) === 0) return
   const impatience = new AbortController()
   const { signal } = impatience
-  await Promise.race([watch.back(tag), pause(ms, undefined, { signal })]).finally(() => impatience.abort())
+  let endLook: () => void = () => undefined
+  const refused = new Promise<void>((resolve) => {
+    endLook = watch.whileDown(() => {
+      if (watch.refusal(tag) !== null) resolve()
+    })
+  })
+  await Promise.race([watch.back(tag), refused, pause(ms, undefined, { signal })]).finally(() => {
+    endLook()
+    impatience.abort()
+  })
 }

@@ -70,15 +70,16 @@ export const UNWATCHED: StoreWatch = {
 function watchNode(
   { redis, logger, onTransition }: StoreWatchOptions,
   name: string,
-  { whyNot, wentDown }: { readonly whyNot: (name: string) => string; readonly wentDown: () => void },
+  { troubles, wentDown }: { readonly troubles: ConnectionTroubles; readonly wentDown: () => void },
 ): NodeWatch {
   return new NodeWatch({
     name,
     silenceMs: SILENCE_MS,
     ping: () => pingOf(redis, name),
+    onAnswer: () => troubles.end(name),
     probe: (org) => redis.set(keys.probe(org), '1', 'PX', PROBE_LIFE_MS),
     onDown: (found) => {
-      const reason = isNoConnection(found) ? whyNot(name) : found
+      const reason = isNoConnection(found) ? troubles.of(name) : found
       logger.error({ reason, ...(name !== SINGLE && { node: name }) }, 'the credit store does not answer')
       onTransition?.('down')
       wentDown()
@@ -91,11 +92,11 @@ function watchNode(
 }
 
 /** The servers of the store, each with its watch. `look` is called when one goes down, and behind each round of questions while one is. */
-function watchNodes(options: StoreWatchOptions, whyNot: (name: string) => string, look: () => void) {
+function watchNodes(options: StoreWatchOptions, troubles: ConnectionTroubles, look: () => void) {
   const { redis } = options
   const nodes = new Map<string, NodeWatch>()
   // A server is found down in the middle of a failing call, which ends first.
-  const parts = { whyNot, wentDown: () => queueMicrotask(look) }
+  const parts = { troubles, wentDown: () => queueMicrotask(look) }
   let ticks = 0
 
   const isUp = (): boolean => [...nodes.values()].every((node) => !node.isDown)
@@ -137,8 +138,8 @@ function watchNodes(options: StoreWatchOptions, whyNot: (name: string) => string
 
 export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
   const lookers = new Set<() => void>()
-  const whyNot = connectionTrouble(options.redis)
-  const nodes = watchNodes(options, whyNot, () => {
+  const troubles = new ConnectionTroubles(options.redis)
+  const nodes = watchNodes(options, troubles, () => {
     for (const look of lookers) look()
   })
 
@@ -153,7 +154,7 @@ export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
     refusal: (tag) => {
       const node = nodes.of(tag)
       if (node === undefined || !node.isDown) return null
-      const reason = isNoConnection(node.lastError) ? whyNot(node.name) : node.lastError
+      const reason = isNoConnection(node.lastError) ? troubles.of(node.name) : node.lastError
       return refusesUs(reason) ? reason : null
     },
     back: (tag) => {
@@ -187,13 +188,28 @@ function guarded<T>(node: NodeWatch | undefined, operation: () => Promise<T>): P
 }
 
 /** Why there is no connection to a server (nobody listens, another password): commands are told only that there is none. */
-function connectionTrouble(redis: RedisClient): (name: string) => string {
-  const troubles = new Map<string, string>()
-  if (redis instanceof Cluster)
-    redis.on('node error', ({ message }: Error, name: string) => troubles.set(name, message))
-  else redis.on('error', ({ message }: Error) => troubles.set(SINGLE, message))
-  redis.on('ready', () => troubles.clear())
-  return (name) => troubles.get(name) ?? 'no connection'
+class ConnectionTroubles {
+  readonly #found = new Map<string, string>()
+
+  constructor(redis: RedisClient) {
+    if (redis instanceof Cluster)
+      redis.on('node error', ({ message }: Error, name: string) => this.#add(name, message))
+    else redis.on('error', ({ message }: Error) => this.#add(SINGLE, message))
+  }
+
+  of(name: string): string {
+    return this.#found.get(name) ?? 'no connection'
+  }
+
+  /** The server has answered. A cluster that is ready may still lack a server, whose reason is kept until then. */
+  end(name: string): void {
+    this.#found.delete(name)
+  }
+
+  /** A server that refuses a password is afterwards asked, in vain, on a connection that it has closed: the refusal is the reason. */
+  #add(name: string, message: string): void {
+    if (!isNoConnection(message) || !this.#found.has(name)) this.#found.set(name, message)
+  }
 }
 
 function masters(cluster: Cluster): string[] {

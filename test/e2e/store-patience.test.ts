@@ -14,9 +14,10 @@ import { came, until } from '../support/until.ts'
 /** No outage of these tests lasts so long, on whatever machine. */
 const ENDLESS = 60
 
+let password = 'first'
 const server = await startRedis({
   persist: true,
-  args: ['--user', 'gateway', 'on', '>first', 'allkeys', 'allchannels', '+@all'],
+  args: () => ['--user', 'gateway', 'on', `>${password}`, 'allkeys', 'allchannels', '+@all'],
 })
 const operator = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: 0 })
 operator.on('error', () => undefined)
@@ -286,6 +287,30 @@ void t.test('D1: refused credentials and rights are told at once, whatever the p
   await operator.call('ACL', 'SETUSER', 'gateway', 'resetpass', '>another')
   await operator.client('KILL', 'USER', 'gateway')
   t.equal(await call(patient, org.key), '503 credit_store_unavailable', 'WRONGPASS')
+  await operator.call('ACL', 'SETUSER', 'gateway', '>first')
+  await isBack(patient)
+  t.equal(await call(patient, org.key), '200')
+})
+
+void t.test('D1: a store that comes back and refuses is not waited for any longer', async (t) => {
+  const org = await createOrg(patient)
+  t.equal(await call(patient, org.key), '200')
+  await server.kill()
+  await isFound(patient)
+  const before = await patient.metric(WAITS)
+  const calls = [call(patient, org.key), call(patient, mintKey(randomBytes))]
+  const asked = patient.admin('GET', `/v1/orgs/${org.id}`).catch(String)
+  await until(async () => (await patient.metric(WAITS)) === before + 2, {
+    what: 'the call and the look-up wait',
+  })
+  password = 'another'
+  await server.restart()
+  const refused = '503 credit_store_unavailable'
+  t.same(await came(Promise.all(calls), 'the refusals', { timeoutMs: ENDLESS * 500 }), [refused, refused])
+  t.match(
+    await came(asked, 'the refusal of the request', { timeoutMs: ENDLESS * 500 }),
+    /credit_store_unavailable/,
+  )
   await operator.call('ACL', 'SETUSER', 'gateway', '>first')
   await isBack(patient)
   t.equal(await call(patient, org.key), '200')
