@@ -7,11 +7,11 @@
  */
 import { JsonFields } from '../src/core/json-fields.ts'
 import { planFields } from '../src/core/json-names.ts'
-import { anthropic } from '../src/families/anthropic.ts'
+import { anthropic } from '../src/families/anthropic/anthropic.ts'
 import type { Family, MeteredRoute } from '../src/families/family.ts'
-import { openai } from '../src/families/openai.ts'
-import { createMeter } from '../src/request/meter.ts'
-import { pathsOf, steadyPathsOf } from '../src/request/reports.ts'
+import { openai } from '../src/families/openai/openai.ts'
+import { createMeter } from '../src/call/meter.ts'
+import { pathsOf, steadyPathsOf } from '../src/call/answer.ts'
 
 const SECONDS = Number(process.argv[2] ?? 5)
 const NETWORK_CHUNK = 16_384

@@ -65,7 +65,7 @@ void t.test('these tests would look at nothing: the files and imports are found'
 
 /**
  * What each folder, or file beside the folders, may import of the others: core ← store ← journal, outbox, ledger ← directory ←
- * virtual-keys ← request, notices, admin ← gateway ← workers ← main. Errors and the configuration are leaves that others may
+ * virtual-keys ← call, notifications, admin ← gateway ← workers ← main. Errors and the configuration are leaves that others may
  * know; the demo starts what `main` hands it; the page knows no other part.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -83,11 +83,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'virtual-keys': ['core', 'store', 'directory'],
   outbound: ['core', 'errors', 'config'],
   metrics: ['core', 'errors', 'store', 'ledger', 'outbox', 'directory', 'package'],
-  request: [
+  call: [
     ...['core', 'errors', 'config', 'families', 'prices', 'store', 'ledger', 'directory', 'virtual-keys'],
     ...['metrics', 'outbound'],
   ],
-  notices: ['core', 'errors', 'config', 'store', 'outbox', 'directory', 'metrics', 'outbound'],
+  notifications: ['core', 'errors', 'config', 'store', 'outbox', 'directory', 'metrics', 'outbound'],
   admin: [
     ...['core', 'errors', 'config', 'store', 'ledger', 'outbox', 'directory', 'virtual-keys', 'metrics'],
     'package',
@@ -108,7 +108,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
       'ledger',
       'directory',
     ],
-    ...['virtual-keys', 'metrics', 'request', 'notices', 'admin'],
+    ...['virtual-keys', 'metrics', 'call', 'notifications', 'admin'],
   ],
   workers: ['errors', 'config', 'store', 'metrics', 'gateway'],
   main: ['errors', 'config', 'package', 'gateway', 'workers', 'demo', 'cli'],
@@ -184,7 +184,7 @@ function withoutComments(text: string): string {
 
 /** The steps of a call, in their order; each is handed what it needs by pipeline.ts. */
 const STEPS = ['identify', 'price', 'reserve', 'forward', 'meter', 'settle'].map(
-  (step) => `src/request/${step}.ts`,
+  (step) => `src/call/${step}.ts`,
 )
 
 void t.test(
@@ -195,7 +195,7 @@ void t.test(
         file,
         importsOf(file)
           .map(({ to }) => to)
-          .filter((to) => to.startsWith('src/request/')),
+          .filter((to) => to.startsWith('src/call/')),
       ]),
     )
     for (const step of STEPS) {
@@ -216,7 +216,7 @@ void t.test(
       )
     }
     t.same(
-      STEPS.filter((step) => !(within.get('src/request/pipeline.ts') ?? []).includes(step)),
+      STEPS.filter((step) => !(within.get('src/call/pipeline.ts') ?? []).includes(step)),
       [],
       'the pipeline has them all',
     )
@@ -227,12 +227,12 @@ void t.test(
 /** Packages that only one part may know, so that what they do stands in one place. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['store', 'directory'],
-  bullmq: ['notices'],
-  nodemailer: ['notices'],
+  bullmq: ['notifications'],
+  nodemailer: ['notifications'],
   'prom-client': ['metrics'],
   yaml: ['config'],
-  undici: ['request', 'notices', 'outbound', 'demo'],
-  '@fastify/http-proxy': ['request'],
+  undici: ['call', 'notifications', 'outbound', 'demo'],
+  '@fastify/http-proxy': ['call'],
   '@pydantic/genai-prices': ['prices'],
 }
 

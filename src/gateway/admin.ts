@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createAdminPlane } from '../admin/admin-plane.ts'
-import type { LiveNotices } from './notices.ts'
+import type { LiveNotices } from './notifications.ts'
 import type { Config } from '../config.ts'
 import { createDirectory } from '../directory/directory.ts'
 import type { KeyCache } from '../virtual-keys/cache.ts'
@@ -11,7 +11,7 @@ import { backWithin } from '../store/patience.ts'
 import type { RedisLedger } from '../ledger/redis-ledger.ts'
 import type { Store } from '../store/store.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { createTestSender } from '../notices/channels/send-test.ts'
+import { createTestSender } from '../notifications/channels/send-test.ts'
 
 export interface AdminParts {
   /** Replaced by a reload, and therefore looked at for each request. */

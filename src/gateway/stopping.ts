@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { onConnectionClosed } from '../request/connection.ts'
-import type { Pipeline } from '../request/pipeline.ts'
+import { onConnectionClosed } from '../call/client-connection.ts'
+import type { Pipeline } from '../call/pipeline.ts'
 
 const POLL_MS = 20
 /** What settles get after the last call, even where the time for calls is used up. */

@@ -2,12 +2,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, Upstream } from '../config.ts'
 import { MICROCREDITS_PER_CREDIT, microcredits } from '../core/units.ts'
-import { anthropic } from '../families/anthropic.ts'
+import { anthropic } from '../families/anthropic/anthropic.ts'
 import type { Family } from '../families/family.ts'
-import { gemini } from '../families/gemini.ts'
+import { gemini } from '../families/gemini/gemini.ts'
 import { generic } from '../families/generic.ts'
-import { openai } from '../families/openai.ts'
-import { openUpstream, type OpenUpstream } from '../request/upstreams.ts'
+import { openai } from '../families/openai/openai.ts'
+import { openUpstream, type OpenUpstream } from '../call/upstreams.ts'
 
 type Settings = Pick<Config, 'upstreams' | 'limits'>
 

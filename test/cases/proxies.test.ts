@@ -2,7 +2,7 @@
 import { createServer as createTlsServer } from 'node:https'
 import { SignJWT } from 'jose'
 import t from 'tap'
-import type { LookUpAll } from '../../src/notices/channels/guarded-agent.ts'
+import type { LookUpAll } from '../../src/notifications/channels/guarded-agent.ts'
 import { proxyFor } from '../../src/outbound/proxies.ts'
 import { startBreakingOrigin } from '../support/breaking-origin.ts'
 import { makeCertificate } from '../support/certificate.ts'

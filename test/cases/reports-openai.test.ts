@@ -1,7 +1,7 @@
 /** Reports in the shape of OpenAI's API, as OpenAI, compatible providers and gateways make them: cases of issue 16 and neighbours. */
 import t from 'tap'
 import type { Usage } from '../../src/core/tariff.ts'
-import { isUsageEvent } from '../../src/families/openai-usage-event.ts'
+import { isUsageEvent } from '../../src/families/openai/usage-event.ts'
 import {
   charge,
   chat,

@@ -2,7 +2,7 @@
 import { Cluster } from 'ioredis'
 import t from 'tap'
 import { createStoreClock } from '../../src/store/clock.ts'
-import { startNotices } from '../../src/notices/notices.ts'
+import { startNotices } from '../../src/notifications/notifications.ts'
 import { silent } from '../support/ledger.ts'
 import { NOTICES_SETTINGS } from '../support/pipeline.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'

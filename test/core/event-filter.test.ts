@@ -1,7 +1,7 @@
 import t from 'tap'
 import { EventFilter } from '../../src/core/event-filter.ts'
 import { parseJson } from '../../src/core/text.ts'
-import { openai } from '../../src/families/openai.ts'
+import { openai } from '../../src/families/openai/openai.ts'
 
 const KEPT = [
   'data: {"choices":[{"delta":{"content":"é usage \\"usage\\""}}],"usage":null}',

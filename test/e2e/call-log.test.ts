@@ -1,7 +1,7 @@
 /** `log.calls`: one line a call, which says what became of it and repeats nothing that a caller or a provider said. */
 import { pino } from 'pino'
 import t from 'tap'
-import { createCallLog } from '../../src/request/call-log.ts'
+import { createCallLog } from '../../src/call/call-log.ts'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
 import { chatAnswer, chatBody, CHAT_COST, postChat, startOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'

@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import tap from 'tap'
-import { createDataPlane, type DataPlaneOptions } from '../../src/request/data-plane.ts'
-import { Pipeline } from '../../src/request/pipeline.ts'
+import { createDataPlane, type DataPlaneOptions } from '../../src/call/server.ts'
+import { Pipeline } from '../../src/call/pipeline.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import {
   CHAT_COST,

@@ -1,9 +1,9 @@
 /** Requests in the shape that coding agents gave them in November 2026, in words of our own (npm run test:agents runs the agents). */
 import t from 'tap'
 import { isRefusal } from '../../src/errors.ts'
-import { anthropic } from '../../src/families/anthropic.ts'
+import { anthropic } from '../../src/families/anthropic/anthropic.ts'
 import type { Family } from '../../src/families/family.ts'
-import { openai } from '../../src/families/openai.ts'
+import { openai } from '../../src/families/openai/openai.ts'
 
 const BETAS =
   'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,per-turn-control-2026-07-01,' +

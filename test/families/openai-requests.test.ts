@@ -7,7 +7,7 @@ import {
   completionShape,
   embeddingShape,
   responseShape,
-} from '../../src/families/openai-requests.ts'
+} from '../../src/families/openai/requests.ts'
 import { anyText, jsonObjects, writeJson, writingSeed, type JsonNode } from '../support/json-text.ts'
 
 const ROUTES = {

@@ -2,10 +2,10 @@
 import t, { type Test } from 'tap'
 import type { ErrorCode } from '../../src/errors.ts'
 import { isRefusal, type Refusal } from '../../src/errors.ts'
-import { anthropic } from '../../src/families/anthropic.ts'
+import { anthropic } from '../../src/families/anthropic/anthropic.ts'
 import type { CallShape, Family } from '../../src/families/family.ts'
-import { gemini } from '../../src/families/gemini.ts'
-import { openai } from '../../src/families/openai.ts'
+import { gemini } from '../../src/families/gemini/gemini.ts'
+import { openai } from '../../src/families/openai/openai.ts'
 
 interface Api {
   readonly family: Family
@@ -80,7 +80,7 @@ function refused(
   })
 }
 
-/** It passes here, and these options must have a price of their own (src/request/price.ts refuses them otherwise). */
+/** It passes here, and these options must have a price of their own (src/call/price.ts refuses them otherwise). */
 function asksFor(t: Test, api: Api, more: object, options: readonly (readonly [string, string])[]): void {
   t.same(
     passes(t, api, more).asked.map(({ option, name }) => [option, name]),

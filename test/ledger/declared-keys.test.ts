@@ -17,7 +17,7 @@ import { readOutbox } from '../../src/outbox/outbox.ts'
 import { SCRIPT_NAMES, scriptSource, type ScriptName } from '../../src/store/scripts.ts'
 import { SIGNATURES } from '../../src/store/signatures.ts'
 import { CHANGE, changeOrg, deleteOrg, putMember, removeMember, saveOf } from '../support/changes.ts'
-import { crossingOf } from '../../src/notices/crossing.ts'
+import { crossingOf } from '../../src/notifications/crossing.ts'
 import {
   books,
   charge,

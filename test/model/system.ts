@@ -11,7 +11,7 @@ import { createDirectory, type Directory } from '../../src/directory/directory.t
 import * as keys from '../../src/store/keys.ts'
 import type { ReserveResult } from '../../src/ledger/ledger.ts'
 import type { RedisLedger } from '../../src/ledger/redis-ledger.ts'
-import { readAudience, recipientsOf } from '../../src/notices/recipients.ts'
+import { readAudience, recipientsOf } from '../../src/notifications/recipients.ts'
 import { CHANGE, changeOrg, deleteOrg, saveOf, setUserLimits } from '../support/changes.ts'
 import { endLease, openClient, openLedger } from '../support/ledger.ts'
 import {

@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { UnixMs } from '../../src/core/units.ts'
-import type { ChannelTarget, Crossing, Notice, Recipient } from '../../src/notices/channels/channel.ts'
-import { openSenders, type OpenSenders, type SenderOptions } from '../../src/notices/channels/senders.ts'
+import type { ChannelTarget, Crossing, Notice, Recipient } from '../../src/notifications/channels/channel.ts'
+import {
+  openSenders,
+  type OpenSenders,
+  type SenderOptions,
+} from '../../src/notifications/channels/senders.ts'
 
 const BASE: Pick<Crossing, 'org' | 'version' | 'period' | 'occurredAt'> = {
   org: 'acme',

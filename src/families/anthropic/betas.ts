@@ -1,0 +1,76 @@
+/**
+ * Betas of Anthropic's API. All of them pass as the caller wrote them, because their fields in the body are 400 at the
+ * provider without them. Refused are those that bill in a way that no tariff here has.
+ */
+import { refuse, type Refusal } from '../../errors.ts'
+import { isObject, type JsonObject } from '../request-body.ts'
+
+export const BETA_HEADER = 'anthropic-beta'
+
+interface UnpricedBeta {
+  readonly name: RegExp
+  readonly why: string
+  /** How a client is told to leave it out. */
+  readonly advice: string
+}
+
+const UNPRICED: readonly UnpricedBeta[] = [
+  {
+    name: /^fast-mode(?:-|$)/,
+    why: 'fast mode has prices of its own, which are not known here',
+    advice: 'Switch fast mode off (Claude Code: CLAUDE_CODE_DISABLE_FAST_MODE=1).',
+  },
+  {
+    name: /^advisor-tool(?:-|$)/,
+    why: 'the advisor is another model, whose tokens are billed at its own price',
+    advice: 'Switch the advisor off (Claude Code: CLAUDE_CODE_DISABLE_ADVISOR_TOOL=1).',
+  },
+  {
+    name: /^server-side-fallback(?:-|$)/,
+    why: 'a dearer model may answer in place of the one that is asked',
+    advice: "Leave it out, together with 'fallbacks', and let the client ask the other model.",
+  },
+]
+
+/** The betas that a request names: in its header and, as some gateways in between write them, in its body. */
+export function betasOf(header: string | string[] | undefined, json: JsonObject): string[] {
+  const { anthropic_beta: inBody } = json
+  const values = [header, inBody].flat().filter((value) => typeof value === 'string')
+  return values
+    .flatMap((value) => value.split(','))
+    .map((beta) => beta.trim())
+    .filter((beta) => beta !== '')
+}
+
+/** Refuses betas that move money unpriced (C7), by their name. */
+export function betaRefusal(betas: readonly string[]): Refusal | null {
+  for (const beta of betas) {
+    const known = UNPRICED.find(({ name }) => name.test(beta.toLowerCase()))
+    if (known === undefined) continue
+    return refuse(
+      'unsupported_option',
+      `The beta '${beta.slice(0, 64)}' cannot be priced: ${known.why}. ${known.advice}`,
+      { param: BETA_HEADER },
+    )
+  }
+  return null
+}
+
+const COMPACTION = /^compact(?:_|$)/
+/** Tokens of the prompt from which on a conversation is summarised, where the request names no other number. */
+const COMPACTION_FROM = 150_000
+
+/**
+ * The size of prompt from which on the provider may summarise the conversation within the call, for which it reads all of
+ * it once more; null where it never does.
+ */
+export function compactsFrom(json: JsonObject): number | null {
+  const { context_management: management } = json
+  if (!isObject(management) || !Array.isArray(management['edits'])) return null
+  const edit: unknown = management['edits'].find(
+    (each) => isObject(each) && COMPACTION.test(String(each['type'])),
+  )
+  if (!isObject(edit)) return null
+  const trigger = isObject(edit['trigger']) ? edit['trigger']['value'] : null
+  return typeof trigger === 'number' ? trigger : COMPACTION_FROM
+}

@@ -1,0 +1,56 @@
+/** Notices with their ways out, replaced as a whole where their settings change. */
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { RedisClient } from '../store/connection.ts'
+import { createStoreClock } from '../store/clock.ts'
+import type { Store } from '../store/store.ts'
+import { openSenders, type OpenSenders } from '../notifications/channels/senders.ts'
+import type { NoticeMetrics } from '../notifications/metrics.ts'
+import { startNotices, type Notices } from '../notifications/notifications.ts'
+
+export interface LiveNotices {
+  readonly senders: OpenSenders
+  readonly notices: Notices
+  /** Ends deliveries, the relay and the connections of both, in that order. */
+  close(): Promise<void>
+}
+
+/** What a delivery that is under way gets when its settings are replaced; what is not done by then is tried again. */
+const LAST_DELIVERIES_MS = 30_000
+
+export function openNotices(
+  config: Config,
+  { store, metrics, logger }: { store: Store; metrics: NoticeMetrics; logger: Logger },
+): LiveNotices {
+  const { notifications: settings, admin } = config
+  // Receivers refuse a signature of another time than theirs, and this machine's clock may be off.
+  const clock = createStoreClock()
+  const senders = openSenders({ notifications: settings, logger, now: () => clock.now() })
+  const clients: RedisClient[] = []
+  const open: Store['open'] = (purpose) => {
+    const client = store.open(purpose)
+    clients.push(client)
+    return client
+  }
+  const publicUrl = admin.publicUrl ?? null
+  const isUp = (): boolean => store.watch.isUp()
+  const notices = startNotices({
+    store: { open, isUp },
+    settings,
+    clock,
+    publicUrl,
+    senders,
+    metrics,
+    logger,
+  })
+  return {
+    senders,
+    notices,
+    async close() {
+      await notices.stopDelivering(LAST_DELIVERIES_MS)
+      await notices.stop()
+      await senders.close()
+      for (const client of clients) client.disconnect()
+    },
+  }
+}

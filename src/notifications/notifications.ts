@@ -1,0 +1,119 @@
+/** Everything between a crossing in an outbox and somebody who hears of it, put together. */
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { RedisClient } from '../store/connection.ts'
+import { createChannelDirectory } from '../directory/channels.ts'
+import type { Change } from '../store/changes.ts'
+import { createNoticeLog, type Destination, type Redelivery } from '../outbox/notice-log.ts'
+import type { StoreClock } from '../store/clock.ts'
+import type { Store } from '../store/store.ts'
+import type { Senders } from './channels/channel.ts'
+import { createDepth } from './depth.ts'
+import type { NoticeMetrics } from './metrics.ts'
+import { createPlaces } from './places.ts'
+import { openQueues, type QueueJobs, type Queues, type Retries } from './queue.ts'
+import { Relay } from './relay.ts'
+import { startSweep } from './sweep.ts'
+import { startWorkers, type Workers } from './workers.ts'
+
+export interface NoticesOptions {
+  readonly store: { readonly open: Store['open']; readonly isUp: () => boolean }
+  readonly settings: Config['notifications']
+  /** Learns from the store here. */
+  readonly clock: StoreClock
+  /** Where the page is, for links in messages. */
+  readonly publicUrl: string | null
+  readonly senders: Senders
+  readonly metrics: NoticeMetrics
+  readonly logger: Logger
+}
+
+export interface Notices {
+  /** Crossings were recorded in the organization's outbox. */
+  wake(org: string): void
+  lagSeconds(): number
+  /** As counted by one of the last sweeps; none while the store has not answered for some of them. */
+  queueJobs(): readonly QueueJobs[]
+  /** Sends again what reached nobody, or one delivery that failed or was parked. Rejects as the store does. */
+  redeliver(org: string, id: string, change: Change, only?: Destination): Promise<Redelivery>
+  /** Takes no more deliveries, and resolves when those that run are done, or after `ms`. */
+  stopDelivering(ms: number): Promise<void>
+  /** Relays what it was woken for, and closes. */
+  stop(): Promise<void>
+}
+
+const LAST_RELAY_MS = 2_000
+/** For as long as so many sweeps take, a count is told when no newer one comes. */
+const COUNT_SWEEPS = 3
+
+export function startNotices(options: NoticesOptions): Notices {
+  const { store, settings, clock, logger } = options
+  const retries: Retries = {
+    attempts: settings.attempts,
+    backoffMs: settings.backoffSeconds * 1_000,
+    maxBackoffMs: settings.maxBackoffSeconds * 1_000,
+  }
+  const redis = store.open('decide')
+  const log = createNoticeLog(redis)
+  const queues = openQueues(redis, retries, (error) =>
+    logger.debug({ reason: error.message }, 'queue connection'),
+  )
+  const relay = new Relay({ redis, log, queues, clock, logger })
+  const everyMs = settings.sweepSeconds * 1_000
+  const depth = createDepth({ queues, validMs: COUNT_SWEEPS * everyMs })
+  const sweep = startSweep({ redis, relay, depth, everyMs, clock, logger })
+  const workers = settings.deliver ? openWorkers(options, retries, queues) : null
+  return {
+    wake: (org) => relay.wake(org),
+    lagSeconds: () => sweep.lagSeconds(),
+    queueJobs: () => depth.jobs(),
+    async redeliver(org, id, change, only) {
+      if (workers === null) return 'off'
+      const notice = await log.get(org, id)
+      if (notice === null) return 'gone'
+      const round = await log.redeliver(notice.crossing, change, only)
+      if (typeof round !== 'number') return round
+      relay.wake(org)
+      return 'again'
+    },
+    stopDelivering: async (ms) => workers?.stop(ms),
+    async stop() {
+      await sweep.stop()
+      await relay.stop(LAST_RELAY_MS)
+      await workers?.stop(LAST_RELAY_MS)
+      await queues.close()
+    },
+  }
+}
+
+function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues): Workers {
+  const { store, settings, publicUrl, senders, metrics, logger } = options
+  const redis: RedisClient = store.open('work')
+  const places = createPlaces({
+    most: settings.perDestination,
+    pauseMs: retries.backoffMs,
+    longestMs: retries.maxBackoffMs,
+  })
+  const workers = startWorkers({
+    redis,
+    log: createNoticeLog(redis),
+    channels: createChannelDirectory(redis),
+    queues,
+    senders,
+    places,
+    metrics,
+    pageUrl: publicUrl === null ? null : publicUrl.replace(/\/+$/, ''),
+    retries,
+    concurrency: settings.concurrency,
+    perSecond: settings.perSecond,
+    lockMs: settings.lockSeconds * 1_000,
+    storeIsUp: store.isUp,
+    logger,
+  })
+  return {
+    stop(ms) {
+      places.close()
+      return workers.stop(ms)
+    },
+  }
+}
