@@ -183,7 +183,7 @@ function withoutComments(text: string): string {
 }
 
 /** The steps of a call, in their order; each is handed what it needs by pipeline.ts. */
-const STEPS = ['identify', 'price', 'reserve', 'forward', 'meter', 'settle'].map(
+const STEPS = ['identify', 'bodies', 'price', 'reserve', 'forward', 'settle'].map(
   (step) => `src/call/${step}.ts`,
 )
 

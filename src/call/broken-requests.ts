@@ -3,17 +3,10 @@
  * refusal, with a code and an id; the connection ends with it, since nobody knows where the next request would begin.
  */
 import { randomUUID } from 'node:crypto'
-import type { Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { ERRORS, refuse, type Refusal } from '../errors.ts'
 import { problemBody } from '../families/problem.ts'
-
-export interface BrokenRequests {
-  /** Has to know the server's answers, so that it never writes into the middle of one. */
-  watch(server: Server): void
-  /** For the server's `clientError`. */
-  answer(error: NodeJS.ErrnoException, socket: Socket): void
-}
 
 /** What is wrong, by Node's code; everything else is a fault of syntax. */
 const FAULTS: Readonly<Record<string, string>> = {
@@ -40,28 +33,24 @@ function bytesOf(refusal: Refusal): string {
   ].join('\r\n')
 }
 
-/** `unusedMs` is how long a connection may be open before its first byte: clients, and what stands in front of us, open some in advance. */
-export function createBrokenRequests(unusedMs: number): BrokenRequests {
-  const openAnswers = new WeakMap<Socket, Set<ServerResponse>>()
-  return {
-    watch: (server) => {
-      server.prependListener('request', ({ socket }, response) => {
-        const open = openAnswers.get(socket) ?? new Set()
-        openAnswers.set(socket, open.add(response))
-        response.on('close', () => open.delete(response))
-      })
-    },
-    answer: (error, socket) => {
-      // Node counts the time for a head from the connection on. An answer to a request that was never begun would be taken for that to
-      // the one which is on its way by then.
-      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
-        setTimeout(() => socket.bytesRead === 0 && socket.destroy(), unusedMs).unref()
-        return
-      }
-      const answering = [...(openAnswers.get(socket) ?? [])].some((response) => response.headersSent)
-      if (socket.writable && error.code !== 'ECONNRESET' && !answering)
-        socket.write(bytesOf(refusalOf(error.code)))
-      socket.destroy(error)
-    },
+/**
+ * For the server's `clientError`. `unusedMs` is how long a connection may be open before its first byte: clients, and what
+ * stands in front of us, open some in advance. Nothing is written into the middle of an answer.
+ */
+export function createBrokenRequests(
+  unusedMs: number,
+  isAnswering: (socket: Socket) => boolean,
+): (error: NodeJS.ErrnoException, socket: Duplex) => void {
+  return (error, socket) => {
+    if (!(socket instanceof Socket)) return
+    // Node counts the time for a head from the connection on. An answer to a request that was never begun would be taken for that to
+    // the one which is on its way by then.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
+      setTimeout(() => socket.bytesRead === 0 && socket.destroy(), unusedMs).unref()
+      return
+    }
+    if (socket.writable && error.code !== 'ECONNRESET' && !isAnswering(socket))
+      socket.write(bytesOf(refusalOf(error.code)))
+    socket.destroy(error)
   }
 }

@@ -12,6 +12,7 @@ import type { Caller, Outcome, UpstreamTarget } from './call.ts'
 
 /** What is noted on the way of a call that will be logged. */
 export interface CallRecord {
+  caller: Caller | null
   /** A priced model's id: what a caller invents is not repeated. */
   model: string | null
   stream: boolean
@@ -20,7 +21,6 @@ export interface CallRecord {
   charge: Charge | null
   /** `performance.now()`. */
   sentMs: number | null
-  firstByteMs: number | null
   upstream: Outcome | null
 }
 
@@ -32,7 +32,7 @@ export interface CallLog {
   passed(request: IncomingMessage, ending: PassedEnding): void
 }
 
-interface PassedEnding {
+export interface PassedEnding {
   readonly requestId: string
   readonly target: UpstreamTarget
   readonly outcome: RequestOutcome
@@ -45,7 +45,6 @@ interface PassedEnding {
 export interface CallEnding extends PassedEnding {
   readonly request: IncomingMessage
   readonly route: string
-  readonly caller: Caller | null
 }
 
 export interface CallLogOptions {
@@ -94,19 +93,20 @@ export function createCallLog({ sample, logger, random = Math.random }: CallLogO
 
 function emptyRecord(): CallRecord {
   return {
+    caller: null,
     model: null,
     stream: false,
     held: null,
     charge: null,
     sentMs: null,
-    firstByteMs: null,
     upstream: null,
   }
 }
 
 function lineOf(record: CallRecord, ending: CallEnding): object {
-  const { request, requestId, target, route, caller, outcome, code, status, startedMs } = ending
-  const { model, stream, held, charge, sentMs, firstByteMs, upstream } = record
+  const { request, requestId, target, route, outcome, code, status, startedMs } = ending
+  const { caller, model, stream, held, charge, sentMs, upstream } = record
+  const firstByteMs = upstream?.firstByteMs ?? null
   return {
     requestId,
     ...some({ traceId: traceIdOf(request) }),

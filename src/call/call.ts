@@ -1,11 +1,11 @@
 /** What the steps of a call hand on to each other. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Source } from '../core/policy.ts'
 import type { Tariff } from '../core/tariff.ts'
 import type { Microcredits } from '../core/units.ts'
 import type { CallShape, Family, MeteredRoute, Reading } from '../families/family.ts'
 import type { CallRecord } from './call-log.ts'
+import type { OpenRequest } from './open-calls.ts'
 
 /** An upstream as a call sees it. */
 export interface UpstreamTarget {
@@ -58,6 +58,8 @@ export interface Outcome {
   readonly sent: boolean
   /** Status of the upstream's answer; null where none came. */
   readonly status: number | null
+  /** When its answer began (`performance.now()`); null where none came. */
+  readonly firstByteMs: number | null
   /** Whether the answer came to its proper end. */
   readonly complete: boolean
   readonly reading: Reading | null
@@ -69,6 +71,7 @@ export interface Outcome {
 export const LOST: Outcome = {
   sent: true,
   status: null,
+  firstByteMs: null,
   complete: false,
   reading: null,
   clientGone: false,
@@ -77,8 +80,7 @@ export const LOST: Outcome = {
 
 /** One call on its way, from its headers to the end of its answer. */
 export interface Call {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly opened: OpenRequest
   readonly target: UpstreamTarget
   readonly route: MeteredRoute
   /** The path at the provider, as it stood on the wire. */
@@ -86,13 +88,6 @@ export interface Call {
   readonly requestId: string
   /** When the call arrived (`performance.now()`). */
   readonly startedMs: number
-  caller: Caller | null
-  /** How long it took to find out who calls (ms): 0 where that is remembered. */
-  identifiedMs: number
   /** What is noted of it for the log; null for most. */
   readonly record: CallRecord | null
-  /** Whether it counts as in flight. */
-  isCounted: boolean
-  /** Ends the watch over the client's connection while the body comes. */
-  stopWatching: () => void
 }

@@ -1,40 +1,41 @@
 /**
- * Sends the call to the upstream and its answer to the client, chunk by chunk and unchanged, with back-pressure, while a
+ * Sends the call to the upstream and its answer to the client, chunk by chunk and unchanged, with back-pressure, while its
  * meter reads along. Ends in exactly one Outcome, whatever breaks on either side.
  */
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingHttpHeaders } from 'node:http'
 import { errors, type Dispatcher } from 'undici'
 import { EventFilter, filterOfStream, type ByteFilter } from '../core/event-filter.ts'
 import { parseJson } from '../core/text.ts'
-import type { CallShape, MeteredRoute, Reading } from '../families/family.ts'
-import type { Meter, Outcome, UpstreamTarget } from './call.ts'
-import { onConnectionClosed } from './client-connection.ts'
+import type { CallShape, Reading } from '../families/family.ts'
+import type { Call, Meter, Outcome } from './call.ts'
+import { forwardableQuery } from './credentials.ts'
+import { clientHeaders, upstreamHeaders } from './headers.ts'
+import { createMeter } from './meter.ts'
+import type { OpenCalls } from './open-calls.ts'
 import type { UnservedHandler } from './upstream-connections.ts'
-import type { Drains } from './drain.ts'
-import { clientHeaders } from './headers.ts'
+import { upstreamPath } from './upstream-path.ts'
 
-export interface ForwardOptions {
-  readonly target: UpstreamTarget
-  readonly method: MeteredRoute['method']
-  readonly shape: CallShape
-  /** Path and query at the upstream. */
-  readonly path: string
-  readonly headers: string[]
-  /** Headers of our own on the answer, as a flat list. */
-  readonly ownHeaders: readonly string[]
-  readonly response: ServerResponse
-  /** The client's connection. */
-  readonly socket: Socket
-  readonly drains: Drains
-  readonly createMeter: (contentType: string, contentEncoding: string) => Meter
-  /** The upstream's first byte has come. */
-  readonly onFirstByte: () => void
+/** How much of an answer is read on, only for its usage report, after its client went away (C5). */
+export interface DrainLimits {
+  readonly bytes: number
+  readonly ms: number
+  readonly concurrent: number
 }
 
-export function forward(options: ForwardOptions): Promise<Outcome> {
+export interface ForwardOptions {
+  /** Headers of our own on the answer, as a flat list. */
+  readonly ownHeaders: readonly string[]
+  /** In which apps name their user to us; no provider gets it. */
+  readonly userHeader: string | undefined
+  readonly drainLimits: DrainLimits
+  readonly open: OpenCalls
+}
+
+export type Forwarded = Pick<Call, 'opened' | 'target' | 'route' | 'path'>
+
+export function forward(call: Forwarded, shape: CallShape, options: ForwardOptions): Promise<Outcome> {
   return new Promise((resolve) => {
-    new Exchange(options, resolve).start()
+    new Exchange(call, shape, options, resolve).start()
   })
 }
 
@@ -45,38 +46,46 @@ const CLIENT_GONE = new Error('the client went away')
 const DRAINED_ENOUGH = new Error('the client went away, and the usage report did not come in time')
 
 class Exchange implements UnservedHandler {
+  readonly #call: Forwarded
+  readonly #shape: CallShape
   readonly #options: ForwardOptions
   readonly #resolve: (outcome: Outcome) => void
-  readonly #response: ServerResponse
   #controller: Dispatcher.DispatchController | null = null
   #sent = false
   #startedMs = 0
+  #firstByteMs: number | null = null
   #status: number | null = null
   #meter: Meter | null = null
   #filter: ByteFilter | null = null
   #clientGone = false
   #drainTimer: NodeJS.Timeout | null = null
   #drainedBytes = 0
-  #stopWatching: () => void = () => undefined
   #done = false
 
-  constructor(options: ForwardOptions, resolve: (outcome: Outcome) => void) {
+  constructor(
+    call: Forwarded,
+    shape: CallShape,
+    options: ForwardOptions,
+    resolve: (outcome: Outcome) => void,
+  ) {
+    this.#call = call
+    this.#shape = shape
     this.#options = options
     this.#resolve = resolve
-    this.#response = options.response
   }
 
   start(): void {
-    const { target, method, path, headers, shape } = this.#options
-    this.#stopWatching = onConnectionClosed(this.#options.socket, this.#onClientClose)
-    this.#response.on('drain', this.#onClientDrain)
+    const { opened, target, route, path } = this.#call
+    const { request, response } = opened
+    opened.whenGone(this.#onClientGone)
+    response.on('drain', this.#onClientDrain)
     target.dispatcher.dispatch(
       {
         origin: target.origin,
-        method,
-        path,
-        headers,
-        body: shape.body.length === 0 ? null : shape.body,
+        method: route.method,
+        path: target.basePath + upstreamPath(target, path) + forwardableQuery(request.url ?? ''),
+        headers: upstreamHeaders(request.headers, target, this.#options.userHeader),
+        body: this.#shape.body.length === 0 ? null : this.#shape.body,
         headersTimeout: target.timeouts.firstByteMs,
         bodyTimeout: target.timeouts.idleMs,
       },
@@ -103,35 +112,45 @@ class Exchange implements UnservedHandler {
       return
     }
     this.#status = status
-    this.#options.onFirstByte()
+    this.#firstByteMs ??= performance.now()
     const contentType = joined(headers['content-type']) ?? ''
-    const isStream = contentType.toLowerCase().includes('text/event-stream')
     const encoding = joined(headers['content-encoding'])?.toLowerCase() ?? 'identity'
-    this.#meter = this.#options.createMeter(contentType, encoding)
-    if (encoding === 'identity' && this.#options.shape.hidesUsageEvent && status < 300) {
-      const { family } = this.#options.target
+    const { target, route } = this.#call
+    this.#meter = createMeter(target.family, route, contentType, encoding)
+    const isStream = contentType.toLowerCase().includes('text/event-stream')
+    if (encoding === 'identity' && this.#shape.hidesUsageEvent && status < 300) {
+      const { family } = target
       const hideUsage = new EventFilter('"usage"', (data) => family.isUsageEvent(parseJson(data)))
       this.#filter = filterOfStream(hideUsage, isStream)
     }
-    if (this.#clientGone) return
+    if (!this.#clientGone) this.#writeHead(controller, status, statusMessage, isStream)
+  }
+
+  #writeHead(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    statusMessage: string | undefined,
+    isStream: boolean,
+  ): void {
+    const { response } = this.#call.opened
     const raw = controller.rawHeaders
     const kept = clientHeaders(Array.isArray(raw) ? raw : [], this.#options.ownHeaders, this.#filter === null)
     // nginx would keep a stream back until its buffers are full.
-    if (isStream || this.#options.shape.stream) kept.push('x-accel-buffering', 'no')
+    if (isStream || this.#shape.stream) kept.push('x-accel-buffering', 'no')
     try {
-      if (REASON.test(statusMessage ?? '')) this.#response.writeHead(status, statusMessage, kept)
-      else this.#response.writeHead(status, kept)
+      if (REASON.test(statusMessage ?? '')) response.writeHead(status, statusMessage, kept)
+      else response.writeHead(status, kept)
     } catch (error) {
       // A header that HTTP does not allow.
       controller.abort(error instanceof Error ? error : new Error(String(error)))
       return
     }
-    if (isStream || this.#options.shape.stream) this.#response.flushHeaders()
+    if (isStream || this.#shape.stream) response.flushHeaders()
   }
 
   /** Each interim answer starts undici's clock anew: a series of them is no first byte. */
   #onInterim(controller: Dispatcher.DispatchController): void {
-    const { firstByteMs } = this.#options.target.timeouts
+    const { firstByteMs } = this.#call.target.timeouts
     if (performance.now() - this.#startedMs > firstByteMs) controller.abort(new errors.HeadersTimeoutError())
   }
 
@@ -139,18 +158,19 @@ class Exchange implements UnservedHandler {
     this.#meter?.push(chunk)
     if (this.#clientGone) {
       this.#drainedBytes += chunk.length
-      if (this.#drainedBytes > this.#options.drains.limits.bytes) controller.abort(DRAINED_ENOUGH)
+      if (this.#drainedBytes > this.#options.drainLimits.bytes) controller.abort(DRAINED_ENOUGH)
       return
     }
     const passed = this.#filter === null ? chunk : this.#filter.push(chunk)
-    if (passed.length > 0 && !this.#response.write(passed)) controller.pause()
+    if (passed.length > 0 && !this.#call.opened.response.write(passed)) controller.pause()
   }
 
   onResponseEnd(): void {
     if (!this.#clientGone) {
+      const { response } = this.#call.opened
       const rest = this.#filter?.finish()
-      if (rest === undefined || rest.length === 0) this.#response.end()
-      else this.#response.end(rest)
+      if (rest === undefined || rest.length === 0) response.end()
+      else response.end(rest)
     }
     this.#finish(true, null)
   }
@@ -165,30 +185,32 @@ class Exchange implements UnservedHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#finish(false, failureOf(error, this.#sent))
     // A break is passed on as one: an answer that merely ended would look whole.
-    if (this.#response.headersSent && !this.#clientGone) this.#response.destroy()
+    const { response } = this.#call.opened
+    if (response.headersSent && !this.#clientGone) response.destroy()
   }
 
   readonly #onClientDrain = (): void => {
     this.#controller?.resume()
   }
 
-  readonly #onClientClose = (): void => {
+  readonly #onClientGone = (): void => {
     this.#clientGone = true
     if (!this.#sent) return
-    const { drains } = this.#options
-    if (!drains.enter()) {
+    const { drainLimits, open } = this.#options
+    if (open.drains >= drainLimits.concurrent) {
       this.#controller?.abort(DRAINED_ENOUGH)
       return
     }
-    this.#drainTimer = setTimeout(() => this.#controller?.abort(DRAINED_ENOUGH), drains.limits.ms)
+    open.drains += 1
+    this.#drainTimer = setTimeout(() => this.#controller?.abort(DRAINED_ENOUGH), drainLimits.ms)
     this.#controller?.resume()
   }
 
   #finish(complete: boolean, failure: Outcome['failure']): void {
     if (this.#done) return
     this.#done = true
-    this.#stopWatching()
-    this.#response.off('drain', this.#onClientDrain)
+    this.#call.opened.whenGone(null)
+    this.#call.opened.response.off('drain', this.#onClientDrain)
     this.#stopDraining()
     const reading = this.#read()
     if (reading instanceof Promise)
@@ -200,7 +222,7 @@ class Exchange implements UnservedHandler {
     if (this.#drainTimer === null) return
     clearTimeout(this.#drainTimer)
     this.#drainTimer = null
-    this.#options.drains.leave()
+    this.#options.open.drains -= 1
   }
 
   /** A reading that fails is one that told nothing: the call ends all the same, and its hold is settled. */
@@ -216,6 +238,7 @@ class Exchange implements UnservedHandler {
     this.#resolve({
       sent: this.#sent,
       status: this.#status,
+      firstByteMs: this.#firstByteMs,
       complete,
       reading,
       clientGone: this.#clientGone,

@@ -7,14 +7,14 @@ import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { isRefusal, refuse, type Refusal } from '../errors.ts'
-import { readBody, tooLarge, type Bodies } from './bodies.ts'
+import { tooLarge, type BodyLimits } from './bodies.ts'
 import type { Caller, UpstreamTarget } from './call.ts'
-import { onConnectionClosed } from './client-connection.ts'
 import { forwardableQuery } from './credentials.ts'
 import { clientHeaders, upstreamHeaders } from './headers.ts'
-import { codingOf } from './unpack.ts'
+import { pathOf } from './request.ts'
+import { codingOf, type Coding } from './unpack.ts'
 import { upstreamPath } from './upstream-path.ts'
-import type { WrongPath } from './wrong-path.ts'
+import { routeNotAllowed, type WrongPath } from './wrong-path.ts'
 
 export interface PassThroughOptions {
   readonly target: UpstreamTarget
@@ -22,7 +22,9 @@ export interface PassThroughOptions {
   /** The upstream's URL without a slash at its end. */
   readonly url: string
   readonly dispatcher: Dispatcher
-  readonly bodies: Bodies
+  readonly bodyLimits: BodyLimits
+  /** Reads a body whole, unpacked, and keeps its memory until the answer is over; null where the client goes away before that. */
+  readonly readBody: (request: FastifyRequest, coding: Coding | null) => Promise<Buffer | Refusal | null>
   /** What a path that is no route was meant to be, for callers who may know; null where that cannot be told. */
   readonly hintFor: (request: FastifyRequest) => Promise<WrongPath | null>
   readonly identify: (headers: IncomingHttpHeaders, url: string) => Promise<Caller | Refusal>
@@ -36,12 +38,6 @@ export interface PassThroughOptions {
   readonly onAnswered: (request: FastifyRequest, reply: FastifyReply) => void
 }
 
-/** The path of a request target, as it stands on the wire. */
-export function pathOf(url: string): string {
-  const mark = url.indexOf('?')
-  return mark === -1 ? url : url.slice(0, mark)
-}
-
 /** Answers every path below the prefix that is not metered: passes the free ones on, refuses all others. */
 export async function registerPassThrough(app: FastifyInstance, options: PassThroughOptions): Promise<void> {
   const { target, prefix } = options
@@ -52,7 +48,7 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
     options.refuse(request, reply, refusal)
   }
 
-  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | null> {
+  async function admit(request: FastifyRequest): Promise<Refusal | null | 'gone'> {
     const url = request.raw.url ?? ''
     // The router also finds routes behind `http://host`, where what follows the prefix is another path.
     const path = url.startsWith(`${prefix}/`) ? pathOf(url).slice(prefix.length) : pathOf(url)
@@ -60,14 +56,14 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
       (route) => route.method === request.method && route.path.test(path),
     )
     if (!allowed) return routeNotAllowed(request.method, path, await options.hintFor(request))
-    const unreadable = bodyRefusal(request, options.bodies)
+    const unreadable = bodyRefusal(request, options.bodyLimits)
     if (unreadable !== null) return unreadable
     const caller = await options.identify(request.headers, url)
     if (isRefusal(caller)) return caller
     const member = await options.isMember(caller)
     if (typeof member === 'object') return member
     if (!member) return refuse('unknown_user', `The organization has no member '${caller.user}'.`)
-    return request.method === 'POST' ? takeBody(request, reply, options.bodies) : null
+    return request.method === 'POST' ? takeBody(request, options) : null
   }
 
   await app.register(async (scope) => {
@@ -79,7 +75,7 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
   })
 }
 
-type Admit = (request: FastifyRequest, reply: FastifyReply) => Promise<Refusal | null>
+type Admit = (request: FastifyRequest) => Promise<Refusal | null | 'gone'>
 
 function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpProxyOptions {
   const { target, prefix, url } = options
@@ -95,8 +91,11 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
     // By default one GET that gets 503 reaches the upstream eleven times.
     retryMethods: [],
     preHandler: (request, reply, next) => {
-      admit(request, reply).then(
-        (refusal) => (refusal === null ? next() : options.refuse(request, reply, refusal)),
+      admit(request).then(
+        (refusal) => {
+          if (refusal === null) next()
+          else if (refusal !== 'gone') options.refuse(request, reply, refusal)
+        },
         (error: unknown) => next(error instanceof Error ? error : new Error(String(error))),
       )
     },
@@ -129,7 +128,7 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
 }
 
 /** What can be told of a body from the headers. Only POST has one that is read. */
-function bodyRefusal({ headers, method }: FastifyRequest, { limits }: Bodies): Refusal | null {
+function bodyRefusal({ headers, method }: FastifyRequest, limits: BodyLimits): Refusal | null {
   if (method !== 'POST' && headers['transfer-encoding'] !== undefined) {
     return refuse('invalid_request', 'A body needs a content-length here.', { param: 'transfer-encoding' })
   }
@@ -141,34 +140,16 @@ function bodyRefusal({ headers, method }: FastifyRequest, { limits }: Bodies): R
 /** Bodies that were read whole. http-proxy would pass them on as they come: past every bound, and compressed. */
 const taken = new WeakMap<FastifyRequest, Buffer>()
 
-/** Reads the body, within its bounds and unpacked; its memory is given back when the answer is over. */
-function takeBody(request: FastifyRequest, reply: FastifyReply, bodies: Bodies): Promise<Refusal | null> {
-  const { raw, headers } = request
-  const coding = codingOf(headers['content-encoding'])
-  return new Promise((resolve) => {
-    readBody(raw, typeof coding === 'object' ? null : coding, bodies, {
-      whole: (body, free) => {
-        taken.set(request, body)
-        const stopWatching = onConnectionClosed(raw.socket, free)
-        reply.raw.once('close', () => {
-          stopWatching()
-          free()
-        })
-        resolve(null)
-      },
-      refused: resolve,
-    })
-  })
-}
-
-export function routeNotAllowed(method: string, path: string, wrong: WrongPath | null = null): Refusal {
-  const what = `${method} ${path.slice(0, 200)} is not allowed:`
-  return refuse(
-    'route_not_allowed',
-    wrong !== null
-      ? `${what} ${wrong.hint}`
-      : `${what} nothing is known about its price. Check the base URL and the path. An operator can allow it at a flat price, as a route with creditsPerCall of an upstream of family generic.`,
-  )
+async function takeBody(
+  request: FastifyRequest,
+  { readBody }: PassThroughOptions,
+): Promise<Refusal | null | 'gone'> {
+  const coding = codingOf(request.headers['content-encoding'])
+  const body = await readBody(request, typeof coding === 'object' ? null : coding)
+  if (body === null) return 'gone'
+  if (!Buffer.isBuffer(body)) return body
+  taken.set(request, body)
+  return null
 }
 
 /** Names are the caller's and the provider's, so that one may be `constructor`: a plain object would know it already. */

@@ -20,7 +20,7 @@ export type Waiting = Required<Pick<Reservation, 'mayPass' | 'waitedMs' | 'isGon
 
 /** Rejects with StoreUnavailable (D1): where it may be done without the store, only if that cannot be written down. */
 export async function reserve(
-  ledger: Ledger,
+  ledger: Pick<Ledger, 'reserve' | 'letThrough'>,
   caller: Caller,
   call: PricedCall,
   waiting: Waiting,

@@ -1,22 +1,31 @@
 /**
- * The routes that cost credits, taken off the server before its framework sees them: they need nothing of it, and what it
- * does for a request costs as much as the enforcement itself. Exact paths, bodies as raw bytes.
+ * Which path leads where, for one configuration; a reload puts another in its place. Routes that cost credits are served
+ * here, without a framework: they need nothing of one, and what it does for a request costs as much as the enforcement
+ * itself. Exact paths, bodies as raw bytes.
  */
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import findMyWay from 'find-my-way'
 import { refuse, type Refusal } from '../errors.ts'
 import type { MeteredRoute } from '../families/family.ts'
-import { readBody, type Bodies } from './bodies.ts'
 import type { Call, UpstreamTarget } from './call.ts'
-import { pathOf, routeNotAllowed } from './pass-through.ts'
+import type { CallLog } from './call-log.ts'
+import type { Endings } from './endings.ts'
+import type { OpenRequest } from './open-calls.ts'
+import { pathOf, requestIdOf } from './request.ts'
 import type { Pipeline } from './pipeline.ts'
-import { codingOf, type Coding } from './unpack.ts'
+import { codingOf } from './unpack.ts'
+import { routeNotAllowed } from './wrong-path.ts'
 
-export interface MeteredRoutesOptions {
+/** Serves a request to its end. */
+export type Serve = (opened: OpenRequest) => void
+
+export interface RoutesOptions {
   readonly upstreams: readonly { readonly prefix: string; readonly target: UpstreamTarget }[]
-  readonly pipeline: Pipeline
-  readonly bodies: Bodies
+  readonly pipeline: Pick<Pipeline, 'handle'>
+  readonly endings: Endings
+  readonly calls: Pick<CallLog, 'begin'>
+  /** Serves whatever is not metered. */
+  readonly others: Serve
 }
 
 interface Entry {
@@ -32,59 +41,21 @@ const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i
 /** Character sets in which an ASCII character stands for itself and nothing else does: UTF-7 could hide a key from us. */
 const PLAIN_CHARSET = /;\s*charset\s*=\s*"?(?:utf-?8|us-ascii|iso-8859-1)"?\s*(?:;|$)/i
-const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
-
-/** The caller's own id of a request where it is one, else a new one. */
-export function requestIdOf({ headers }: IncomingMessage): string {
-  const given = headers['x-request-id']
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
-}
-
-type Listener = (request: IncomingMessage, response: ServerResponse) => void
-
-/** What each server serves with. */
-const serving = new WeakMap<Server, Listener>()
-
-/** Serves the metered routes of a server; every other request goes to the listeners that it has by now. */
-export function serveMetered(server: Server, options: MeteredRoutesOptions): void {
-  const others = server.listeners('request') as Listener[]
+/** Serves metered routes; hands every other request on. */
+export function createRoutes(options: RoutesOptions): Serve {
   const entryOf = createRouter(options)
   const webSocketOf = createWebSocketRouter(options)
-  server.removeAllListeners('request')
-  serveWith(server, (request, response) => {
-    if (request.socket.destroyed) return
-    if (isFramedTwice(request)) {
-      server.emit('clientError', new Error('Transfer-Encoding in HTTP/1.0'), request.socket)
-      return
-    }
-    const entry = entryOf(request)
-    const webSocket = entry === null ? webSocketOf(request) : null
-    if (entry !== null) serve(entry, request, response, options)
-    else if (webSocket !== null) refuseWebSocket(webSocket, request, response, options)
-    else for (const listener of others) listener.call(server, request, response)
-  })
-}
-
-/** Where HTTP/1.0 has no chunks (RFC 9112, section 6.1), whoever stands in front of us may see the body end elsewhere. */
-function isFramedTwice({ httpVersionMinor, headers }: IncomingMessage): boolean {
-  return httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined
-}
-
-function serveWith(server: Server, listener: Listener): void {
-  server.on('request', listener)
-  serving.set(server, listener)
-}
-
-/** From the next request on, `server` serves as `other` would; those under way end as they began. */
-export function serveLike(server: Server, other: Server): void {
-  const [before, after] = [serving.get(server), serving.get(other)]
-  if (before === undefined || after === undefined) throw new Error('a server without metered routes')
-  server.off('request', before)
-  serveWith(server, after)
+  return (opened) => {
+    const entry = entryOf(opened.request)
+    const webSocket = entry === null ? webSocketOf(opened.request) : null
+    if (entry !== null) serve(entry, opened, options)
+    else if (webSocket !== null) refuseWebSocket(webSocket, opened, options)
+    else options.others(opened)
+  }
 }
 
 /** The path alone decides: what it could be taken for otherwise was refused, or is not a route. */
-function createRouter({ upstreams }: MeteredRoutesOptions): (request: IncomingMessage) => Entry | null {
+function createRouter({ upstreams }: RoutesOptions): (request: IncomingMessage) => Entry | null {
   const router = findMyWay({ caseSensitive: true })
   for (const { prefix, target } of upstreams) {
     for (const route of target.family.metered) {
@@ -101,9 +72,7 @@ function createRouter({ upstreams }: MeteredRoutesOptions): (request: IncomingMe
 const WEB_SOCKET = /(?:^|,)\s*websocket\s*(?:,|$)/i
 
 /** The route that a client asks to go on with by WebSocket. */
-function createWebSocketRouter({
-  upstreams,
-}: MeteredRoutesOptions): (request: IncomingMessage) => Entry | null {
+function createWebSocketRouter({ upstreams }: RoutesOptions): (request: IncomingMessage) => Entry | null {
   const entries = new Map<string, Entry>()
   for (const { prefix, target } of upstreams) {
     for (const route of target.family.metered) {
@@ -121,61 +90,40 @@ function createWebSocketRouter({
  * Without a listener for upgrades Node hands the request on like any other. Answered at once, whoever asks: clients try
  * again after a 404, and go on by HTTP after a 426. The connection ends, since what follows on it may be no HTTP.
  */
-function refuseWebSocket(
-  entry: Entry,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { pipeline }: MeteredRoutesOptions,
-): void {
-  response.shouldKeepAlive = false
+function refuseWebSocket(entry: Entry, opened: OpenRequest, { endings, calls }: RoutesOptions): void {
+  opened.response.shouldKeepAlive = false
   const refusal = refuse(
     'websocket_not_supported',
     `This route is served over HTTP only: send POST ${entry.prefix}${entry.route.url}.`,
   )
-  pipeline.refuse(callOf(entry, request, response, pipeline), refusal)
+  endings.refuseCall(callOf(entry, opened, calls), refusal)
 }
 
-function callOf(
-  { prefix, target, route }: Entry,
-  request: IncomingMessage,
-  response: ServerResponse,
-  pipeline: Pipeline,
-): Call {
+function callOf({ prefix, target, route }: Entry, opened: OpenRequest, calls: RoutesOptions['calls']): Call {
+  const { request } = opened
   return {
-    request,
-    response,
+    opened,
     target,
     route,
     path: pathOf(request.url ?? '').slice(prefix.length),
     requestId: requestIdOf(request),
     startedMs: performance.now(),
-    identifiedMs: 0,
-    caller: null,
-    record: pipeline.record(),
-    isCounted: false,
-    stopWatching: () => undefined,
+    record: calls.begin(),
   }
 }
 
-function serve(
-  entry: Entry,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { pipeline, bodies }: MeteredRoutesOptions,
-): void {
-  const call = callOf(entry, request, response, pipeline)
-  const refusal = unreadable(call)
-  if (refusal !== null) {
-    pipeline.refuse(call, refusal)
-    return
-  }
-  const coding = entry.route.takes === 'anything' ? null : codingOf(request.headers['content-encoding'])
-  if (coding !== null && typeof coding === 'object') pipeline.refuse(call, coding)
-  else pipeline.arrive(call, () => takeBody(pipeline, call, coding, bodies))
+function serve(entry: Entry, opened: OpenRequest, { pipeline, endings, calls }: RoutesOptions): void {
+  const call = callOf(entry, opened, calls)
+  const { headers } = opened.request
+  const coding = entry.route.takes === 'anything' ? null : codingOf(headers['content-encoding'])
+  const isPlain = coding === null || typeof coding === 'string'
+  const refusal = unreadable(call) ?? (isPlain ? null : coding)
+  if (refusal !== null) endings.refuseCall(call, refusal)
+  else if (isPlain) void pipeline.handle(call, coding)
 }
 
 /** What can be told from the headers: a path or a body that two readers could understand differently. */
-function unreadable({ request, route, path }: Call): Refusal | null {
+function unreadable({ opened: { request }, route, path }: Call): Refusal | null {
   if (!PLAIN_PATH.test(path) || !(request.url ?? '').startsWith('/')) {
     return routeNotAllowed(route.method, path)
   }
@@ -197,11 +145,4 @@ function isJson(type: string): boolean {
   if (!JSON_TYPE.test(type)) return false
   const charsets = type.match(/charset/gi)?.length ?? 0
   return charsets === 0 || (charsets === 1 && PLAIN_CHARSET.test(type))
-}
-
-function takeBody(pipeline: Pipeline, call: Call, coding: Coding | null, bodies: Bodies): void {
-  readBody(call.request, coding, bodies, {
-    whole: (body, free) => void pipeline.handle(call, body, free),
-    refused: (refusal) => pipeline.refuse(call, refusal),
-  })
 }

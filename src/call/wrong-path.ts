@@ -5,6 +5,7 @@
  * It names upstreams, so that only callers with a valid key may see it.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import { refuse, type Refusal } from '../errors.ts'
 import type { UpstreamTarget } from './call.ts'
 
 type Api = 'openai' | 'anthropic' | 'gemini'
@@ -103,4 +104,14 @@ export function apiOfCall(path: string, headers: IncomingHttpHeaders): Api | nul
   return PLAIN.test(path)
     ? (apiOf(path.replace(/\/{2,}/g, '/').replace(/\/$/, ''), headers)?.api ?? null)
     : null
+}
+
+export function routeNotAllowed(method: string, path: string, wrong: WrongPath | null = null): Refusal {
+  const what = `${method} ${path.slice(0, 200)} is not allowed:`
+  return refuse(
+    'route_not_allowed',
+    wrong !== null
+      ? `${what} ${wrong.hint}`
+      : `${what} nothing is known about its price. Check the base URL and the path. An operator can allow it at a flat price, as a route with creditsPerCall of an upstream of family generic.`,
+  )
 }

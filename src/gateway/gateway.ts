@@ -1,10 +1,9 @@
 /** The composition root: the only place that knows every part, and the order in which they start and stop. */
-import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { unbracketed } from '../core/hosts.ts'
 import { openAdminPlane } from './admin.ts'
 import { openNotices, type LiveNotices } from './notifications.ts'
-import { closeAll, countOpenAnswers, inGoodOrder, type Opened, stopCalls } from './stopping.ts'
+import { closeAll, inGoodOrder, type Opened, stopCalls } from './stopping.ts'
 import { openUpstreams, type Upstreams } from './upstreams.ts'
 import { changedKeys } from '../config/changes.ts'
 import type { Config } from '../config.ts'
@@ -17,13 +16,15 @@ import { openStore, type Store } from '../store/store.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { createPriceBook } from '../prices/price-book.ts'
 import { createCallLog } from '../call/call-log.ts'
-import { createDataPlane } from '../call/server.ts'
-import { createDrains } from '../call/drain.ts'
+import { Endings } from '../call/endings.ts'
+import { createFreeRoutes } from '../call/free-routes.ts'
 import { createLookUp, type LookUp } from '../call/identify.ts'
 import { createJwtVerifier } from '../call/jwt.ts'
-import { serveLike } from '../call/routes.ts'
+import { OpenCalls } from '../call/open-calls.ts'
 import { Pipeline } from '../call/pipeline.ts'
-import { createUnpricedUsage } from '../call/unpriced.ts'
+import { createRoutes, type Serve } from '../call/routes.ts'
+import { createCallServer, type CallServer } from '../call/server.ts'
+import { createUnpricedUsage, type UnpricedUsage } from '../call/unpriced.ts'
 import type { OpenUpstream } from '../call/upstreams.ts'
 
 export interface Gateway {
@@ -64,6 +65,8 @@ interface Parts {
   readonly ledger: RedisLedger
   readonly journal: Journal
   readonly keyCache: KeyCache
+  readonly open: OpenCalls
+  readonly unpriced: UnpricedUsage
   /** SIGTERM has come; `refusing` once the grace is over as well. */
   readonly stopping: { now: boolean; refusing: boolean }
 }
@@ -132,6 +135,8 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     ledger,
     journal,
     keyCache,
+    open: new OpenCalls(),
+    unpriced: createUnpricedUsage({ metrics, logger, now: () => performance.now() }),
     stopping: { now: false, refusing: false },
   }
 }
@@ -152,83 +157,72 @@ function silenceOf(upstreams: readonly OpenUpstream[]): number {
   return Math.max(...silences) + SOCKET_SLACK_MS
 }
 
-async function openDataPlane(
-  { logger, ledger, stopping }: Parts,
-  pipeline: Pipeline,
+/** How requests are served by a configuration. What is counted and bounded across all of them is in `parts`. */
+async function openRoutes(
+  parts: Parts,
   config: Config,
   lookUp: LookUp,
   upstreams: readonly OpenUpstream[],
-): Promise<FastifyInstance> {
-  return createDataPlane({
+): Promise<Serve> {
+  const { logger, ledger, metrics, open, unpriced, stopping } = parts
+  const { bodyBytes, bufferedBytes, drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
+  const bodyLimits = { bodyBytes, bufferedBytes }
+  const calls = createCallLog({ sample: config.log.calls.sample, logger })
+  const endings = new Endings({ metrics, calls, stopping: () => stopping.now })
+  const shared = { lookUp, ledger, logger, open, endings, bodyLimits }
+  const pipeline = new Pipeline({
+    ...shared,
+    book: createPriceBook({ creditsPerUsd: config.creditsPerUsd, ...config.prices }),
+    drainLimits: { bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent },
+    maxConcurrent: concurrent,
+    metrics,
+    unpriced,
+    refusing: () => stopping.refusing,
+  })
+  const others = await createFreeRoutes({
+    ...shared,
     upstreams,
-    pipeline,
-    lookUp,
-    ledger,
-    logger,
-    bodyBytes: config.limits.bodyBytes,
-    bufferedBytes: config.limits.bufferedBytes,
-    bounds: config.listen,
     publicUrl: config.listen.publicUrl ?? null,
-    silenceMs: silenceOf(upstreams),
     stopping: () => stopping.now,
   })
-}
-
-/** What the pipeline takes from the configuration. */
-function pipelineSettings(config: Config, lookUp: LookUp, logger: Logger) {
-  const { drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
-  return {
-    lookUp,
-    book: createPriceBook({ creditsPerUsd: config.creditsPerUsd, ...config.prices }),
-    drains: createDrains({ bytes: drainBytes, ms: drainSeconds * 1_000, concurrent: drainConcurrent }),
-    calls: createCallLog({ sample: config.log.calls.sample, logger }),
-    maxConcurrent: concurrent,
-  }
+  return createRoutes({ upstreams, pipeline, endings, calls, others })
 }
 
 async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
-  const { live, logger, metrics, upstreams, store, ledger, journal, stopping } = parts
+  const { live, logger, metrics, upstreams, store, ledger, journal, open, stopping } = parts
   const { config, lookUp } = live
-  const pipeline = new Pipeline({
-    ...pipelineSettings(config, lookUp, logger),
-    ledger,
-    metrics,
-    logger,
-    unpriced: createUnpricedUsage({ metrics, logger, now: () => performance.now() }),
-    stopping: () => stopping.now,
-    refusing: () => stopping.refusing,
-  })
   metrics.watch({
     openHolds: () => ledger.openHolds(),
-    openStreams: () => pipeline.openStreams,
+    openStreams: () => open.streams,
     storeUp: () => store.watch.isUp(),
     outboxLag: () => live.out.notices.lagSeconds(),
     queueJobs: () => live.out.notices.queueJobs(),
     journalEntries: () => journal.entries,
   })
-  const dataPlane = await openDataPlane(parts, pipeline, config, lookUp, upstreams.open)
-  const openAnswers = countOpenAnswers(dataPlane.server)
-  opened.push(() => dataPlane.close())
+  const server = createCallServer({
+    open,
+    serve: await openRoutes(parts, config, lookUp, upstreams.open),
+    bounds: config.listen,
+    silenceMs: silenceOf(upstreams.open),
+  })
+  opened.push(() => server.close())
   let dataUrl: string | null = null
   const adminPlane = openAdminPlane(parts, () => dataUrl)
   opened.push(() => adminPlane.close())
-  const adminUrl = await listen(adminPlane, 'admin', config.admin)
-  dataUrl = await listen(dataPlane, 'listen', config.listen)
+  const adminUrl = await listen((host, port) => adminPlane.listen({ host, port }), 'admin', config.admin)
+  dataUrl = await listen((host, port) => server.listen(host, port), 'listen', config.listen)
 
   return {
     dataUrl,
     adminUrl,
-    reload: (next) => reload(parts, pipeline, dataPlane, next),
+    reload: (next) => reload(parts, server, next),
     reloadFailed: () => metrics.reloadFailed(),
     async stop() {
       stopping.now = true
       const { shutdownGraceSeconds, shutdownSeconds } = live.config
       const lastMs = (shutdownGraceSeconds + shutdownSeconds) * 1_000
       await Promise.all([
-        inGoodOrder(
-          () => stopCalls({ ...parts, config: live.config }, pipeline, dataPlane, openAnswers),
-          logger,
-        ),
+        inGoodOrder(() => stopCalls({ ...parts, config: live.config }, server), logger),
         inGoodOrder(() => live.out.notices.stopDelivering(lastMs), logger),
       ])
       if (journal.entries > 0)
@@ -243,21 +237,14 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
 
 /**
  * Everything that can fail or takes a moment comes first and touches nothing; then all of it is exchanged at once, between
- * two calls. The routes of the new configuration belong to a server of their own that never listens.
+ * two calls.
  */
-async function reload(
-  parts: Parts,
-  pipeline: Pipeline,
-  dataPlane: FastifyInstance,
-  next: Config,
-): Promise<void> {
+async function reload(parts: Parts, server: CallServer, next: Config): Promise<void> {
   const { live, logger, metrics, upstreams, store, keyCache } = parts
   const prepared = upstreams.prepare(next)
   try {
     const lookUp = openLookUp(next, keyCache, logger)
-    const settings = pipelineSettings(next, lookUp, logger)
-    const successor = await openDataPlane(parts, pipeline, next, lookUp, prepared)
-    await successor.ready()
+    const serve = await openRoutes(parts, next, lookUp, prepared)
     const credentials = await store.prepare(next.redis)
     // Their connections have credentials of their own, and a worker's cannot be reached.
     const changed = changedKeys(live.config, next).some((key) => key === 'notifications' || key === 'redis')
@@ -269,9 +256,7 @@ async function reload(
     credentials.use()
     declareUpstreams(metrics, prepared)
     upstreams.use(next, prepared)
-    pipeline.reconfigure(settings)
-    serveLike(dataPlane.server, successor.server)
-    dataPlane.server.timeout = silenceOf(prepared)
+    server.use(serve, silenceOf(prepared))
     Object.assign(live, { config: next, lookUp, out })
     logger.level = next.log.level
     if (before !== out)
@@ -283,15 +268,15 @@ async function reload(
 }
 
 async function listen(
-  app: FastifyInstance,
+  open: (host: string, port: number) => Promise<string>,
   what: string,
-  address: { host: string; port: number },
+  { host, port }: { readonly host: string; readonly port: number },
 ): Promise<string> {
   try {
-    return await app.listen({ host: unbracketed(address.host), port: address.port })
+    return await open(unbracketed(host), port)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const shown = /^[^[]*:/.test(address.host) ? `[${address.host}]` : address.host
-    throw new StartupError(`${what}.port: cannot listen on ${shown}:${address.port}: ${reason}`, 2)
+    const shown = /^[^[]*:/.test(host) ? `[${host}]` : host
+    throw new StartupError(`${what}.port: cannot listen on ${shown}:${port}: ${reason}`, 2)
   }
 }

@@ -1,11 +1,10 @@
 /** How calls come to their end when the gateway stops. */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { onConnectionClosed } from '../call/client-connection.ts'
-import type { Pipeline } from '../call/pipeline.ts'
+import type { OpenCalls } from '../call/open-calls.ts'
+import type { CallServer } from '../call/server.ts'
 
 const POLL_MS = 20
 /** What settles get after the last call, even where the time for calls is used up. */
@@ -19,23 +18,8 @@ interface StoppingParts {
   readonly logger: Logger
   readonly ledger: Pick<Ledger, 'drained'>
   readonly upstreams: { destroy(): Promise<void> }
+  readonly open: OpenCalls
   readonly stopping: { refusing: boolean }
-}
-
-/** How many requests are not yet answered to their last byte; a call is settled before a slow client has read its answer. */
-export function countOpenAnswers(server: FastifyInstance['server']): () => number {
-  let open = 0
-  server.on('request', ({ socket }, response) => {
-    open += 1
-    const closed = (): void => {
-      stopWatching()
-      response.off('close', closed)
-      open -= 1
-    }
-    const stopWatching = onConnectionClosed(socket, closed)
-    response.on('close', closed)
-  })
-  return () => open
 }
 
 async function waitWhile(busy: () => boolean, deadline: number): Promise<void> {
@@ -47,22 +31,21 @@ async function waitWhile(busy: () => boolean, deadline: number): Promise<void> {
  * closes, calls in flight finish or are ended at their time, and every hold is settled.
  */
 export async function stopCalls(
-  { config, logger, ledger, upstreams, stopping }: StoppingParts,
-  pipeline: Pipeline,
-  dataPlane: FastifyInstance,
-  openAnswers: () => number,
+  { config, logger, ledger, upstreams, open, stopping }: StoppingParts,
+  server: CallServer,
 ): Promise<void> {
   await pause(config.shutdownGraceSeconds * 1_000)
   stopping.refusing = true
   const deadline = Date.now() + config.shutdownSeconds * 1_000
-  const closed = dataPlane.close()
-  await waitWhile(() => pipeline.inFlight > 0 || openAnswers() > 0, deadline)
-  dataPlane.server.closeAllConnections()
+  const closed = server.close()
+  // A call is settled before a slow client has read its answer.
+  await waitWhile(() => open.calls > 0 || open.requests > 0, deadline)
+  server.server.closeAllConnections()
   await closed
   // What is still under way at a provider is ended there, and settled by what has come of it.
   await upstreams.destroy()
   const lastSettles = Math.max(Date.now() + LAST_SETTLES_MS, deadline)
-  await waitWhile(() => pipeline.inFlight > 0, lastSettles)
+  await waitWhile(() => open.calls > 0, lastSettles)
   const settled = await ledger.drained(lastSettles - Date.now())
   if (!settled) logger.error('some holds could not be settled before the end: their leases resolve them')
 }

@@ -1,12 +1,7 @@
 /** The upstreams of the configuration in force, and those of earlier ones that calls may still be under way to. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Config, Upstream } from '../config.ts'
-import { MICROCREDITS_PER_CREDIT, microcredits } from '../core/units.ts'
-import { anthropic } from '../families/anthropic/anthropic.ts'
-import type { Family } from '../families/family.ts'
-import { gemini } from '../families/gemini/gemini.ts'
-import { generic } from '../families/generic.ts'
-import { openai } from '../families/openai/openai.ts'
+import type { Config } from '../config.ts'
+import { familyOf } from '../families/index.ts'
 import { openUpstream, type OpenUpstream } from '../call/upstreams.ts'
 
 type Settings = Pick<Config, 'upstreams' | 'limits'>
@@ -28,25 +23,6 @@ export interface Upstreams {
  * for long. What was dispatched by then ends in its own time.
  */
 const RETIRE_MS = 120_000
-
-function familyOf({ family, provider, askForUsage = true, routes }: Upstream): Family {
-  switch (family) {
-    case 'openai':
-      return openai(provider ?? null, { askForUsage })
-    case 'anthropic':
-      return anthropic
-    case 'gemini':
-      return gemini
-    case 'generic':
-      return generic(
-        (routes ?? []).map(({ method, path, creditsPerCall }) => ({
-          method,
-          path,
-          price: microcredits(Math.round(creditsPerCall * MICROCREDITS_PER_CREDIT)),
-        })),
-      )
-  }
-}
 
 export function openUpstreams(first: Settings): Upstreams {
   let settings = first

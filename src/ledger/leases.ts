@@ -1,12 +1,13 @@
 /** Leases of open holds: ours are renewed while their calls run, those of dead gateways are expired (C6). */
 import type { Logger } from 'pino'
-import type { Hold } from '../core/hold.ts'
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import { scanned } from '../store/scanning.ts'
 import { runScript } from '../store/scripts.ts'
 import { readStoreTime, type StoreClock } from '../store/clock.ts'
 import { logRetry } from '../store/faults.ts'
+import type { OpenHolds } from './open-holds.ts'
+import type { Resolving } from './resolving.ts'
 
 const RENEW_BATCH = 500
 const SWEEP_BATCH = 256
@@ -17,14 +18,11 @@ export interface LeasesOptions {
   readonly clock: StoreClock
   readonly leaseMs: number
   readonly logger: Logger
-  /** Answers how many were over. */
-  readonly expire: (org: string, leases: readonly string[]) => Promise<number>
+  readonly holds: OpenHolds
+  readonly resolving: Pick<Resolving, 'expire'>
 }
 
 export interface Leases {
-  opened(hold: Hold): void
-  closed(hold: Hold): void
-  readonly open: () => number
   /** Expires whatever is overdue in any organization. Rejects when the store does. */
   sweep(): Promise<void>
   stop(): void
@@ -32,8 +30,7 @@ export interface Leases {
 
 /** Starts renewing every third of a lease and sweeping every half, until `stop`. */
 export function createLeases(options: LeasesOptions): Leases {
-  const { redis, clock, leaseMs, logger } = options
-  const open = new Map<string, Hold>()
+  const { redis, clock, leaseMs, logger, holds, resolving } = options
 
   /** One organization's trouble (a shard that is down, a broken key) is no reason to let another's calls expire. */
   async function apart(org: string, what: string, work: () => Promise<void>): Promise<void> {
@@ -56,7 +53,7 @@ export function createLeases(options: LeasesOptions): Leases {
 
   async function renew(): Promise<void> {
     const byOrg = new Map<string, string[]>()
-    for (const hold of open.values()) {
+    for (const hold of holds.all()) {
       const lease = keys.lease(hold.periodNo, hold.day, hold.id, hold.user)
       const leases = byOrg.get(hold.org)
       if (leases === undefined) byOrg.set(hold.org, [lease])
@@ -72,7 +69,7 @@ export function createLeases(options: LeasesOptions): Leases {
       const due = await redis.zrangebyscore(keys.leases(org), '-inf', clock.now(), 'LIMIT', 0, SWEEP_BATCH)
       if (due.length === 0) return
       // The script judges by the store's clock: where it lets all of them live, ours is ahead.
-      if ((await options.expire(org, due)) === 0 || due.length < SWEEP_BATCH) return
+      if ((await resolving.expire(org, due)) === 0 || due.length < SWEEP_BATCH) return
     }
   }
 
@@ -91,9 +88,6 @@ export function createLeases(options: LeasesOptions): Leases {
   ]
 
   return {
-    opened: (hold) => open.set(hold.id, hold),
-    closed: (hold) => open.delete(hold.id),
-    open: () => open.size,
     sweep,
     stop: () => {
       for (const timer of timers) clearInterval(timer)

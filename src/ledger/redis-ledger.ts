@@ -1,4 +1,9 @@
-/** The ledger on Redis: composes reserving, resolving and leases, and answers what a user may ask of the own standing. */
+/**
+ * The ledger on Redis: the life of a hold. `Reserving` makes it, `Leases` renews it while its call runs, `Resolving` ends it:
+ * settled (charged), freed, or expired where its gateway died. Which of these came first is decided in the store, by the
+ * hold's id; an expired hold is corrected at most once, by its own settle or free. `Replaying` brings what went by the
+ * journal.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { UnixMs } from '../core/units.ts'
@@ -9,6 +14,7 @@ import type { LedgerMetrics } from './ledger-metrics.ts'
 import { createAdminsToAsk } from './admins-to-ask.ts'
 import { createLeases } from './leases.ts'
 import type { Journal } from '../journal/journal.ts'
+import { OpenHolds } from './open-holds.ts'
 import { createOrgViews, type OrgViews } from './org-views.ts'
 import type { CrossingType } from './replies.ts'
 import { readStanding } from './standing.ts'
@@ -62,24 +68,12 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
   clock.learn(await storeCall(() => readStoreTime(redis)))
 
   const views = createOrgViews(redis)
-  const parts = { redis, watch, views, clock, metrics, logger, userDayLifeMs, onCrossings }
-  const resolving = new Resolving({ ...parts, journal, onResolved: (hold) => leases.closed(hold) })
-  const leases = createLeases({
-    ...parts,
-    leaseMs,
-    expire: (org, due) => resolving.expire(org, due),
-  })
-  const reserving = new Reserving({
-    ...parts,
-    patience,
-    leaseMs,
-    expire: (org, due) => resolving.expire(org, due),
-    release: (hold) => resolving.free(hold),
-    underWay: (org, user) => resolving.underWay(org, user),
-    settlesTried: () => resolving.tried,
-    adminsToAsk: createAdminsToAsk(redis),
-    onReserved: (hold) => leases.opened(hold),
-  })
+  const holds = new OpenHolds()
+  const parts = { redis, watch, views, clock, holds, metrics, logger, userDayLifeMs, onCrossings }
+  const resolving = new Resolving({ ...parts, journal })
+  const leases = createLeases({ ...parts, leaseMs, resolving })
+  const adminsToAsk = createAdminsToAsk(redis)
+  const reserving = new Reserving({ ...parts, patience, leaseMs, resolving, adminsToAsk })
   const replaying = journal === null ? null : new Replaying({ ...parts, journal })
 
   return {
@@ -100,7 +94,7 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Re
       await views.current(org, now)
     },
     crossed: (org, type, count) => crossed(options, org, type, count),
-    openHolds: leases.open,
+    openHolds: () => holds.size,
     sweep: () => leases.sweep(),
     close: () => {
       reserving.close()

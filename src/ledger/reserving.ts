@@ -1,17 +1,18 @@
 /** Reserve, in batches of one organization each. */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Hold } from '../core/hold.ts'
 import { NOTHING, type Microcredits, type UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../store/connection.ts'
 import { createHoldIds } from './hold-ids.ts'
 import type { Decision, Reservation, ReserveResult } from './ledger.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import type { AdminsToAsk } from './admins-to-ask.ts'
+import type { OpenHolds } from './open-holds.ts'
 import type { OrgView, OrgViews } from './org-views.ts'
 import type { Patience } from '../store/patience.ts'
 import { Pending } from './pending.ts'
 import { entries, readReserveEntry, readReserveHead, type ReserveEntry, type ReserveHead } from './replies.ts'
 import { holdOf, reserveInput } from './reserve-input.ts'
+import type { Resolving } from './resolving.ts'
 import { NO_ANSWER, ReserveLine } from './reserve-line.ts'
 import { runScript } from '../store/scripts.ts'
 import type { StoreClock } from '../store/clock.ts'
@@ -34,16 +35,10 @@ export interface ReservingOptions {
   readonly metrics: LedgerMetrics
   /** How long a call waits for a store that does not answer. */
   readonly patience: Patience
-  /** Resolves leases of dead gateways that stand in a caller's way. */
-  readonly expire: (org: string, leases: readonly string[]) => Promise<unknown>
-  /** Settles of the user that are under way from here, if any. */
-  readonly underWay: (org: string, user: string) => Promise<void> | null
-  /** Counts up with every settle that was tried from here. */
-  readonly settlesTried: () => number
-  /** Called for an id whose fate is unknown: it is to be freed, whether it exists or not. */
-  readonly release: (hold: Hold) => void
+  /** Expires leases of dead gateways that stand in a caller's way, frees what nobody owns, and knows which settles are under way. */
+  readonly resolving: Pick<Resolving, 'expire' | 'free' | 'underWay' | 'tried'>
+  readonly holds: OpenHolds
   readonly adminsToAsk: AdminsToAsk
-  readonly onReserved: (hold: Hold) => void
   readonly onCrossings: (org: string) => void
 }
 
@@ -117,7 +112,7 @@ export class Reserving {
 
   /** What may be admitted by a question that was lost, should it arrive after all, nobody would own. The next has another id. */
   #giveUp(view: OrgView, pending: Pending): void {
-    this.#options.release(holdOf(view, pending, NOTHING))
+    this.#options.resolving.free(holdOf(view, pending, NOTHING))
     if (!pending.isOver) pending.id = this.#mint()
   }
 
@@ -183,8 +178,8 @@ export class Reserving {
    * `doubt` remembers that it may have taken effect without an answer.
    */
   async #ask(view: OrgView, { running, doubt }: ReserveLine): Promise<unknown> {
-    const { redis, metrics, leaseMs, settlesTried } = this.#options
-    for (const pending of running) pending.settledBefore = settlesTried()
+    const { redis, metrics, leaseMs, resolving } = this.#options
+    for (const pending of running) pending.settledBefore = resolving.tried
     const input = reserveInput(view, running, leaseMs)
     const started = performance.now()
     const wasSent = redis.status === 'ready'
@@ -255,7 +250,7 @@ export class Reserving {
   #admit(view: OrgView, pending: Pending, amount: Microcredits, decision: Decision): void {
     const hold = holdOf(view, pending, amount)
     this.#options.metrics.credits('held', amount)
-    this.#options.onReserved(hold)
+    this.#options.holds.opened(hold)
     pending.answer({ status: 'reserved', hold, decision })
   }
 
@@ -265,7 +260,7 @@ export class Reserving {
       pending.fail('a lease that is over could not be expired')
       return
     }
-    this.#options.expire(pending.reservation.org, leases).then(
+    this.#options.resolving.expire(pending.reservation.org, leases).then(
       () => this.#enqueue(pending),
       (error: unknown) => {
         if (mayPass(error) && !pending.isInVain(performance.now())) this.#enqueue(pending)
@@ -282,8 +277,9 @@ export class Reserving {
   #askAgainAfterSettles(pending: Pending): boolean {
     if (pending.settlesAwaited) return false
     const { org, user } = pending.reservation
-    const settles = this.#options.underWay(org, user)
-    if (settles === null && this.#options.settlesTried() === pending.settledBefore) return false
+    const { resolving } = this.#options
+    const settles = resolving.underWay(org, user)
+    if (settles === null && resolving.tried === pending.settledBefore) return false
     pending.settlesAwaited = true
     void Promise.race([settles, pause(SETTLES_WAIT_MS)]).then(() => this.#enqueue(pending))
     return true

@@ -10,6 +10,7 @@ import { BooksInput, chargeItem } from './books-input.ts'
 import type { RedisClient } from '../store/connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
+import type { OpenHolds } from './open-holds.ts'
 import type { OrgViews } from './org-views.ts'
 import { entries, readLease, readTime, type Lease } from './replies.ts'
 import { countCrossings, countExpired, countFreed, countSettled } from './resolved-credits.ts'
@@ -48,7 +49,7 @@ export interface ResolvingOptions {
   /** Where goes what the store does not take; absent: it stays in memory until the store does. */
   readonly journal: Journal | null
   readonly userDayLifeMs: number
-  readonly onResolved: (hold: Hold) => void
+  readonly holds: OpenHolds
   readonly onCrossings: (org: string) => void
 }
 
@@ -232,7 +233,7 @@ export class Resolving {
   #done(item: Item): void {
     this.#pending -= 1
     if (item.attempts === 0) this.#underWay.wasTried(item.hold)
-    this.#options.onResolved(item.hold)
+    this.#options.holds.closed(item.hold)
   }
 
   /** What the store did not take at once, and will not in a moment, must outlive this process. */

@@ -1,19 +1,23 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { connect, Socket, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { createBrokenRequests } from '../../src/call/broken-requests.ts'
+import { OpenCalls } from '../../src/call/open-calls.ts'
 import { until } from '../support/until.ts'
 
 /** A server whose heads have to come at once, and connections that were never used go after `unusedMs`. */
 async function serverOf(unusedMs: number): Promise<number> {
-  const broken = createBrokenRequests(unusedMs)
+  const calls = new OpenCalls()
   const server = createServer({ headersTimeout: 50, requestTimeout: 50, connectionsCheckingInterval: 10 })
-  server.on('request', (_request, response) => void response.end('served'))
-  server.on('clientError', (error, socket) => {
-    if (socket instanceof Socket) broken.answer(error, socket)
+  server.on('request', (request, response) => {
+    calls.open(request, response)
+    response.end('served')
   })
-  broken.watch(server)
+  server.on(
+    'clientError',
+    createBrokenRequests(unusedMs, (socket) => calls.isAnswering(socket)),
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import t from 'tap'
-import type { CallShape, Reading } from '../../src/families/family.ts'
+import type { CallShape } from '../../src/families/family.ts'
 import { openai } from '../../src/families/openai/openai.ts'
 import type { Outcome } from '../../src/call/call.ts'
-import { createDrains } from '../../src/call/drain.ts'
 import { forward } from '../../src/call/forward.ts'
+import { OpenCalls } from '../../src/call/open-calls.ts'
 import { openUpstream } from '../../src/call/upstreams.ts'
 import { startBreakingOrigin, type Arrival, type Fate } from '../support/breaking-origin.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
@@ -279,24 +279,29 @@ void t.test('case 25: a client that left meanwhile pays nothing: its call is not
     openai(null, { askForUsage: true }),
     { concurrent: 10 },
   )
+  const CHAT_ROUTE = upstream.target.family.metered.find(({ url }) => url === '/v1/chat/completions')
+  if (CHAT_ROUTE === undefined) throw new Error('a route for chats')
+  const open = new OpenCalls()
   const outcomes: Promise<Outcome>[] = []
   const sockets: Socket[] = []
   const server = createServer((request, response) => {
     sockets.push(request.socket)
     outcomes.push(
-      forward({
-        target: upstream.target,
-        method: 'POST',
-        shape: { body: Buffer.from('{}'), stream: false, hidesUsageEvent: false } as unknown as CallShape,
-        path: '/v1/chat/completions',
-        headers: ['host', 'stub'],
-        ownHeaders: [],
-        response,
-        socket: request.socket,
-        drains: createDrains({ bytes: 1_000, ms: 60_000, concurrent: 1 }),
-        createMeter: () => ({ push: () => undefined, end: () => ({}) as Reading }),
-        onFirstByte: () => undefined,
-      }),
+      forward(
+        {
+          opened: open.open(request, response),
+          target: upstream.target,
+          route: CHAT_ROUTE,
+          path: CHAT_ROUTE.url,
+        },
+        { body: Buffer.from('{}'), stream: false, hidesUsageEvent: false } as unknown as CallShape,
+        {
+          ownHeaders: [],
+          userHeader: undefined,
+          drainLimits: { bytes: 1_000, ms: 60_000, concurrent: 1 },
+          open,
+        },
+      ),
     )
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -213,3 +213,35 @@ void t.test(
     t.equal(await gateway.stop(), 0)
   },
 )
+
+void t.test('what is bounded stays bounded: bodies and calls of before the reload still count', async (t) => {
+  const gateway = await start(t)
+  const org = await createOrg(gateway)
+  const large = chatBody({ x: 'x'.repeat(700_000) })
+  await changed(gateway, (settings) => {
+    settings['limits'] = { bodyBytes: 1_000_000, bufferedBytes: 1_048_576, concurrent: 10 }
+  })
+  const held: (() => void)[] = []
+  first.answer = (_request, response) => void held.push(() => chatAnswer(response))
+  const under = status(postChat(gateway.dataUrl, org.key, large))
+  await until(() => held.length === 1, { what: 'a call is at the provider' })
+  const code = async (body: string): Promise<unknown> => {
+    const answer = (await (await postChat(gateway.dataUrl, org.key, body)).json()) as {
+      error?: { code: string }
+    }
+    return answer.error?.code
+  }
+  t.equal(await code(large), 'overloaded', 'both bodies are too many bytes')
+  await changed(gateway, (settings) => {
+    settings['limits'] = { bodyBytes: 1_000_000, bufferedBytes: 1_048_576, concurrent: 20 }
+  })
+  t.equal(await code(large), 'overloaded', 'also when the first came before a reload')
+  await changed(gateway, (settings) => {
+    settings['limits'] = { bodyBytes: 1_000_000, bufferedBytes: 10_000_000, concurrent: 1 }
+  })
+  t.equal(await code(chatBody()), 'overloaded', 'and it is one of the calls in flight')
+  held.pop()?.()
+  t.equal(await under, 200)
+  first.answer = (_request, response) => chatAnswer(response)
+  await until(async () => (await code(large)) === undefined, { what: 'the memory is given back' })
+})

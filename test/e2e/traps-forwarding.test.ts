@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import tap from 'tap'
-import { createDataPlane, type DataPlaneOptions } from '../../src/call/server.ts'
-import { Pipeline } from '../../src/call/pipeline.ts'
+import { OpenCalls } from '../../src/call/open-calls.ts'
+import { createCallServer } from '../../src/call/server.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import {
   CHAT_COST,
@@ -26,7 +26,6 @@ import {
 } from '../support/origin.ts'
 import { freePort } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
-import { silent } from '../support/ledger.ts'
 import { until } from '../support/until.ts'
 import { removeFolder } from '../support/folder.ts'
 
@@ -956,26 +955,20 @@ void tap.test('a head that is too large would be answered without a code', async
 
 void tap.test(
   'slow requests would hold connections for ever: the time for headers, the whole request, idle and silent sockets is bounded',
-  async (t) => {
-    const unused = new Proxy({}, { get: () => () => Promise.reject(new Error('not used')) })
-    const app = await createDataPlane({
-      upstreams: [],
-      pipeline: Object.create(Pipeline.prototype) as Pipeline,
-      lookUp: () => Promise.resolve(null),
-      ledger: unused as DataPlaneOptions['ledger'],
-      logger: silent,
-      bodyBytes: BODY_BYTES,
-      bufferedBytes: BODY_BYTES,
+  (t) => {
+    const app = createCallServer({
+      open: new OpenCalls(),
+      serve: () => undefined,
       bounds: { headSeconds: 15, requestSeconds: 60, connections: 1_000 },
       silenceMs: 123_000,
-      stopping: () => false,
     })
-    await app.ready()
     const { headersTimeout, requestTimeout, keepAliveTimeout, timeout } = app.server
     t.ok(headersTimeout > 0 && headersTimeout <= 30_000, `headers: ${headersTimeout}`)
     t.ok(requestTimeout >= headersTimeout && requestTimeout <= 120_000, `whole request: ${requestTimeout}`)
     t.ok(keepAliveTimeout >= 72_000, `idle, above a load balancer’s: ${keepAliveTimeout}`)
     t.equal(timeout, 123_000, 'as long as a call may be silent')
-    await app.close()
+    app.use(() => undefined, 45_000)
+    t.equal(app.server.timeout, 45_000, 'as long as a reload says')
+    t.end()
   },
 )

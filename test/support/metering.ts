@@ -151,7 +151,7 @@ export async function charge(
     settle: (_hold: Hold, made: Charge) => void (settled = made),
     free: () => undefined,
   }
-  const outcome = { sent: true, status, complete, reading, clientGone: false, failure: null }
+  const outcome = { sent: true, status, complete, reading, clientGone: false, failure: null, firstByteMs: 0 }
   const note = (_upstream: string, _model: string, some: readonly Unpriced[]): void =>
     void unpriced.push(...some)
   const target = { name: 'test', priceProvider: provider }

@@ -1,10 +1,9 @@
 /** Anthropic's Messages API. */
-import { rfc3339 } from '../../core/text.ts'
-import { toCredits } from '../../core/units.ts'
 import { ERRORS, type Refusal } from '../../errors.ts'
 import { messageShape } from './requests.ts'
 import { completeReport, readReport, readServed } from './usage.ts'
 import type { Family, RefusalBody } from '../family.ts'
+import { factsOf } from '../problem.ts'
 
 /** Anthropic's own `type` for errors of a status (docs: API errors). */
 const ERROR_TYPES: Readonly<Record<number, string>> = {
@@ -21,21 +20,13 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   504: 'timeout_error',
 }
 
-function refusalBody({ code, message, param, facts, resetsAt }: Refusal, requestId: string): RefusalBody {
+function refusalBody(refusal: Refusal, requestId: string): RefusalBody {
+  const { code, message, param, facts } = refusal
   const details = {
     error_code: code,
     ...(param === null ? {} : { param }),
-    ...(facts === null
-      ? {}
-      : {
-          scope: 'user',
-          limit: toCredits(facts.limit),
-          used: toCredits(facts.used),
-          counted: toCredits(facts.counted),
-          held: toCredits(facts.held),
-          required: toCredits(facts.required),
-        }),
-    ...(resetsAt === null ? {} : { resets_at: rfc3339(resetsAt) }),
+    ...(facts === null ? {} : { scope: 'user' }),
+    ...factsOf(refusal),
   }
   const type = ERROR_TYPES[ERRORS[code].status] ?? 'api_error'
   return {

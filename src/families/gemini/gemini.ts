@@ -1,7 +1,7 @@
 /** Google's Gemini API. */
-import { rfc3339 } from '../../core/text.ts'
 import { formatCredits } from '../../core/units.ts'
 import { ERRORS, type Refusal } from '../../errors.ts'
+import { factsOf } from '../problem.ts'
 import type { Family, MeteredRoute, RefusalBody } from '../family.ts'
 import { generateShape } from './requests.ts'
 import { completeReport, readReport, readServed } from './usage.ts'
@@ -23,21 +23,14 @@ const RPC_STATUS: Readonly<Record<number, string>> = {
 }
 
 /** Values of an ErrorInfo's metadata are text (google/rpc/error_details.proto). */
-function refusalBody({ code, message, param, facts, resetsAt }: Refusal, requestId: string): RefusalBody {
+function refusalBody(refusal: Refusal, requestId: string): RefusalBody {
+  const { code, message, param, facts } = refusal
   const { status } = ERRORS[code]
   const metadata = {
     ...(param === null ? {} : { param }),
-    ...(facts === null
-      ? {}
-      : {
-          scope: 'user',
-          limit: formatCredits(facts.limit),
-          used: formatCredits(facts.used),
-          counted: formatCredits(facts.counted),
-          held: formatCredits(facts.held),
-          required: formatCredits(facts.required),
-        }),
-    ...(resetsAt === null ? {} : { resets_at: rfc3339(resetsAt) }),
+    ...(facts === null ? {} : { scope: 'user' }),
+    // Google's ErrorInfo has texts only.
+    ...factsOf(refusal, formatCredits),
     request_id: requestId,
   }
   const info = {

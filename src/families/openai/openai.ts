@@ -1,5 +1,4 @@
 /** OpenAI's API, and every API that is compatible with it. */
-import { toCredits } from '../../core/units.ts'
 import { ERRORS, type Refusal } from '../../errors.ts'
 import {
   chatShape,
@@ -14,7 +13,7 @@ import { createToolCounter, TOOL_FIELDS } from './tool-calls.ts'
 import { isUsageEvent } from './usage-event.ts'
 import { OPENAI_REPORTS, readReport, type ReportDialect } from './usage.ts'
 import type { AnswerFields, Family, MeteredRoute, RefusalBody } from '../family.ts'
-import { rfc3339 } from '../../core/text.ts'
+import { factsOf } from '../problem.ts'
 
 /** The `type` that OpenAI's own errors of a kind have, where it is not `invalid_request_error`. */
 const ERROR_TYPES: Partial<Record<Refusal['code'], string>> = {
@@ -30,25 +29,9 @@ const ERROR_TYPES: Partial<Record<Refusal['code'], string>> = {
 }
 
 function refusalBody(refusal: Refusal): RefusalBody {
-  const { code, message, param, facts, resetsAt } = refusal
-  const metadata =
-    ERRORS[code].status === 402 || code === 'credits_in_flight'
-      ? {
-          metadata: {
-            scope: 'user',
-            ...(facts === null
-              ? {}
-              : {
-                  limit: toCredits(facts.limit),
-                  used: toCredits(facts.used),
-                  counted: toCredits(facts.counted),
-                  held: toCredits(facts.held),
-                  required: toCredits(facts.required),
-                }),
-            ...(resetsAt === null ? {} : { resets_at: rfc3339(resetsAt) }),
-          },
-        }
-      : {}
+  const { code, message, param } = refusal
+  const isOfCredits = ERRORS[code].status === 402 || code === 'credits_in_flight'
+  const metadata = isOfCredits ? { metadata: { scope: 'user', ...factsOf(refusal) } } : {}
   const type = ERROR_TYPES[code] ?? 'invalid_request_error'
   return {
     contentType: 'application/json',
