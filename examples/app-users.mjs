@@ -1,6 +1,6 @@
-// A server of yours with one key for all of its users: it names in each call for whom it is.
+// A server with one key for all of its users: each call names its user.
 //   TOLLGATE_URL=http://127.0.0.1:8080 TOLLGATE_KEY=tg_… MODEL=gpt-4o-mini node examples/app-users.mjs ada grace
-// The key is an app's: POST /v1/orgs/{org}/keys {"name":"our-app","app":true}
+// The key belongs to an app: POST /v1/orgs/{org}/keys {"name":"our-app","app":true}
 import OpenAI from 'openai'
 
 const { TOLLGATE_URL = 'http://127.0.0.1:8080', TOLLGATE_KEY, MODEL = 'gpt-4o-mini' } = process.env
@@ -13,7 +13,7 @@ for (const user of process.argv.slice(2)) {
       { headers: { 'x-tollgate-user': user } },
     )
     .withResponse()
-  // The header is as at admission; it is absent for who has no limit.
+  // The header has the value at admission; it is absent for users without a limit.
   const remaining = response.headers.get('x-tollgate-credits-remaining') ?? 'unlimited'
   console.log(`${user}: ${data.choices[0]?.message.content} (${remaining} credits remained)`)
 }

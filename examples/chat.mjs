@@ -1,4 +1,4 @@
-// A chat by the official SDK through Tollgate: only the base URL and the key are other ones.
+// A chat with the official SDK through Tollgate: only the base URL and the key differ.
 //   TOLLGATE_URL=http://127.0.0.1:8080 TOLLGATE_KEY=tg_… MODEL=gpt-4o-mini node examples/chat.mjs "Hello"
 import OpenAI from 'openai'
 
@@ -15,7 +15,7 @@ try {
   for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? '')
   process.stdout.write('\n')
 } catch (error) {
-  // 402: the limit is reached, and the message says when it resets and whom to ask. It is not tried again.
+  // 402: the limit is reached, and the message says when it resets and whom to ask. The SDK does not retry it.
   if (!(error instanceof OpenAI.APIError) || error.status !== 402) throw error
   process.stderr.write(`${error.code}: ${error.message}\n`)
   process.exitCode = 3

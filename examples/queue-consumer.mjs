@@ -1,16 +1,16 @@
-// Takes what was crossed from Tollgate's queue, where the gateways have `notifications: { deliver: false }`:
+// Takes crossings from Tollgate's queue. The gateways need `notifications: { deliver: false }`:
 //
 //     npm install bullmq ioredis && REDIS_URL=redis://127.0.0.1:6379 node queue-consumer.mjs
 import { Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 
-// A worker waits for the store for ever: BullMQ asks for this null.
+// A worker waits for the store without a limit: BullMQ requires this null.
 const connection = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', {
   maxRetriesPerRequest: null,
 })
 const REMEMBERED_SECONDS = 7 * 86_400
 
-/** What is to be done about it is yours. Where this throws, the queue tries again, later each time. */
+/** Your reaction to an event. If this throws, the queue retries, later each time. */
 async function handle(event) {
   console.log(event.type, event.id, event.user ?? event.alert, `${event.used} used, mark ${event.mark}`)
 }
@@ -19,7 +19,7 @@ const worker = new Worker(
   'tollgate-notices',
   async ({ name, data }) => {
     if (name !== 'crossing') return
-    // Who dies in the middle gets the event again, under the same id: it is remembered after it was handled, not before.
+    // A worker that died in the middle gets the event again, under the same id. So the id is stored after the handling.
     const seen = `my-team:seen:${data.id}`
     if (await connection.exists(seen)) return
     await handle(data)

@@ -1,4 +1,4 @@
-// Takes Tollgate's webhooks and verifies their signature over the body as it came, byte for byte:
+// Receives Tollgate's webhooks and verifies the signature over the received bytes of the body:
 //
 //     npm install standardwebhooks && WEBHOOK_SECRET=whsec_… PORT=3000 node webhook-receiver.mjs
 import { createServer } from 'node:http'
@@ -6,7 +6,7 @@ import { Webhook } from 'standardwebhooks'
 
 const webhook = new Webhook(process.env.WEBHOOK_SECRET)
 const MAX_BYTES = 65_536
-/** Ids that were handled; of a real receiver, a table with a unique key. */
+/** Ids of handled messages. A real receiver keeps them in a table with a unique key. */
 const seen = new Set()
 
 createServer(async (request, response) => {
@@ -26,5 +26,5 @@ createServer(async (request, response) => {
   const id = request.headers['webhook-id']
   if (!seen.has(id)) console.log(event.type, event.data.id)
   seen.add(id)
-  response.writeHead(204).end() // whatever is not 2xx is sent again
+  response.writeHead(204).end() // after any other status than 2xx the gateway retries
 }).listen(Number(process.env.PORT))
