@@ -6,12 +6,13 @@ const INTRODUCTION = `<!-- Made from src/config/schema.ts by \`npm run generate\
 
 # Configuration
 
-One YAML file, given as \`tollgate serve --config FILE\`. Only \`upstreams\` and \`redis\` are required; everything else has a default. Unknown keys are refused, and
-\`tollgate check-config FILE\` names what is wrong. \`\${NAME}\` stands for an environment variable, \`\${file:path}\` for what a file holds, so that no secret has to stand in
-the configuration itself. [config/example.yaml](../config/example.yaml) shows all of it; editors check a file against
-[config/schema.json](../config/schema.json).
+The configuration is one YAML file: \`tollgate serve --config FILE\`. Only \`upstreams\` and \`redis\` are required; all other keys have a default. Unknown keys are refused, and
+\`tollgate check-config FILE\` names the wrong key.
 
-\`<name>\` stands for a name that you choose, \`[]\` for each item of a list.`
+- \`\${NAME}\` is replaced by an environment variable, \`\${file:path}\` by the content of a file, so that the configuration itself needs no secret.
+- [config/example.yaml](../config/example.yaml) shows the common keys. Editors check a file against [config/schema.json](../config/schema.json).
+
+In the tables, \`<name>\` is a name that you choose, and \`[]\` each item of a list.`
 
 export function configurationPage(): string {
   const schema = JSON.parse(publishedSchema()) as Schema
