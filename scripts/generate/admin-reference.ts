@@ -60,7 +60,7 @@ export async function adminReference(): Promise<string> {
     '<!-- Made from the OpenAPI document by `npm run generate`. Do not edit. -->',
     '# Admin API',
     document.info.description,
-    'The same for programs: `GET /openapi.json`. What each error code means and what to do about it: [errors](errors.md).',
+    '`GET /openapi.json` returns the same for programs. [Errors](errors.md) explains each error code.',
     ...credentials(document),
     ...headers(document),
     contents(operations),
@@ -82,7 +82,7 @@ function headers({ components }: Document): string[] {
   const rows = Object.entries(components.headers)
     .filter(([name]) => !name.includes('.'))
     .map(([name, { description }]) => [code(name), description])
-  return ['## Headers of answers', table(['header', 'what'], rows)]
+  return ['## Headers of responses', table(['header', 'what'], rows)]
 }
 
 function contents(operations: readonly { path: string; method: string; operation: Operation }[]): string {
@@ -117,7 +117,7 @@ function operationText(path: string, method: string, operation: Operation, docum
     ...(description === undefined ? [] : [description]),
     ...(inputs.length === 0 ? [] : [table(['parameter', 'in', 'type', 'what'], inputs)]),
     ...(body === undefined ? [] : [`Body: ${typeOf(body, link)}`]),
-    table(['status', 'answer', 'body', 'headers'], answers.map(answerRow)),
+    table(['status', 'response', 'body', 'headers'], answers.map(answerRow)),
     ...(problems.length === 0 ? [] : [`Errors: ${problems.join(', ')}`]),
   ].join('\n\n')
 }

@@ -19,22 +19,22 @@ Every refusal has a code that never changes its meaning. Match on the code and t
 
 ## Data plane
 
-Refusals come in the error format of the API that was called, so that its official SDK shows the message: OpenAI's \`{"error":{"message","type","param","code"}}\`,
+Refusals have the error format of the API that was called, so that its official SDK shows the message: OpenAI's \`{"error":{"message","type","param","code"}}\`,
 Anthropic's \`{"type":"error",…}\` with the code in \`details.error_code\`, Gemini's \`google.rpc.Status\` with the code as \`reason\` in capitals. Flat-price routes,
-\`/tollgate\`, and whatever belongs to no API answer RFC 9457 problem details. All carry \`x-request-id\`; give it to the operator, who finds the call by it.
+\`/tollgate\`, and paths of no API return RFC 9457 problem details. All have \`x-request-id\`, by which the operator finds the call.
 
-A refused call was not forwarded and costs nothing, but for the two \`upstream_…\` codes: there the provider may have done its work (what is charged then stands in
-[the rules](rules.md), C5).
+A refused call was not forwarded and costs nothing, except for the two \`upstream_…\` codes: there the provider may have served the call, and rule C5 applies
+([rules](rules.md)).
 
 ${rows(ERRORS)}
 
-What the provider itself answers, its errors included, passes unchanged; its own request id is in \`x-upstream-request-id\`. A stream that breaks off is an error after the fact: the
-connection ends without its proper end.
+Responses of the provider, including its errors, pass unchanged; its request id is in \`x-upstream-request-id\`. If a stream breaks off after it began, the connection ends without
+the last chunk.
 
 ## Admin plane
 
-RFC 9457 problem details (\`application/problem+json\`) with \`code\`, and for wrong fields \`errors: [{"field","message"}]\`. Which route answers which of
-them stands in [the reference](admin-api.md).
+Errors are RFC 9457 problem details (\`application/problem+json\`) with \`code\`, and for wrong fields \`errors: [{"field","message"}]\`. [The reference](admin-api.md)
+lists the errors of each route.
 
 ${rows(PROBLEMS)}
 `

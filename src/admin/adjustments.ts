@@ -19,7 +19,7 @@ const NewAdjustment = Component(
     credits: Type.Number({
       minimum: -MAX_CREDITS,
       maximum: MAX_CREDITS,
-      description: 'What to add to the usage, with at most six decimals; below 0 is a refund.',
+      description: 'Credits to add to the usage, with at most six decimals; a negative number is a refund.',
     }),
     source: Type.Optional(
       Type.Unsafe<(typeof SOURCES)[number]>({ ...OneOf(SOURCES), description: 'Default `chat`.' }),
@@ -28,7 +28,7 @@ const NewAdjustment = Component(
       pattern: '\\S',
       maxLength: 1_000,
       expects: 'a text that is not empty',
-      description: 'Stands in the audit log.',
+      description: 'Written to the audit log.',
     }),
   }),
 )
@@ -36,7 +36,7 @@ const Adjusted = Component(
   'Adjustment',
   Type.Object({
     id: Type.String(),
-    used: Type.Number({ description: 'Credits that the user used in this period, after it.' }),
+    used: Type.Number({ description: 'The user’s usage in this period after the adjustment, in credits.' }),
   }),
 )
 
@@ -45,7 +45,7 @@ const createAdjustment = documented({
   tag: 'Usage',
   summary: 'Adjust a user’s usage',
   description:
-    'Part of every sum, as usage of a model called `adjustment` with no calls. A charge fires whatever it crosses; a refund fires nothing, arms nothing again, and unblocks a user who falls below the limit with it. Send an `Idempotency-Key` to make it safe to ask again.',
+    'An adjustment is part of every sum, as usage of a model called `adjustment` with no calls. A charge fires the alerts it crosses; a refund fires nothing, arms nothing, and unblocks a user who falls below the limit. Send an `Idempotency-Key` to make a retry safe.',
   access: 'admin',
   params: OrgPath,
   body: NewAdjustment,

@@ -18,7 +18,7 @@ import { changeBy, changeVersion, CONFLICT, deleteVersion, sendVersion } from '.
 const Threshold = Type.Integer({
   minimum: 1,
   maximum: MAX_CREDITS,
-  description: 'A percentage from 1 to 100 of the allowance, or credits, which may lie above it (O2).',
+  description: 'A percentage from 1 to 100 of the allowance, or credits, which may exceed it (O2).',
 })
 const NewAlert = Component(
   'NewAlert',
@@ -48,7 +48,7 @@ const Alert = Component(
         'The credits at which it fires in this period; null for a percentage of an allowance of 0.',
     }),
     firedAt: Type.Union([Timestamp, Type.Null()], {
-      description: 'When it fired in this period, or null. It fires once a period (O5).',
+      description: 'When it fired in this period, or null. It fires once per period (O5).',
     }),
   }),
 )
@@ -67,16 +67,16 @@ const listAlerts = documented({
   summary: 'List the alerts',
   params: OrgPath,
   querystring: AlertList,
-  answers: { 200: json('A page of alerts, in the order in which they were made.', PageOf(Alert)) },
+  answers: { 200: json('A page of alerts, in order of creation.', PageOf(Alert)) },
 })
 const createAlertRoute = documented({
   ...shared,
   operationId: 'createAlert',
-  summary: 'Make an alert',
-  description: `It fires at once when usage has reached it already (O9). An organization has up to ${MOST_ALERTS} alerts (O1).`,
+  summary: 'Create an alert',
+  description: `It fires at once if usage has reached it (O9). An organization has up to ${MOST_ALERTS} alerts (O1).`,
   params: OrgPath,
   body: NewAlert,
-  answers: { 201: json('Made.', Alert, ['Location', 'ETag']) },
+  answers: { 201: json('Created.', Alert, ['Location', 'ETag']) },
   problems: ['not_an_admin', 'too_many'],
 })
 const getAlert = documented({
@@ -91,7 +91,7 @@ const changeAlertRoute = documented({
   operationId: 'changeAlert',
   summary: 'Change an alert',
   description:
-    'What is absent stays. Another threshold or type arms it again in this period, and fires it at once when usage is past it already; other recipients arm nothing (O8).',
+    'Absent fields stay. A changed threshold or type arms the alert again in this period, and fires it at once if usage is past it; changed recipients do not (O8).',
   params: AlertPath,
   body: AlertPatch,
   ifMatch: true,

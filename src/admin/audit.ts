@@ -26,7 +26,7 @@ const AuditList = Closed({
     Type.Unsafe<(typeof FORMATS)[number]>({
       ...OneOf(FORMATS),
       description:
-        '`csv` and `jsonl` are files with everything that matches; `limit` and `cursor` are for pages.',
+        '`csv` and `jsonl` return all matching entries as one file; `limit` and `cursor` are for pages.',
     }),
   ),
 })
@@ -37,9 +37,9 @@ const Entry = Component(
     at: Timestamp,
     actor: Type.String({ description: '`operator`, or the id of an admin.' }),
     action: OneOf(AUDIT_ACTIONS),
-    target: Type.String({ description: 'The id of what was changed.' }),
-    before: Type.Unknown({ description: 'As the API showed it; null where there was nothing.' }),
-    after: Type.Unknown({ description: 'As the API shows it; null where there is nothing any more.' }),
+    target: Type.String({ description: 'The id of the changed entry.' }),
+    before: Type.Unknown({ description: 'The entry before, as the API showed it; null if there was none.' }),
+    after: Type.Unknown({ description: 'The entry after, as the API shows it; null if it was deleted.' }),
   }),
 )
 
@@ -50,11 +50,11 @@ const shared = {
   querystring: AuditList,
   answers: {
     200: {
-      description: 'A page, or with `format` a file of all of them.',
+      description: 'A page, or with `format` a file of all entries.',
       content: {
         'application/json': PageOf(Entry),
         'text/csv': Type.String({ description: `Columns ${CSV_HEADER.join(', ')}.` }),
-        'application/jsonl': Type.String({ description: 'An entry a line.' }),
+        'application/jsonl': Type.String({ description: 'One entry per line.' }),
       },
       headers: ['Content-Disposition?'],
     },
@@ -65,7 +65,7 @@ const listAudit = documented({
   operationId: 'listAudit',
   summary: 'List or export the changes of an organization',
   description:
-    'Newest first. Entries are kept for 13 months. A page looks through at most 10,000 entries for those that match, so it may have few or none of them and a `next` all the same.',
+    'Newest first. Entries are kept for 13 months. A page looks through at most 10,000 entries for those that match, so it may have few or none and still a `next`.',
   access: 'admin',
   params: OrgPath,
 })
@@ -74,7 +74,7 @@ const listOperatorAudit = documented({
   operationId: 'listOperatorAudit',
   summary: 'List or export the deletions of organizations',
   description:
-    'An organization’s own log goes with it; that it was deleted, by whom and what it was, stands here for 13 months.',
+    'An organization’s own log is deleted with it. This log keeps the deletion, its actor and the organization for 13 months.',
   access: 'operator',
 })
 

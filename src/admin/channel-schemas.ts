@@ -36,7 +36,7 @@ export const ChannelPatch = Component(
     rotateSecret: Type.Optional(
       Type.Boolean({
         description:
-          'A webhook gets a new secret, which this answer shows once. The old one signs as well for 24 hours.',
+          'A webhook gets a new secret, which only this response shows. For 24 hours messages are signed with the old one, too.',
       }),
     ),
   }),
@@ -45,13 +45,16 @@ export const ChannelPatch = Component(
 const properties = {
   id: Type.String(),
   kind: OneOf(CHANNEL_KINDS),
-  name: Type.Union([Type.String(), Type.Null()], { description: 'For people, to tell channels apart.' }),
+  name: Type.Union([Type.String(), Type.Null()], { description: 'A name for people.' }),
   url: Type.String({
-    description: 'Where notices are posted. Of Slack’s, which is a secret, only its host and its end.',
+    description:
+      'The URL for notifications. Slack’s URL is a secret, so only its host and its end are shown.',
   }),
-  enabled: Type.Boolean({ description: 'Notices that come while it is off are not sent to it later.' }),
+  enabled: Type.Boolean({
+    description: 'Notifications that occur while it is off are not sent to it later.',
+  }),
   previousSecretUntil: Type.Union([Timestamp, Type.Null()], {
-    description: 'Until then, the secret before the last rotation signs as well.',
+    description: 'Until then, messages are also signed with the secret before the last rotation.',
   }),
   createdAt: Timestamp,
 }
@@ -61,7 +64,9 @@ export const ChannelWithSecret = Component(
   Type.Object({
     ...properties,
     secret: Type.Optional(
-      Type.String({ description: 'What a webhook’s messages are signed with. It is never shown again.' }),
+      Type.String({
+        description: 'The secret with which a webhook’s messages are signed. It is never shown again.',
+      }),
     ),
   }),
 )
@@ -69,7 +74,7 @@ export const TestResult = Component(
   'ChannelTest',
   Type.Object({
     status: OneOf(['sent', 'failed']),
-    error: Type.Union([Type.String(), Type.Null()], { description: 'What went wrong, for people.' }),
+    error: Type.Union([Type.String(), Type.Null()], { description: 'The error, for people.' }),
   }),
 )
 export const ChannelPath = Type.Object({

@@ -53,17 +53,17 @@ const listChannels = documented({
   summary: 'List the channels',
   params: OrgPath,
   querystring: ChannelList,
-  answers: { 200: json('A page of channels, in the order in which they were made.', PageOf(ChannelBody)) },
+  answers: { 200: json('A page of channels, in order of creation.', PageOf(ChannelBody)) },
 })
 const createChannel = documented({
   ...shared,
   operationId: 'createChannel',
   summary: 'Add a channel',
-  description: `Every notice of the organization is posted to it as well. An organization has up to ${MOST_CHANNELS} channels.`,
+  description: `Every notification of the organization is posted to it. An organization has up to ${MOST_CHANNELS} channels.`,
   params: OrgPath,
   body: NewChannel,
   answers: {
-    201: json('Added. Only this answer has the secret of a webhook.', ChannelWithSecret, ['ETag']),
+    201: json('Added. Only this response has the secret of a webhook.', ChannelWithSecret, ['ETag']),
   },
   problems: ['too_many'],
 })
@@ -78,12 +78,12 @@ const patchChannel = documented({
   ...shared,
   operationId: 'changeChannel',
   summary: 'Change a channel',
-  description: 'What is absent stays as it is. The kind of a channel does not change: add another one.',
+  description: 'Absent fields stay. The kind of a channel cannot change; add another channel instead.',
   params: ChannelPath,
   body: ChannelPatch,
   ifMatch: true,
   answers: {
-    200: json('Changed. With `rotateSecret`, only this answer has the new secret.', ChannelWithSecret, [
+    200: json('Changed. With `rotateSecret`, only this response has the new secret.', ChannelWithSecret, [
       'ETag',
     ]),
   },
@@ -101,9 +101,9 @@ const testChannel = documented({
   operationId: 'testChannel',
   summary: 'Send a test',
   description:
-    'Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again. An organization may send ten a minute.',
+    'Sends one message that is marked as a test, even if the channel is off, and returns the result. It is not retried. An organization may send ten a minute.',
   params: ChannelPath,
-  answers: { 200: json('What became of it.', TestResult) },
+  answers: { 200: json('The result.', TestResult) },
   problems: ['too_many_tests'],
 })
 

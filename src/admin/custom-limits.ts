@@ -31,7 +31,7 @@ const ListedCustom = Component(
   Type.Object({
     ...customProperties,
     name: Type.Union([Type.String(), Type.Null()], {
-      description: 'Of the user. Null for who has none, and for who is no member any more.',
+      description: 'The name of the user. Null for a user without a name, or who is no longer a member.',
     }),
   }),
 )
@@ -61,8 +61,8 @@ const getCustom = documented({
 const putCustomRoute = documented({
   ...shared,
   operationId: 'putCustomLimit',
-  summary: 'Give a user a limit of their own',
-  description: 'It replaces the default for this user, whether higher or lower (L2).',
+  summary: 'Set a custom limit',
+  description: 'It replaces the default for this user, and may be higher or lower (L2).',
   params: CustomPath,
   body: CustomBody,
   ifMatch: true,

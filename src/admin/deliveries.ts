@@ -21,14 +21,14 @@ export const DELIVERY_CHANNELS = ['email', 'webhook', 'slack'] as const
 const deliveryProperties = {
   channel: OneOf(DELIVERY_CHANNELS),
   recipient: Type.Union([Type.String(), Type.Null()], {
-    description: 'A user for email, else the id of a channel; null where there is nobody.',
+    description: 'A user for email, else the id of a channel; null without a recipient.',
   }),
   state: OneOf(DELIVERY_STATES),
-  attempts: Type.Integer({ minimum: 0, description: 'Since it was last put in line.' }),
+  attempts: Type.Integer({ minimum: 0, description: 'Attempts since it was last queued.' }),
   error: Type.Union([Type.String(), Type.Null()], {
-    description: 'Why the last attempt failed, or nobody gets it.',
+    description: 'Why the last attempt failed, or why there is no recipient.',
   }),
-  at: Type.String({ format: 'date-time', description: 'When it came to this state.' }),
+  at: Type.String({ format: 'date-time', description: 'When it entered this state.' }),
 }
 export const DeliveryBody = Type.Object(deliveryProperties)
 const ListedDelivery = Component(
@@ -37,7 +37,7 @@ const ListedDelivery = Component(
     ...deliveryProperties,
     name: Type.Union([Type.String(), Type.Null()], {
       description:
-        'With `email`, what the user is called. Null for who has no name or is no member any more, and for channels.',
+        'With `email`, the name of the user. Null for a user without a name or who is no longer a member, and for channels.',
     }),
   }),
 )

@@ -75,7 +75,7 @@ const IF_MATCH = {
     Type.String({
       maxLength: 1_000,
       description:
-        'The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten.',
+        'The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version.',
     }),
   ),
 }
@@ -87,7 +87,7 @@ const IDEMPOTENCY_KEY = {
       maxLength: 200,
       expects: '1 to 200 visible characters of ASCII',
       description:
-        'Any text of your own. Sent again with the same body within two days, nothing is done and the first answer is given again.',
+        'Any text. If it is sent again with the same body within two days, nothing is done and the first response is returned.',
     }),
   ),
 }

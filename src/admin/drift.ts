@@ -15,9 +15,7 @@ const MOST_SHOWN = 1_000
 const DriftCheck = Component(
   'DriftCheck',
   Closed({
-    repair: Type.Optional(
-      Type.Boolean({ description: 'Whether to put right what differs. Default false: only look.' }),
-    ),
+    repair: Type.Optional(Type.Boolean({ description: 'Whether to correct differences. Default false.' })),
   }),
 )
 const DriftReport = Component(
@@ -31,7 +29,7 @@ const DriftReport = Component(
         }),
         counter: Type.String({
           description:
-            '`used:<source>` and `held:<source>` of a user, `usage:<source>|<model>` of a user in the period, `index` (the place among users by use); `used` and `held` of the organization.',
+            '`used:<source>` and `held:<source>` of a user, `usage:<source>|<model>` of a user in the period, `index` (the rank among users by usage); `used` and `held` of the organization.',
         }),
         stored: Credits,
         recomputed: Credits,
@@ -39,10 +37,10 @@ const DriftReport = Component(
       { maxItems: MOST_SHOWN, description: `At most ${MOST_SHOWN} of them.` },
     ),
     found: Type.Integer({ description: 'How many counters differed.' }),
-    repaired: Type.Integer({ description: 'How many of them were put right.' }),
+    repaired: Type.Integer({ description: 'How many of them were corrected.' }),
     complete: Type.Boolean({
       description:
-        'False where so many calls were in flight that the organization’s own `held` could not be compared: ask again in a quieter moment.',
+        'False if too many calls were in flight to compare the organization’s own `held`. Then repeat the check with fewer calls in flight.',
     }),
   }),
 )
@@ -52,11 +50,11 @@ const checkDrift = documented({
   tag: 'Usage',
   summary: 'Compare counters with usage and holds',
   description:
-    'Recomputes, for the open period, what each user has used from the usage by day, and what is held from the open holds. Calls in flight make no difference. With `repair` the counters become what was recomputed, user by user, each with an entry in the audit log; read a report without it first.',
+    'Recomputes, for the open period, each user’s usage from the usage by day, and the held credits from the open holds. Calls may be in flight. With `repair` the counters are set to the recomputed values, user by user, each with an entry in the audit log. Read a report without it first.',
   access: 'operator',
   params: OrgPath,
   body: DriftCheck,
-  answers: { 200: json('What was found.', DriftReport) },
+  answers: { 200: json('The differences.', DriftReport) },
 })
 
 export function driftRoute(app: FastifyInstance, directory: Directory): void {

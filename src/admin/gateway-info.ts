@@ -21,13 +21,13 @@ const Gateway = Component(
   'Gateway',
   Type.Object({
     dataUrl: Type.Union([Type.String(), Type.Null()], {
-      description: 'Base URL of the data plane: `listen.publicUrl`, or what it listens on.',
+      description: 'Base URL of the data plane: `listen.publicUrl`, or the address it listens on.',
     }),
     upstreams: Type.Array(
       Type.Object({
         name: Type.String(),
         family: OneOf(FAMILIES),
-        prefix: Type.String({ description: 'Path of the data plane under which its API is.' }),
+        prefix: Type.String({ description: 'Path of its API on the data plane.' }),
       }),
     ),
   }),
@@ -36,8 +36,8 @@ const Gateway = Component(
 const getGateway = documented({
   operationId: 'getGateway',
   tag: 'Service',
-  summary: 'Where the data plane is',
-  description: 'What an SDK takes as its base URL is the `dataUrl`, the `prefix` and, for OpenAI, `/v1`.',
+  summary: 'Read the address of the data plane',
+  description: 'The base URL for an SDK is the `dataUrl`, the `prefix` and, for OpenAI, `/v1`.',
   access: 'admin',
   answers: { 200: json('The data plane and the APIs behind it.', Gateway) },
 })

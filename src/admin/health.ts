@@ -25,7 +25,7 @@ const getMetrics = documented({
       content: { 'text/plain': Type.String() },
     },
     503: {
-      description: 'A worker did not answer in time: what the others counted, or nothing.',
+      description: 'A worker did not respond in time: the metrics of the others, or none.',
       content: { 'text/plain': Type.String() },
     },
   },
@@ -35,7 +35,7 @@ const getHealth = documented({
   tag: 'Service',
   summary: 'Whether the process is up',
   access: 'public',
-  answers: { 200: json('It is.', Type.Object({ status: Type.Literal('ok') })) },
+  answers: { 200: json('The process is up.', Type.Object({ status: Type.Literal('ok') })) },
 })
 const getReadiness = documented({
   operationId: 'getReadiness',

@@ -28,8 +28,7 @@ const NewKey = Component(
         minItems: 1,
         maxItems: SOURCES.length,
         uniqueItems: true,
-        description:
-          'What a call may name as its source; the first is the default of a call. Default `["chat"]`.',
+        description: 'The sources that a call may name; the first is the default. Default `["chat"]`.',
       }),
     ),
     scope: Type.Optional(OneOf(SCOPES)),
@@ -39,12 +38,12 @@ const keyProperties = {
   id: Type.String(),
   name: Name,
   user: Type.Union([UserId, Type.Null()], {
-    description: 'Whose it is; null where every call names its user.',
+    description: 'The owner; null if every call names its user.',
   }),
   app: Type.Boolean({ description: 'Whether the calls name their user.' }),
   sources: Type.Array(OneOf(SOURCES), { description: 'The first is the default of a call.' }),
   scope: OneOf(SCOPES),
-  hint: Type.String({ description: 'The key’s first characters, by which people tell it from others.' }),
+  hint: Type.String({ description: 'The key’s first characters, which identify it for people.' }),
   createdAt: Timestamp,
 }
 const Key = Component('Key', Type.Object(keyProperties))
@@ -70,13 +69,13 @@ const listKeys = documented({
 const createKey = documented({
   operationId: 'createKey',
   tag: 'Keys',
-  summary: 'Make a key',
+  summary: 'Create a key',
   description:
     'A traffic key belongs to one user, or with `app` to an app that names the user of each call. A key of scope `admin` belongs to an admin and opens the admin plane. Each plane refuses the keys of the other.',
   access: 'admin',
   params: OrgPath,
   body: NewKey,
-  answers: { 201: json('Made. Only this answer has the key.', CreatedKey) },
+  answers: { 201: json('Created. Only this response has the key.', CreatedKey) },
   problems: ['not_a_member'],
 })
 const revokeKey = documented({

@@ -13,7 +13,7 @@ import { sendNoMember } from './members.ts'
 import { Closed, Credits, OneOf, OrgId, Timestamp, UserId } from './schemas.ts'
 import { timestamp } from './timestamps.ts'
 
-const MeQuery = Closed({ by: Type.Optional(OneOf(['day'], 'With `day`, the answer has `days`.')) })
+const MeQuery = Closed({ by: Type.Optional(OneOf(['day'], 'With `day`, the response has `days`.')) })
 const Amount = Type.Optional(Credits)
 const AmountOrNull = Type.Optional(
   Type.Union([Credits, Type.Null()], { description: 'Null when unlimited.' }),
@@ -39,7 +39,7 @@ const Me = Component(
     }),
     amountsHidden: Type.Boolean({
       description:
-        'Whether the organization hides amounts from its members: then none of those below is there.',
+        'Whether the organization hides amounts from its members. Then the response has none of the amounts below.',
     }),
     used: Amount,
     counted: Amount,
@@ -48,8 +48,7 @@ const Me = Component(
     remaining: AmountOrNull,
     days: Type.Optional(
       Type.Array(Day, {
-        description:
-          'With `by=day`: days of the period on which something was used, as far as they are kept.',
+        description: 'With `by=day`: days of the period with usage, as far as they are kept.',
       }),
     ),
   }),
@@ -58,9 +57,9 @@ const Me = Component(
 const getMe = documented({
   operationId: 'getMe',
   tag: 'Session',
-  summary: 'The own standing',
+  summary: 'Read your own usage',
   description:
-    'What the owner of the session or key has used in the current period. `used` is all of it, `counted` what counts towards the limit, `held` what calls in flight set aside of that.',
+    'The usage of the owner of the session or key in the current period. `used` is all of it, `counted` the part that counts towards the limit, `held` the part of the limit that is set aside for calls in flight.',
   access: 'member',
   querystring: MeQuery,
   answers: { 200: json('As of now.', Me) },

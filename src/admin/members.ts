@@ -26,7 +26,7 @@ const MemberAnswer = Component(
   'Member',
   Type.Object({
     user: UserId,
-    email: Type.Union([Type.String(), Type.Null()], { description: 'Where mail goes; null: nowhere.' }),
+    email: Type.Union([Type.String(), Type.Null()], { description: 'Address for mail; null: none.' }),
     name: Type.Union([Type.String(), Type.Null()]),
     role: OneOf(ROLES),
   }),
@@ -62,7 +62,7 @@ const putMemberRoute = documented({
   operationId: 'putMember',
   tag: 'Members',
   summary: 'Add a member, or replace one',
-  description: 'What is absent gets its default: no email, no name, role `member`.',
+  description: 'Absent fields get their default: no email, no name, role `member`.',
   access: 'admin',
   params: MemberPath,
   body: MemberBody,
@@ -75,7 +75,7 @@ const removeMember = documented({
   tag: 'Members',
   summary: 'Remove a member',
   description:
-    'Fails at the very next call. What the user used stays, and who is added again goes on with the same counters.',
+    'The user’s next call fails. The usage stays: a user who is added again continues with the same counters.',
   access: 'admin',
   params: MemberPath,
   ifMatch: true,

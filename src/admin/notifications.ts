@@ -32,14 +32,14 @@ const credits = (description: string) => Type.Number({ description })
 const countOf = (description: string) => Type.Integer({ minimum: 0, description })
 const Counts = Type.Object(
   {
-    queued: countOf('In line.'),
+    queued: countOf('Queued.'),
     sent: countOf('Sent.'),
-    failed: countOf('Failed, and tried again.'),
-    parked: countOf('Failed, and not tried again.'),
-    no_recipients: countOf('There is nobody, or no address, to send it to.'),
+    failed: countOf('Failed, and will be retried.'),
+    parked: countOf('Failed, and will not be retried.'),
+    no_recipients: countOf('No recipient, or a recipient without an address.'),
   } satisfies Record<(typeof DELIVERY_STATES)[number], unknown>,
   {
-    description: 'How many of all its deliveries are in each state; none before it was decided who is told.',
+    description: 'The number of its deliveries in each state; zero before the recipients were determined.',
   },
 )
 const NotificationBody = Component(
@@ -48,10 +48,10 @@ const NotificationBody = Component(
     id: NoticeId,
     type: OneOf(CROSSING_TYPES),
     user: Type.Union([UserId, Type.Null()], {
-      description: 'Who crossed it; null for the whole organization.',
+      description: 'The user who crossed it; null for the organization.',
     }),
     name: Type.Union([Type.String(), Type.Null()], {
-      description: 'What the user is called; null for who has no name or is no member any more.',
+      description: 'The name of the user; null for a user without a name, or who is no longer a member.',
     }),
     alert: Type.Union([Type.String(), Type.Null()], {
       description: 'The alert of the organization that fired.',
@@ -67,7 +67,7 @@ const NotificationBody = Component(
     occurredAt: Type.String({ format: 'date-time' }),
     counts: Counts,
     deliveries: Type.Array(DeliveryBody, {
-      description: `None before it was decided who is told. Of more than ${MOST_SHOWN}, any ${MOST_SHOWN}: \`/deliveries\` lists them all.`,
+      description: `Empty before the recipients were determined. Of more than ${MOST_SHOWN}, any ${MOST_SHOWN}: \`/deliveries\` lists them all.`,
     }),
   }),
 )
@@ -100,7 +100,7 @@ const listNotifications = documented({
   operationId: 'listNotifications',
   summary: 'List the notifications',
   description:
-    'Kept for 62 days. With `type`, a page may have fewer items than asked for and still have a next one.',
+    'Notifications are kept for 62 days. With `type`, a page may have fewer items than requested and still have a next one.',
   params: OrgPath,
   querystring: NotificationList,
   answers: { 200: json('A page of notifications, newest first.', PageOf(NotificationBody)) },
@@ -117,10 +117,10 @@ const redeliverNotification = documented({
   operationId: 'redeliverNotification',
   summary: 'Send a notification again',
   description:
-    'To whom it did not reach: deliveries that failed or were parked are tried at once, and recipients are looked for again where there were none. With `channel` and `recipient` it is that one delivery, if it failed or was parked. What was sent is not repeated.',
+    'Tries deliveries that failed or were parked again at once. If there were no recipients, it looks for recipients again. With `channel` and `recipient` it sends only this delivery, if it failed or was parked. Sent deliveries are not repeated.',
   params: NoticePath,
   querystring: Wanted,
-  answers: { 202: json('In line again.', NotificationBody) },
+  answers: { 202: json('Queued again.', NotificationBody) },
   problems: ['nothing_to_redeliver', 'delivery_off'],
 })
 

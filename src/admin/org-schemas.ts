@@ -60,7 +60,7 @@ const Period = Component(
   'Period',
   Type.Object(
     { start: Timestamp, end: Timestamp },
-    { description: 'Its first instant, and the first after it.' },
+    { description: 'Its first instant, and the first instant after it.' },
   ),
 )
 export const Org = Component(
@@ -68,18 +68,18 @@ export const Org = Component(
   Type.Object({
     id: OrgId,
     name: Type.String(),
-    allowance: Type.Integer({ description: 'Credits for a period, of which percentage alerts are a part.' }),
+    allowance: Type.Integer({ description: 'Credits for a period; percentage alerts are relative to it.' }),
     admission: OneOf(
       ADMISSIONS,
-      '`strict` admits a call only when its worst case fits; `straddle` while any credit is neither counted nor held, so that at most one call at a time may pass the limit (C4).',
+      '`strict` admits a call only if its worst case fits; `straddle` while any credit is neither counted nor held, so that at most one call at a time may pass the limit (C4).',
     ),
     autoEnroll: Type.Boolean({
       description: 'Whether app keys may add users whom the organization does not know (A5).',
     }),
-    maxMembers: Type.Integer({ description: 'Up to how many members app keys may add.' }),
+    maxMembers: Type.Integer({ description: 'The number of members up to which app keys may add users.' }),
     billing: Schedule,
     billingNext: Type.Union([Schedule, Type.Null()], {
-      description: 'What takes over when the current period ends (P4); null: nothing changes.',
+      description: 'The schedule that takes effect when the current period ends (P4); null: no change.',
     }),
     period: Period,
     used: Credits,
@@ -99,10 +99,10 @@ export const listOrgs = documented({
 export const createOrg = documented({
   ...shared,
   operationId: 'createOrg',
-  summary: 'Make an organization',
+  summary: 'Create an organization',
   access: 'operator',
   body: NewOrg,
-  answers: { 201: json('Made.', Org, ['Location', 'ETag']) },
+  answers: { 201: json('Created.', Org, ['Location', 'ETag']) },
   problems: ['already_exists', 'being_deleted'],
 })
 export const getOrg = documented({
@@ -111,14 +111,14 @@ export const getOrg = documented({
   summary: 'Read an organization',
   access: 'admin',
   params: OrgPath,
-  answers: { 200: json('The organization, with its current period and use.', Org, ['ETag']) },
+  answers: { 200: json('The organization, with its current period and usage.', Org, ['ETag']) },
 })
 export const changeOrg = documented({
   ...shared,
   operationId: 'changeOrg',
   summary: 'Change an organization',
   description:
-    'What is absent stays. Everything but the name is the operator’s. A change of `billing` takes effect when the current period ends (P4); another `every` without an `anchor` starts at 1.',
+    'Absent fields stay. Only the operator may change fields other than the name. A change of `billing` takes effect when the current period ends (P4); a changed `every` without an `anchor` starts at 1.',
   access: 'admin',
   params: OrgPath,
   body: OrgPatch,
@@ -130,7 +130,7 @@ export const deleteOrg = documented({
   operationId: 'deleteOrg',
   summary: 'Delete an organization',
   description:
-    'With its members, keys, settings and usage. Its keys fail at their next call. The deletion stands in `/v1/audit`.',
+    'Deletes its members, keys, settings and usage, too. Its keys fail at their next call. `/v1/audit` records the deletion.',
   access: 'operator',
   params: OrgPath,
   ifMatch: true,

@@ -24,7 +24,7 @@ const SessionBody = Component(
     user: UserId,
     name: Type.Union([Type.String(), Type.Null()]),
     role: OneOf(ROLES),
-    csrf: Type.String({ description: 'What every write by this session sends as `x-tollgate-csrf`.' }),
+    csrf: Type.String({ description: 'The value of `x-tollgate-csrf` for every write by this session.' }),
     expiresAt: Timestamp,
   }),
 )
@@ -37,7 +37,7 @@ const signIn = documented({
   tag: 'Session',
   summary: 'Sign in with a key',
   description:
-    'Opens a new session for the owner of a key of scope `admin`, and closes the one whose cookie comes along. The owner may also be a plain member, whose session opens only `/v1/session` and `/v1/me`. It ends when it was idle for too long, at the end of its absolute lifetime, or at once when the key is revoked or its owner removed.',
+    'Opens a new session for the owner of a key of scope `admin`, and closes the one whose cookie the request has. The owner may also be a plain member, whose session opens only `/v1/session` and `/v1/me`. It ends when it was idle for too long, at the end of its absolute lifetime, or at once when the key is revoked or its owner removed.',
   access: 'public',
   body: SignIn,
   answers: { 201: json('Signed in.', SessionBody, ['Set-Cookie']) },
@@ -53,16 +53,16 @@ const signIn = documented({
 const getSession = documented({
   operationId: 'getSession',
   tag: 'Session',
-  summary: 'Who is signed in',
+  summary: 'Read the session',
   access: 'session',
-  answers: { 200: json('The session, which goes on with this request.', SessionBody) },
+  answers: { 200: json('The session; this request extends it.', SessionBody) },
 })
 const signOut = documented({
   operationId: 'signOut',
   tag: 'Session',
   summary: 'Sign out',
   access: 'session',
-  answers: { 204: empty('The session is over.', ['Set-Cookie']) },
+  answers: { 204: empty('The session has ended.', ['Set-Cookie']) },
 })
 
 export type SessionDirectory = Pick<Directory, 'openSession' | 'closeSession'>

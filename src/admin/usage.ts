@@ -30,15 +30,15 @@ const DayText = Type.String({
 const UsageList = Closed({
   from: Type.Optional({ ...DayText, description: 'First day. Default: that of the current billing period.' }),
   to: Type.Optional({ ...DayText, description: 'Last day, included. Default: that of the current period.' }),
-  by: Type.Optional(OneOf(USAGE_GROUPS, 'What is summed up to an item. Default: `user`.')),
+  by: Type.Optional(OneOf(USAGE_GROUPS, 'The breakdown: one item for each of these. Default: `user`.')),
   user: Type.Optional(UserId),
   q: Type.Optional(Search),
-  format: Type.Optional(OneOf(['json', 'csv'], 'With `csv`, all of it as one file.')),
+  format: Type.Optional(OneOf(['json', 'csv'], 'With `csv`, the whole result as one file.')),
   ...pageProperties,
 })
 const sumProperties = {
   credits: Credits,
-  calls: Type.Integer({ description: 'Calls that were charged; adjustments are none.' }),
+  calls: Type.Integer({ description: 'Calls that were charged; adjustments do not count.' }),
   inputTokens: Type.Integer(),
   outputTokens: Type.Integer(),
 }
@@ -49,7 +49,7 @@ const UsageItemBody = Component(
     name: Type.Optional(
       Type.Union([Type.String(), Type.Null()], {
         description:
-          'Only with `by=user`: what the user is called. Null for who has no name, or is no member any more.',
+          'Only with `by=user`: the name of the user. Null for a user without a name, or who is no longer a member.',
       }),
     ),
     ...sumProperties,
@@ -68,7 +68,7 @@ const PeriodItem = Component(
     no: Type.Integer({ description: 'Counts up by one with each period.' }),
     start: Timestamp,
     end: Timestamp,
-    from: Type.String({ description: 'Its first day: what `from` of the usage takes.' }),
+    from: Type.String({ description: 'Its first day, a value for `from` of the usage.' }),
     to: Type.String({ description: 'Its last day.' }),
     used: Credits,
   }),
@@ -77,9 +77,9 @@ const PeriodItem = Component(
 const getUsage = documented({
   operationId: 'getUsage',
   tag: 'Usage',
-  summary: 'What was used, by user, source, model or day',
+  summary: 'Read usage by user, source, model or day',
   description:
-    'Most used first, days in their order. `total` is of the whole range, and of one user where `user` is given. `by` is `user` by default. `q` looks for users by id, name or email, with `by=user`. By source, model and day the last 13 months can be asked for; of single users the days that `retentionDays` keeps, and any whole billing periods of 13 months. With `format=csv` all of it comes as one file, without `limit` and `cursor`.',
+    'Sorted by usage, highest first; days in their order. `total` is that of the whole range, and of the user if `user` is given. `q` searches users by id, name or email, with `by=user`. Usage by source, model and day is kept for 13 months; usage of single users for `retentionDays`, and for whole billing periods of 13 months. `format=csv` returns one file, without `limit` and `cursor`.',
   access: 'admin',
   params: OrgPath,
   querystring: UsageList,

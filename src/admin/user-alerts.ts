@@ -15,7 +15,7 @@ import { changeBy, changeVersion, CONFLICT, sendVersion } from './versions.ts'
 const Threshold = Type.Integer({
   minimum: 1,
   maximum: MAX_CREDITS,
-  description: 'Credits, of all sources, that a user uses in a period.',
+  description: 'A user’s usage in a period, of all sources, in credits.',
 })
 const UserAlertsBody = Component(
   'UserAlertsSettings',
@@ -29,7 +29,7 @@ const UserAlertsBody = Component(
 const UserAlertsAnswer = Component(
   'UserAlerts',
   Type.Object({
-    enabled: Type.Boolean({ description: 'Switched off, everything else is kept, dormant (L9).' }),
+    enabled: Type.Boolean({ description: 'If false, the other settings are kept, but have no effect (L9).' }),
     threshold: Threshold,
     recipients: RecipientsBody,
     notifyUser: Type.Boolean({ description: 'Whether the user who reached it is told, too.' }),
@@ -49,7 +49,7 @@ const putUserAlerts = documented({
   operationId: 'putUserAlerts',
   summary: 'Save the alert',
   description:
-    'The whole setting: what is absent gets its default, not what was there before. Another threshold arms it again for every user; one who is past it already is notified of at the next charge, so that saving sends no burst of mail. Switching it off and on again arms nothing (U4).',
+    'Saves the whole setting: absent fields get their default, not their previous value. A changed threshold arms the alert again for every user. For users who are past it, it fires at their next charge, so that saving sends no burst of mail. Switching it off and on arms nothing (U4).',
   body: UserAlertsBody,
   ifMatch: true,
   answers: { 200: json('Saved.', UserAlertsAnswer, ['ETag']) },

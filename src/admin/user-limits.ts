@@ -39,7 +39,7 @@ const LimitsBody = Component(
 const Limits = Component(
   'UserLimits',
   Type.Object({
-    enabled: Type.Boolean({ description: 'Switched off, everything else is kept, dormant (L9).' }),
+    enabled: Type.Boolean({ description: 'If false, the other settings are kept, but have no effect (L9).' }),
     default: Type.Integer({
       description: 'Credits for every user without a custom limit. 0 blocks every paid call.',
     }),
@@ -56,7 +56,7 @@ const Limits = Component(
         contact: Type.Union([Type.String(), Type.Null()], { description: 'Whom a refused user should ask.' }),
         hideAmounts: Type.Boolean({ description: 'No refusal and no header has amounts.' }),
       },
-      { description: 'What a refused user reads (E3).' },
+      { description: 'The text of a refusal (E3).' },
     ),
   }),
 )
@@ -75,7 +75,7 @@ const putLimits = documented({
   operationId: 'putUserLimits',
   summary: 'Save the limits',
   description:
-    'The whole setting: what is absent gets its default, not what was there before. It holds for the very next call, on every gateway (L8).',
+    'Saves the whole setting: absent fields get their default, not their previous value. It applies to the next call on every gateway (L8).',
   params: OrgPath,
   body: LimitsBody,
   ifMatch: true,

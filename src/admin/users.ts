@@ -21,12 +21,12 @@ const User = Component(
   Type.Object({
     user: UserId,
     name: Type.Union([Type.String(), Type.Null()], {
-      description: 'Null for who has none, and for who used something and is no member any more.',
+      description: 'Null for a user without a name, or who is no longer a member.',
     }),
     used: Type.Number({ description: 'Credits charged in this period, all sources.' }),
     counted: Type.Number({ description: 'The part of it that counts towards the limit (L5).' }),
     held: Type.Number({ description: 'Credits set aside for calls in flight.' }),
-    limit: Type.Union([Credits, Type.Null()], { description: 'Null: nothing caps this user.' }),
+    limit: Type.Union([Credits, Type.Null()], { description: 'Null: no limit.' }),
     exceeding: Type.Boolean({ description: 'Whether the limit is reached.' }),
   }),
 )
@@ -34,9 +34,9 @@ const User = Component(
 const listUsers = documented({
   operationId: 'listUsers',
   tag: 'Users',
-  summary: 'List users by what they used',
+  summary: 'List users by usage',
   description:
-    'Most used first. With `exceeding=true` only users at or past their limit in this period; that is read from an index, however many users there are.',
+    'Sorted by usage, highest first. With `exceeding=true` only users at or past their limit in this period, read from an index.',
   access: 'admin',
   params: OrgPath,
   querystring: UserList,

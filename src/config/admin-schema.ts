@@ -14,10 +14,10 @@ export const Admin = mapping(
     ),
     session: mapping(
       {
-        idleMinutes: count(30, 1, 1_440, 'A session of the page ends after so long without a request.'),
-        absoluteHours: count(12, 1, 168, 'It ends this long after signing in, whatever happens.'),
+        idleMinutes: count(30, 1, 1_440, 'A session ends after this time without a request.'),
+        absoluteHours: count(12, 1, 168, 'A session ends this long after signing in in any case.'),
       },
-      { default: {}, description: 'How long who signed in to the page stays signed in.' },
+      { default: {}, description: 'How long a session of the page lasts.' },
     ),
     trustProxy: Type.Array(
       text('An address, or a network such as 10.0.0.0/8.', {
@@ -29,7 +29,7 @@ export const Admin = mapping(
         maxItems: 100,
         uniqueItems: true,
         description:
-          'Proxies whose x-forwarded-for says who asks: failed attempts are counted by that address.',
+          'Proxies whose x-forwarded-for names the caller: failed attempts are counted by that address.',
       },
     ),
   },

@@ -39,6 +39,6 @@ export const usd = (description: string) => Type.Number({ minimum: 0, maximum: 1
 export const storeDown = (options: SchemaOptions) =>
   oneOf(['closed', 'open'], {
     description:
-      'Paid calls while the store is down: closed refuses them, open lets them pass and journals them.',
+      'Paid calls while the store is down: closed refuses them, open lets them pass and journals their cost.',
     ...options,
   })

@@ -4,14 +4,14 @@ import { count, mapping, oneOf, seconds, text } from './fields.ts'
 
 const Smtp = mapping({
   url: text(
-    'Mail server, with user and password where it wants them: smtps:// is encrypted from the start (port 465), smtp:// by STARTTLS (587).',
+    'Mail server, with user and password if it requires them: smtps:// is encrypted from the start (port 465), smtp:// by STARTTLS (587).',
     { pattern: '^smtps?://', expects: 'an smtp:// or smtps:// URL' },
   ),
   from: text('Sender of all mail, such as "Tollgate <noreply@example.com>".', { maxLength: 320 }),
   startTls: Type.Optional(
     oneOf(['required', 'optional'], {
       description:
-        'Whether an smtp:// server must offer encryption; without this it must, unless it is on this machine.',
+        'Whether an smtp:// server must offer encryption. By default it must, unless it is on this machine.',
     }),
   ),
   ca: Type.Optional(text('PEM file with the certificates of a private authority, relative to this file.')),
@@ -20,7 +20,7 @@ const Smtp = mapping({
 export const Notifications = mapping(
   {
     smtp: Type.Optional(Smtp),
-    mailDir: text('Folder for mails while there is no smtp, relative to this file.', {
+    mailDir: text('Folder for mails if there is no smtp, relative to this file.', {
       default: './data/mail',
     }),
     allowTargets: Type.Array(
@@ -34,7 +34,7 @@ export const Notifications = mapping(
         maxItems: 100,
         uniqueItems: true,
         description:
-          'Where webhooks and Slack messages may go beyond the public internet, also without https: addresses, CIDR ranges, host names.',
+          'Targets of webhooks and Slack messages beyond the public internet, also without https: addresses, CIDR ranges, host names.',
       },
     ),
     deliver: Type.Boolean({
@@ -42,17 +42,12 @@ export const Notifications = mapping(
       description:
         'false: crossings go to the queue tollgate-notices, and a worker of your own takes them from there.',
     }),
-    attempts: count(
-      15,
-      1,
-      100,
-      'How often a delivery is tried before it is parked, for an admin to send again.',
-    ),
+    attempts: count(15, 1, 100, 'Attempts of a delivery before it is parked, for an admin to send again.'),
     backoffSeconds: seconds(
       5,
       0.01,
       3600,
-      'Before the second attempt, less a random part; twice as long each time …',
+      'Wait before the second attempt, less a random part; it doubles each time …',
     ),
     maxBackoffSeconds: seconds(3600, 0.01, 86_400, '… up to this.'),
     concurrency: count(10, 1, 100, 'Deliveries at the same time, in each process …'),
@@ -60,21 +55,26 @@ export const Notifications = mapping(
       4,
       1,
       100,
-      '… and of these, to one receiver (the host of a webhook, Slack, the mail server), and to all channels of one organization.',
+      '… and the most of these to one receiver (the host of a webhook, Slack, the mail server), and to all channels of one organization.',
     ),
     perSecond: count(
       25,
       1,
       10_000,
-      'Deliveries per second of all gateways, so that a backlog leaves calls alone.',
+      'Deliveries per second of all gateways together, so that a backlog does not slow calls down.',
     ),
-    lockSeconds: seconds(30, 1, 600, 'After this the deliveries of a gateway that died are taken over.'),
+    lockSeconds: seconds(
+      30,
+      1,
+      600,
+      'After this time, another gateway takes over the deliveries of a dead one.',
+    ),
     sweepSeconds: seconds(
       30,
       1,
       3600,
-      'How often it is looked for crossings that a gateway left behind that died.',
+      'How often gateways look for crossings that a dead gateway left behind.',
     ),
   },
-  { default: {}, description: 'How admins hear of what was crossed.' },
+  { default: {}, description: 'How crossings reach admins.' },
 )

@@ -11,22 +11,22 @@ const factors = (description: string) =>
 
 const ModelPrice = mapping({
   input: usd('USD per million tokens, as all of these but perCall and webSearch.'),
-  cachedInput: Type.Optional(usd('Input that the provider had in its cache.')),
+  cachedInput: Type.Optional(usd('Input that the provider read from its cache.')),
   cacheWrite: Type.Optional(usd('Input written to the cache.')),
   cacheWrite1h: Type.Optional(usd('Input written to the cache for an hour.')),
-  output: Type.Optional(usd('Output with reasoning.')),
-  audioInput: Type.Optional(usd('Audio in.')),
-  audioOutput: Type.Optional(usd('Audio out.')),
-  imageOutput: Type.Optional(usd('Images out, where the provider counts them apart.')),
+  output: Type.Optional(usd('Output, including reasoning.')),
+  audioInput: Type.Optional(usd('Audio input.')),
+  audioOutput: Type.Optional(usd('Audio output.')),
+  imageOutput: Type.Optional(usd('Image output, if the provider counts it separately.')),
   perCall: Type.Optional(usd('USD per call, on top of its tokens.')),
   webSearch: Type.Optional(usd('USD per web search that the provider makes for a call.')),
   maxOutput: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Most tokens that the model writes.' }),
+    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'The most output tokens of the model.' }),
   ),
   serviceTiers: Type.Optional(
-    factors('By what tokens cost more or less in a tier, or at a speed, that the provider says it served.'),
+    factors('Factors on the price of tokens, by the tier or speed that the provider reports.'),
   ),
-  regions: Type.Optional(factors('The same, by the region in which it says that it served the call.')),
+  regions: Type.Optional(factors('The same, by the region that the provider reports.')),
 })
 
 export const Prices = mapping(
@@ -39,13 +39,13 @@ export const Prices = mapping(
       {
         default: 'reject',
         expects: '"reject" or { input, output }',
-        description: 'A model that has no price.',
+        description: 'What happens to a model without a price.',
       },
     ),
     models: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$' }), ModelPrice, {
       additionalProperties: false,
       default: {},
-      description: 'Prices by model, over the built-in table.',
+      description: 'Prices by model; they override the built-in table.',
       expects: 'the name of a model',
     }),
   },

@@ -10,13 +10,15 @@ const Tls = Type.Union(
     mapping({
       ca: Type.Optional(
         text(
-          'PEM file with the certificates of a private authority, relative to this file, as all of these.',
+          'PEM file with the certificates of a private authority. All of these files are relative to this file.',
         ),
       ),
-      cert: Type.Optional(text('PEM file with the certificate of the gateways, where the store wants one.')),
-      key: Type.Optional(text('PEM file with the key of that.')),
+      cert: Type.Optional(
+        text('PEM file with the client certificate of the gateways, if the store requires one.'),
+      ),
+      key: Type.Optional(text('PEM file with the key of the client certificate.')),
       serverName: Type.Optional(
-        text('The name in the certificates of the store, where it is not that of its address.', {
+        text('The name in the certificates of the store, if it differs from its address.', {
           pattern: '^[A-Za-z0-9._-]+$',
           expects: 'a host name',
         }),
@@ -24,7 +26,7 @@ const Tls = Type.Union(
     }),
   ],
   {
-    description: 'Encrypted connections: always to a cluster with this; to a URL where it is rediss://.',
+    description: 'Encrypted connections: to a cluster always, to a URL if it is rediss://.',
     expects: 'true or { ca, cert, key, serverName }',
   },
 )
@@ -53,14 +55,14 @@ export const Redis = mapping(
         },
       ),
     ),
-    username: Type.Optional(secret("A user of the store's; without it, its default user.")),
+    username: Type.Optional(secret("A user of the store; without it, the store's default user.")),
     password: Type.Optional(secret('The password of that user, for a URL without one or for a cluster.')),
     tls: Type.Optional(Tls),
     patienceSeconds: seconds(
       3,
       0,
       60,
-      'How long a call waits for a store that does not answer before it is refused or, under open, passes; 0 for not at all.',
+      'How long a call waits for a store that does not answer, before it is refused or, under open, passes; 0 means no wait.',
     ),
   },
   {

@@ -16,10 +16,14 @@ const LIMITS = {
   connectSeconds: {
     exclusiveMinimum: 0,
     maximum: 300,
-    description: 'Until the connection to the provider stands.',
+    description: 'Until the connection to the provider is established.',
   },
-  firstByteSeconds: { exclusiveMinimum: 0, maximum: 3600, description: "Until the answer's first byte." },
-  idleSeconds: { exclusiveMinimum: 0, maximum: 3600, description: 'The longest pause within an answer.' },
+  firstByteSeconds: {
+    exclusiveMinimum: 0,
+    maximum: 3600,
+    description: 'Until the first byte of the response.',
+  },
+  idleSeconds: { exclusiveMinimum: 0, maximum: 3600, description: 'The longest pause within a response.' },
 }
 
 const Timeouts = mapping(
@@ -28,7 +32,7 @@ const Timeouts = mapping(
     firstByteSeconds: Type.Number({ ...LIMITS.firstByteSeconds, default: 600 }),
     idleSeconds: Type.Number({ ...LIMITS.idleSeconds, default: 300 }),
   },
-  { default: {}, description: 'For every upstream that says nothing else.' },
+  { default: {}, description: 'Defaults for every upstream.' },
 )
 
 const TimeoutOverrides = mapping(
@@ -37,7 +41,7 @@ const TimeoutOverrides = mapping(
     firstByteSeconds: Type.Optional(Type.Number(LIMITS.firstByteSeconds)),
     idleSeconds: Type.Optional(Type.Number(LIMITS.idleSeconds)),
   },
-  { description: 'What this upstream has different from the timeouts at the top.' },
+  { description: 'Overrides of the top-level timeouts for this upstream.' },
 )
 
 const Route = mapping({
@@ -55,15 +59,15 @@ const Route = mapping({
 
 const Upstream = mapping(
   {
-    family: oneOf(['openai', 'anthropic', 'gemini', 'generic'], { description: 'Whose API it speaks.' }),
+    family: oneOf(['openai', 'anthropic', 'gemini', 'generic'], { description: 'The API that it follows.' }),
     prefix: text('Path under which callers reach it.', {
       maxLength: 128,
       pattern: '^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$',
       expects: 'a path such as /openai',
     }),
-    url: httpUrl("The provider's base URL; a path in it stands before every path."),
+    url: httpUrl("The provider's base URL; its path is put in front of every path."),
     apiPath: Type.Optional(
-      text('Path of the API at the provider, in place of the /v1 that callers write; / for none.', {
+      text('Path of the API at the provider, in place of the /v1 that callers send; / for none.', {
         maxLength: 256,
         pattern: '^/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?$',
         expects: 'a path such as /v1beta/openai',
@@ -79,7 +83,7 @@ const Upstream = mapping(
     askForUsage: Type.Optional(
       Type.Boolean({
         description:
-          'Whether streams are asked for their usage by stream_options, only for family openai. False where the upstream refuses that: what its streams do not report is estimated.',
+          'Whether the gateway asks streams for their usage by stream_options; only for family openai. Set false if the upstream refuses that: usage that its streams do not report is estimated.',
       }),
     ),
     ca: Type.Optional(text('PEM file with the certificates of a private authority, relative to this file.')),
@@ -88,14 +92,14 @@ const Upstream = mapping(
     ),
     proxy: Type.Optional(
       httpUrl(
-        'HTTP proxy on the way to the provider, with user and password where it wants them; without it, that of HTTPS_PROXY for https URLs that NO_PROXY does not list.',
+        'HTTP proxy for the provider, with user and password if it requires them. Without it, HTTPS_PROXY applies to https URLs that NO_PROXY does not list.',
       ),
     ),
     keepAliveSeconds: seconds(
       30,
       0,
       600,
-      'How long a connection is kept that idles: less than the provider keeps it; 0 for a new connection for each call.',
+      'How long an idle connection is kept; less than the provider keeps it. 0 opens a new connection for each call.',
     ),
     timeouts: Type.Optional(TimeoutOverrides),
     onStoreDown: Type.Optional(storeDown({})),
@@ -105,10 +109,10 @@ const Upstream = mapping(
 
 const Jwt = mapping({
   issuer: text('Expected `iss`.'),
-  jwksUrl: httpUrl("Where the issuer's keys are: https, unless its host is this machine."),
+  jwksUrl: httpUrl("URL of the issuer's keys: https, unless its host is this machine."),
   audience: Type.Optional(
     text(
-      'Expected `aud`, or one of them where a token has several; of a token without `aud`, its `client_id`. Without this, every token of the issuer is taken, whoever it was made for.',
+      'Expected `aud`, or one of several. For a token without `aud`, its `client_id`. Without this, every token of the issuer is accepted, for whatever audience it was made.',
     ),
   ),
   algorithms: Type.Array(
@@ -117,7 +121,7 @@ const Jwt = mapping({
   ),
   claims: mapping(
     {
-      org: text('Claim with the org.', { default: 'org_id' }),
+      org: text('Claim with the organization.', { default: 'org_id' }),
       user: text('Claim with the user.', { default: 'sub' }),
       source: Type.Optional(
         text('Claim with the source or a list of sources, the first being the default; without it, chat.'),
@@ -130,34 +134,29 @@ const Jwt = mapping({
       minItems: 1,
       maxItems: 10_000,
       uniqueItems: true,
-      description: 'The orgs that this issuer may speak for; without it, every org.',
+      description: 'The organizations of this issuer; without it, all.',
     }),
   ),
 })
 
 const Limits = mapping(
   {
-    bodyBytes: count(
-      33_554_432,
-      1024,
-      1_073_741_824,
-      'Largest request body, unpacked where it comes compressed.',
-    ),
+    bodyBytes: count(33_554_432, 1024, 1_073_741_824, 'Largest request body, after unpacking.'),
     bufferedBytes: count(
       536_870_912,
       1_048_576,
       1_099_511_627_776,
-      'Request bodies in memory at once, all together; what would come on top is answered 503.',
+      'Bytes of all request bodies in memory together; further bodies get 503.',
     ),
-    concurrent: count(10_000, 1, 1_000_000, 'Metered calls in flight at once; more are answered 503.'),
+    concurrent: count(10_000, 1, 1_000_000, 'Metered calls in flight at once; further calls get 503.'),
     drainBytes: count(
       1_048_576,
       0,
       1_073_741_824,
-      'Read on to the usage report after the client went away: bytes …',
+      'After a client left, the gateway reads on to the usage report: at most this many bytes …',
     ),
     drainSeconds: seconds(60, 0, 3600, '… seconds …'),
-    drainConcurrent: count(64, 0, 100_000, '… and answers at once.'),
+    drainConcurrent: count(64, 0, 100_000, '… and responses at once.'),
   },
   { default: {} },
 )
@@ -168,21 +167,21 @@ export const ConfigSchema = mapping(
       {
         host: host('127.0.0.1'),
         port: port(8080),
-        publicUrl: Type.Optional(httpUrl('Where callers reach it, for the code that the page shows.')),
-        headSeconds: seconds(15, 0.1, 300, 'How long the head of a request may take to come.'),
-        requestSeconds: seconds(60, 0.1, 3600, 'How long a whole request may take to come.'),
+        publicUrl: Type.Optional(httpUrl('URL for callers, used in the code that the page shows.')),
+        headSeconds: seconds(15, 0.1, 300, 'Time in which the head of a request must arrive.'),
+        requestSeconds: seconds(60, 0.1, 3600, 'Time in which a whole request must arrive.'),
         connections: count(
           20_000,
           1,
           1_000_000,
-          'Open connections of callers, for each process; more are closed. Keep it below the limit of open files.',
+          'Open connections of callers, for each process; further ones are closed. Keep it below the limit of open files.',
         ),
       },
       { default: {}, description: 'The data plane.' },
     ),
     admin: Admin,
     redis: Redis,
-    creditsPerUsd: count(100, 1, 1_000_000, 'What a US dollar of provider cost is in credits.'),
+    creditsPerUsd: count(100, 1, 1_000_000, 'Credits per US dollar of provider cost.'),
     upstreams: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_-]{0,31}$' }), Upstream, {
       additionalProperties: false,
       minProperties: 1,
@@ -194,7 +193,7 @@ export const ConfigSchema = mapping(
     auth: mapping(
       {
         userHeader: text(
-          'Header in which apps with a key of their own name their user, such as x-openwebui-user-email; x-tollgate-user goes on being one.',
+          'Header in which apps name their user, such as x-openwebui-user-email, beside x-tollgate-user. It counts only with keys of apps.',
           {
             default: 'x-tollgate-user',
             maxLength: 128,
@@ -207,20 +206,20 @@ export const ConfigSchema = mapping(
       { default: {} },
     ),
     onStoreDown: storeDown({ default: 'closed' }),
-    leaseSeconds: seconds(60, 1, 600, 'How long the hold of a gateway that died stands in the way.'),
+    leaseSeconds: seconds(60, 1, 600, 'How long the hold of a dead gateway lasts before it expires.'),
     journal: mapping(
       {
         dir: text('Folder, relative to this file.', { default: './data/journal' }),
-        maxBytes: count(67_108_864, 65_536, 1_073_741_824, 'How large the journal of a process may become.'),
+        maxBytes: count(67_108_864, 65_536, 1_073_741_824, 'Largest size of the journal of a process.'),
       },
-      { default: {}, description: 'What the store could not be told while it was down.' },
+      { default: {}, description: 'Charges that could not be written to the store while it was down.' },
     ),
     limits: Limits,
     timeouts: Timeouts,
     notifications: Notifications,
-    retentionDays: count(62, 32, 400, 'How long usage by user and day is kept.'),
-    shutdownGraceSeconds: seconds(5, 0, 300, 'How long calls are still accepted after SIGTERM.'),
-    shutdownSeconds: seconds(60, 0, 3600, 'How long calls in flight may take to finish after that.'),
+    retentionDays: count(62, 32, 400, 'Days for which usage by user and day is kept.'),
+    shutdownGraceSeconds: seconds(5, 0, 300, 'Time after SIGTERM in which calls are still accepted.'),
+    shutdownSeconds: seconds(60, 0, 3600, 'Time after that in which calls in flight may finish.'),
     log: mapping(
       {
         level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], { default: 'info' }),
@@ -230,7 +229,7 @@ export const ConfigSchema = mapping(
               minimum: 0,
               maximum: 1,
               default: 0,
-              description: 'The share of calls that get a line in the log each: 0 none, 1 all.',
+              description: 'Share of calls that get a line in the log: 0 none, 1 all.',
             }),
           },
           { default: {} },

@@ -76,12 +76,12 @@ export interface paths {
       path?: never
       cookie?: never
     }
-    /** Who is signed in */
+    /** Read the session */
     get: operations['getSession']
     put?: never
     /**
      * Sign in with a key
-     * @description Opens a new session for the owner of a key of scope `admin`, and closes the one whose cookie comes along. The owner may also be a plain member, whose session opens only `/v1/session` and `/v1/me`. It ends when it was idle for too long, at the end of its absolute lifetime, or at once when the key is revoked or its owner removed.
+     * @description Opens a new session for the owner of a key of scope `admin`, and closes the one whose cookie the request has. The owner may also be a plain member, whose session opens only `/v1/session` and `/v1/me`. It ends when it was idle for too long, at the end of its absolute lifetime, or at once when the key is revoked or its owner removed.
      */
     post: operations['signIn']
     /** Sign out */
@@ -99,8 +99,8 @@ export interface paths {
       cookie?: never
     }
     /**
-     * The own standing
-     * @description What the owner of the session or key has used in the current period. `used` is all of it, `counted` what counts towards the limit, `held` what calls in flight set aside of that.
+     * Read your own usage
+     * @description The usage of the owner of the session or key in the current period. `used` is all of it, `counted` the part that counts towards the limit, `held` the part of the limit that is set aside for calls in flight.
      */
     get: operations['getMe']
     put?: never
@@ -121,7 +121,7 @@ export interface paths {
     /** List the organizations */
     get: operations['listOrgs']
     put?: never
-    /** Make an organization */
+    /** Create an organization */
     post: operations['createOrg']
     delete?: never
     options?: never
@@ -142,14 +142,14 @@ export interface paths {
     post?: never
     /**
      * Delete an organization
-     * @description With its members, keys, settings and usage. Its keys fail at their next call. The deletion stands in `/v1/audit`.
+     * @description Deletes its members, keys, settings and usage, too. Its keys fail at their next call. `/v1/audit` records the deletion.
      */
     delete: operations['deleteOrg']
     options?: never
     head?: never
     /**
      * Change an organization
-     * @description What is absent stays. Everything but the name is the operator’s. A change of `billing` takes effect when the current period ends (P4); another `every` without an `anchor` starts at 1.
+     * @description Absent fields stay. Only the operator may change fields other than the name. A change of `billing` takes effect when the current period ends (P4); a changed `every` without an `anchor` starts at 1.
      */
     patch: operations['changeOrg']
     trace?: never
@@ -182,13 +182,13 @@ export interface paths {
     get: operations['getMember']
     /**
      * Add a member, or replace one
-     * @description What is absent gets its default: no email, no name, role `member`.
+     * @description Absent fields get their default: no email, no name, role `member`.
      */
     put: operations['putMember']
     post?: never
     /**
      * Remove a member
-     * @description Fails at the very next call. What the user used stays, and who is added again goes on with the same counters.
+     * @description The user’s next call fails. The usage stays: a user who is added again continues with the same counters.
      */
     delete: operations['removeMember']
     options?: never
@@ -207,7 +207,7 @@ export interface paths {
     get: operations['listKeys']
     put?: never
     /**
-     * Make a key
+     * Create a key
      * @description A traffic key belongs to one user, or with `app` to an app that names the user of each call. A key of scope `admin` belongs to an admin and opens the admin plane. Each plane refuses the keys of the other.
      */
     post: operations['createKey']
@@ -245,8 +245,8 @@ export interface paths {
     get: operations['listAlerts']
     put?: never
     /**
-     * Make an alert
-     * @description It fires at once when usage has reached it already (O9). An organization has up to 1000 alerts (O1).
+     * Create an alert
+     * @description It fires at once if usage has reached it (O9). An organization has up to 1000 alerts (O1).
      */
     post: operations['createAlert']
     delete?: never
@@ -275,7 +275,7 @@ export interface paths {
     head?: never
     /**
      * Change an alert
-     * @description What is absent stays. Another threshold or type arms it again in this period, and fires it at once when usage is past it already; other recipients arm nothing (O8).
+     * @description Absent fields stay. A changed threshold or type arms the alert again in this period, and fires it at once if usage is past it; changed recipients do not (O8).
      */
     patch: operations['changeAlert']
     trace?: never
@@ -291,7 +291,7 @@ export interface paths {
     get: operations['getUserAlerts']
     /**
      * Save the alert
-     * @description The whole setting: what is absent gets its default, not what was there before. Another threshold arms it again for every user; one who is past it already is notified of at the next charge, so that saving sends no burst of mail. Switching it off and on again arms nothing (U4).
+     * @description Saves the whole setting: absent fields get their default, not their previous value. A changed threshold arms the alert again for every user. For users who are past it, it fires at their next charge, so that saving sends no burst of mail. Switching it off and on arms nothing (U4).
      */
     put: operations['putUserAlerts']
     post?: never
@@ -312,7 +312,7 @@ export interface paths {
     get: operations['getUserLimits']
     /**
      * Save the limits
-     * @description The whole setting: what is absent gets its default, not what was there before. It holds for the very next call, on every gateway (L8).
+     * @description Saves the whole setting: absent fields get their default, not their previous value. It applies to the next call on every gateway (L8).
      */
     put: operations['putUserLimits']
     post?: never
@@ -349,8 +349,8 @@ export interface paths {
     /** Read a custom limit */
     get: operations['getCustomLimit']
     /**
-     * Give a user a limit of their own
-     * @description It replaces the default for this user, whether higher or lower (L2).
+     * Set a custom limit
+     * @description It replaces the default for this user, and may be higher or lower (L2).
      */
     put: operations['putCustomLimit']
     post?: never
@@ -369,8 +369,8 @@ export interface paths {
       cookie?: never
     }
     /**
-     * List users by what they used
-     * @description Most used first. With `exceeding=true` only users at or past their limit in this period; that is read from an index, however many users there are.
+     * List users by usage
+     * @description Sorted by usage, highest first. With `exceeding=true` only users at or past their limit in this period, read from an index.
      */
     get: operations['listUsers']
     put?: never
@@ -389,8 +389,8 @@ export interface paths {
       cookie?: never
     }
     /**
-     * What was used, by user, source, model or day
-     * @description Most used first, days in their order. `total` is of the whole range, and of one user where `user` is given. `by` is `user` by default. `q` looks for users by id, name or email, with `by=user`. By source, model and day the last 13 months can be asked for; of single users the days that `retentionDays` keeps, and any whole billing periods of 13 months. With `format=csv` all of it comes as one file, without `limit` and `cursor`.
+     * Read usage by user, source, model or day
+     * @description Sorted by usage, highest first; days in their order. `total` is that of the whole range, and of the user if `user` is given. `q` searches users by id, name or email, with `by=user`. Usage by source, model and day is kept for 13 months; usage of single users for `retentionDays`, and for whole billing periods of 13 months. `format=csv` returns one file, without `limit` and `cursor`.
      */
     get: operations['getUsage']
     put?: never
@@ -433,7 +433,7 @@ export interface paths {
     put?: never
     /**
      * Add a channel
-     * @description Every notice of the organization is posted to it as well. An organization has up to 50 channels.
+     * @description Every notification of the organization is posted to it. An organization has up to 50 channels.
      */
     post: operations['createChannel']
     delete?: never
@@ -459,7 +459,7 @@ export interface paths {
     head?: never
     /**
      * Change a channel
-     * @description What is absent stays as it is. The kind of a channel does not change: add another one.
+     * @description Absent fields stay. The kind of a channel cannot change; add another channel instead.
      */
     patch: operations['changeChannel']
     trace?: never
@@ -475,7 +475,7 @@ export interface paths {
     put?: never
     /**
      * Send a test
-     * @description Sends one message that says that it is a test, also where the channel is off, and answers how that went. It is not tried again. An organization may send ten a minute.
+     * @description Sends one message that is marked as a test, even if the channel is off, and returns the result. It is not retried. An organization may send ten a minute.
      */
     post: operations['testChannel']
     delete?: never
@@ -495,7 +495,7 @@ export interface paths {
     put?: never
     /**
      * Adjust a user’s usage
-     * @description Part of every sum, as usage of a model called `adjustment` with no calls. A charge fires whatever it crosses; a refund fires nothing, arms nothing again, and unblocks a user who falls below the limit with it. Send an `Idempotency-Key` to make it safe to ask again.
+     * @description An adjustment is part of every sum, as usage of a model called `adjustment` with no calls. A charge fires the alerts it crosses; a refund fires nothing, arms nothing, and unblocks a user who falls below the limit. Send an `Idempotency-Key` to make a retry safe.
      */
     post: operations['createAdjustment']
     delete?: never
@@ -513,7 +513,7 @@ export interface paths {
     }
     /**
      * List the notifications
-     * @description Kept for 62 days. With `type`, a page may have fewer items than asked for and still have a next one.
+     * @description Notifications are kept for 62 days. With `type`, a page may have fewer items than requested and still have a next one.
      */
     get: operations['listNotifications']
     put?: never
@@ -552,7 +552,7 @@ export interface paths {
     put?: never
     /**
      * Send a notification again
-     * @description To whom it did not reach: deliveries that failed or were parked are tried at once, and recipients are looked for again where there were none. With `channel` and `recipient` it is that one delivery, if it failed or was parked. What was sent is not repeated.
+     * @description Tries deliveries that failed or were parked again at once. If there were no recipients, it looks for recipients again. With `channel` and `recipient` it sends only this delivery, if it failed or was parked. Sent deliveries are not repeated.
      */
     post: operations['redeliverNotification']
     delete?: never
@@ -587,7 +587,7 @@ export interface paths {
     }
     /**
      * List or export the changes of an organization
-     * @description Newest first. Entries are kept for 13 months. A page looks through at most 10,000 entries for those that match, so it may have few or none of them and a `next` all the same.
+     * @description Newest first. Entries are kept for 13 months. A page looks through at most 10,000 entries for those that match, so it may have few or none and still a `next`.
      */
     get: operations['listAudit']
     put?: never
@@ -607,7 +607,7 @@ export interface paths {
     }
     /**
      * List or export the deletions of organizations
-     * @description An organization’s own log goes with it; that it was deleted, by whom and what it was, stands here for 13 months.
+     * @description An organization’s own log is deleted with it. This log keeps the deletion, its actor and the organization for 13 months.
      */
     get: operations['listOperatorAudit']
     put?: never
@@ -629,7 +629,7 @@ export interface paths {
     put?: never
     /**
      * Compare counters with usage and holds
-     * @description Recomputes, for the open period, what each user has used from the usage by day, and what is held from the open holds. Calls in flight make no difference. With `repair` the counters become what was recomputed, user by user, each with an entry in the audit log; read a report without it first.
+     * @description Recomputes, for the open period, each user’s usage from the usage by day, and the held credits from the open holds. Calls may be in flight. With `repair` the counters are set to the recomputed values, user by user, each with an entry in the audit log. Read a report without it first.
      */
     post: operations['checkDrift']
     delete?: never
@@ -646,8 +646,8 @@ export interface paths {
       cookie?: never
     }
     /**
-     * Where the data plane is
-     * @description What an SDK takes as its base URL is the `dataUrl`, the `prefix` and, for OpenAI, `/v1`.
+     * Read the address of the data plane
+     * @description The base URL for an SDK is the `dataUrl`, the `prefix` and, for OpenAI, `/v1`.
      */
     get: operations['getGateway']
     put?: never
@@ -687,19 +687,19 @@ export interface components {
     NewAdjustment: {
       /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
-      /** @description What to add to the usage, with at most six decimals; below 0 is a refund. */
+      /** @description Credits to add to the usage, with at most six decimals; a negative number is a refund. */
       credits: number
       /**
        * @description Default `chat`.
        * @enum {string}
        */
       source?: 'chat' | 'workflow' | 'agent_deployment'
-      /** @description Stands in the audit log. */
+      /** @description Written to the audit log. */
       reason: string
     }
     Adjustment: {
       id: string
-      /** @description Credits that the user used in this period, after it. */
+      /** @description The user’s usage in this period after the adjustment, in credits. */
       used: number
     }
     /** @description "all", or the ids of 1 to 100 admins, each once */
@@ -707,14 +707,14 @@ export interface components {
     NewAlert: {
       /** @enum {string} */
       type: 'percentage' | 'absolute'
-      /** @description A percentage from 1 to 100 of the allowance, or credits, which may lie above it (O2). */
+      /** @description A percentage from 1 to 100 of the allowance, or credits, which may exceed it (O2). */
       threshold: number
       recipients?: components['schemas']['Recipients']
     }
     AlertPatch: {
       /** @enum {string} */
       type?: 'percentage' | 'absolute'
-      /** @description A percentage from 1 to 100 of the allowance, or credits, which may lie above it (O2). */
+      /** @description A percentage from 1 to 100 of the allowance, or credits, which may exceed it (O2). */
       threshold?: number
       recipients?: components['schemas']['Recipients']
     }
@@ -722,12 +722,12 @@ export interface components {
       id: string
       /** @enum {string} */
       type: 'percentage' | 'absolute'
-      /** @description A percentage from 1 to 100 of the allowance, or credits, which may lie above it (O2). */
+      /** @description A percentage from 1 to 100 of the allowance, or credits, which may exceed it (O2). */
       threshold: number
       recipients: components['schemas']['Recipients']
       /** @description The credits at which it fires in this period; null for a percentage of an allowance of 0. */
       mark: number | null
-      /** @description When it fired in this period, or null. It fires once a period (O5). */
+      /** @description When it fired in this period, or null. It fires once per period (O5). */
       firedAt: string | null
     }
     AuditEntry: {
@@ -760,11 +760,11 @@ export interface components {
         | 'channel.update'
         | 'channel.delete'
         | 'notification.redeliver'
-      /** @description The id of what was changed. */
+      /** @description The id of the changed entry. */
       target: string
-      /** @description As the API showed it; null where there was nothing. */
+      /** @description The entry before, as the API showed it; null if there was none. */
       before: unknown
-      /** @description As the API shows it; null where there is nothing any more. */
+      /** @description The entry after, as the API shows it; null if it was deleted. */
       after: unknown
     }
     MemberSettings: {
@@ -778,7 +778,7 @@ export interface components {
     Member: {
       /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
-      /** @description Where mail goes; null: nowhere. */
+      /** @description Address for mail; null: none. */
       email: string | null
       name: string | null
       /** @enum {string} */
@@ -801,7 +801,7 @@ export interface components {
       user: string
       /** @description Credits; null is unlimited. */
       limit: number | null
-      /** @description Of the user. Null for who has none, and for who is no member any more. */
+      /** @description The name of the user. Null for a user without a name, or who is no longer a member. */
       name: string | null
     }
     NewChannel: {
@@ -820,20 +820,20 @@ export interface components {
       /** @description a text of one line that is not empty, or null */
       name?: string | null
       enabled?: boolean
-      /** @description A webhook gets a new secret, which this answer shows once. The old one signs as well for 24 hours. */
+      /** @description A webhook gets a new secret, which only this response shows. For 24 hours messages are signed with the old one, too. */
       rotateSecret?: boolean
     }
     Channel: {
       id: string
       /** @enum {string} */
       kind: 'webhook' | 'slack'
-      /** @description For people, to tell channels apart. */
+      /** @description A name for people. */
       name: string | null
-      /** @description Where notices are posted. Of Slack’s, which is a secret, only its host and its end. */
+      /** @description The URL for notifications. Slack’s URL is a secret, so only its host and its end are shown. */
       url: string
-      /** @description Notices that come while it is off are not sent to it later. */
+      /** @description Notifications that occur while it is off are not sent to it later. */
       enabled: boolean
-      /** @description Until then, the secret before the last rotation signs as well. */
+      /** @description Until then, messages are also signed with the secret before the last rotation. */
       previousSecretUntil: string | null
       /**
        * Format: date-time
@@ -845,49 +845,49 @@ export interface components {
       id: string
       /** @enum {string} */
       kind: 'webhook' | 'slack'
-      /** @description For people, to tell channels apart. */
+      /** @description A name for people. */
       name: string | null
-      /** @description Where notices are posted. Of Slack’s, which is a secret, only its host and its end. */
+      /** @description The URL for notifications. Slack’s URL is a secret, so only its host and its end are shown. */
       url: string
-      /** @description Notices that come while it is off are not sent to it later. */
+      /** @description Notifications that occur while it is off are not sent to it later. */
       enabled: boolean
-      /** @description Until then, the secret before the last rotation signs as well. */
+      /** @description Until then, messages are also signed with the secret before the last rotation. */
       previousSecretUntil: string | null
       /**
        * Format: date-time
        * @description RFC 3339, in UTC.
        */
       createdAt: string
-      /** @description What a webhook’s messages are signed with. It is never shown again. */
+      /** @description The secret with which a webhook’s messages are signed. It is never shown again. */
       secret?: string
     }
     ChannelTest: {
       /** @enum {string} */
       status: 'sent' | 'failed'
-      /** @description What went wrong, for people. */
+      /** @description The error, for people. */
       error: string | null
     }
     ListedDelivery: {
       /** @enum {string} */
       channel: 'email' | 'webhook' | 'slack'
-      /** @description A user for email, else the id of a channel; null where there is nobody. */
+      /** @description A user for email, else the id of a channel; null without a recipient. */
       recipient: string | null
       /** @enum {string} */
       state: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
-      /** @description Since it was last put in line. */
+      /** @description Attempts since it was last queued. */
       attempts: number
-      /** @description Why the last attempt failed, or nobody gets it. */
+      /** @description Why the last attempt failed, or why there is no recipient. */
       error: string | null
       /**
        * Format: date-time
-       * @description When it came to this state.
+       * @description When it entered this state.
        */
       at: string
-      /** @description With `email`, what the user is called. Null for who has no name or is no member any more, and for channels. */
+      /** @description With `email`, the name of the user. Null for a user without a name or who is no longer a member, and for channels. */
       name: string | null
     }
     DriftCheck: {
-      /** @description Whether to put right what differs. Default false: only look. */
+      /** @description Whether to correct differences. Default false. */
       repair?: boolean
     }
     DriftReport: {
@@ -896,7 +896,7 @@ export interface components {
       differences: {
         /** @description Null for the organization’s own counters. */
         user: string | null
-        /** @description `used:<source>` and `held:<source>` of a user, `usage:<source>|<model>` of a user in the period, `index` (the place among users by use); `used` and `held` of the organization. */
+        /** @description `used:<source>` and `held:<source>` of a user, `usage:<source>|<model>` of a user in the period, `index` (the rank among users by usage); `used` and `held` of the organization. */
         counter: string
         /** @description Credits, with up to six decimals. */
         stored: number
@@ -905,19 +905,19 @@ export interface components {
       }[]
       /** @description How many counters differed. */
       found: number
-      /** @description How many of them were put right. */
+      /** @description How many of them were corrected. */
       repaired: number
-      /** @description False where so many calls were in flight that the organization’s own `held` could not be compared: ask again in a quieter moment. */
+      /** @description False if too many calls were in flight to compare the organization’s own `held`. Then repeat the check with fewer calls in flight. */
       complete: boolean
     }
     Gateway: {
-      /** @description Base URL of the data plane: `listen.publicUrl`, or what it listens on. */
+      /** @description Base URL of the data plane: `listen.publicUrl`, or the address it listens on. */
       dataUrl: string | null
       upstreams: {
         name: string
         /** @enum {string} */
         family: 'openai' | 'anthropic' | 'gemini' | 'generic'
-        /** @description Path of the data plane under which its API is. */
+        /** @description Path of its API on the data plane. */
         prefix: string
       }[]
     }
@@ -928,7 +928,7 @@ export interface components {
       user?: string | null
       /** @description Whether the calls name their user, in `x-tollgate-user`. Default false. */
       app?: boolean
-      /** @description What a call may name as its source; the first is the default of a call. Default `["chat"]`. */
+      /** @description The sources that a call may name; the first is the default. Default `["chat"]`. */
       sources?: ('chat' | 'workflow' | 'agent_deployment')[]
       /** @enum {string} */
       scope?: 'traffic' | 'admin'
@@ -937,7 +937,7 @@ export interface components {
       id: string
       /** @description a text of one line that is not empty */
       name: string
-      /** @description Whose it is; null where every call names its user. */
+      /** @description The owner; null if every call names its user. */
       user: string | null
       /** @description Whether the calls name their user. */
       app: boolean
@@ -945,7 +945,7 @@ export interface components {
       sources: ('chat' | 'workflow' | 'agent_deployment')[]
       /** @enum {string} */
       scope: 'traffic' | 'admin'
-      /** @description The key’s first characters, by which people tell it from others. */
+      /** @description The key’s first characters, which identify it for people. */
       hint: string
       /**
        * Format: date-time
@@ -957,7 +957,7 @@ export interface components {
       id: string
       /** @description a text of one line that is not empty */
       name: string
-      /** @description Whose it is; null where every call names its user. */
+      /** @description The owner; null if every call names its user. */
       user: string | null
       /** @description Whether the calls name their user. */
       app: boolean
@@ -965,7 +965,7 @@ export interface components {
       sources: ('chat' | 'workflow' | 'agent_deployment')[]
       /** @enum {string} */
       scope: 'traffic' | 'admin'
-      /** @description The key’s first characters, by which people tell it from others. */
+      /** @description The key’s first characters, which identify it for people. */
       hint: string
       /**
        * Format: date-time
@@ -997,7 +997,7 @@ export interface components {
         /** @description The organization’s zone, in which days and periods begin. */
         timezone: string
       }
-      /** @description Whether the organization hides amounts from its members: then none of those below is there. */
+      /** @description Whether the organization hides amounts from its members. Then the response has none of the amounts below. */
       amountsHidden: boolean
       /** @description Credits, with up to six decimals. */
       used?: number
@@ -1009,7 +1009,7 @@ export interface components {
       limit?: number | null
       /** @description Null when unlimited. */
       remaining?: number | null
-      /** @description With `by=day`: days of the period on which something was used, as far as they are kept. */
+      /** @description With `by=day`: days of the period with usage, as far as they are kept. */
       days?: {
         /** @description The day in the organization’s zone, such as `2026-12-01`. */
         key: string
@@ -1025,9 +1025,9 @@ export interface components {
       id: string
       /** @enum {string} */
       type: 'org.alert.crossed' | 'user.alert.crossed' | 'user.limit.reached'
-      /** @description Who crossed it; null for the whole organization. */
+      /** @description The user who crossed it; null for the organization. */
       user: string | null
-      /** @description What the user is called; null for who has no name or is no member any more. */
+      /** @description The name of the user; null for a user without a name, or who is no longer a member. */
       name: string | null
       /** @description The alert of the organization that fired. */
       alert: string | null
@@ -1046,34 +1046,34 @@ export interface components {
       }
       /** Format: date-time */
       occurredAt: string
-      /** @description How many of all its deliveries are in each state; none before it was decided who is told. */
+      /** @description The number of its deliveries in each state; zero before the recipients were determined. */
       counts: {
-        /** @description In line. */
+        /** @description Queued. */
         queued: number
         /** @description Sent. */
         sent: number
-        /** @description Failed, and tried again. */
+        /** @description Failed, and will be retried. */
         failed: number
-        /** @description Failed, and not tried again. */
+        /** @description Failed, and will not be retried. */
         parked: number
-        /** @description There is nobody, or no address, to send it to. */
+        /** @description No recipient, or a recipient without an address. */
         no_recipients: number
       }
-      /** @description None before it was decided who is told. Of more than 100, any 100: `/deliveries` lists them all. */
+      /** @description Empty before the recipients were determined. Of more than 100, any 100: `/deliveries` lists them all. */
       deliveries: {
         /** @enum {string} */
         channel: 'email' | 'webhook' | 'slack'
-        /** @description A user for email, else the id of a channel; null where there is nobody. */
+        /** @description A user for email, else the id of a channel; null without a recipient. */
         recipient: string | null
         /** @enum {string} */
         state: 'queued' | 'sent' | 'failed' | 'parked' | 'no_recipients'
-        /** @description Since it was last put in line. */
+        /** @description Attempts since it was last queued. */
         attempts: number
-        /** @description Why the last attempt failed, or nobody gets it. */
+        /** @description Why the last attempt failed, or why there is no recipient. */
         error: string | null
         /**
          * Format: date-time
-         * @description When it came to this state.
+         * @description When it entered this state.
          */
         at: string
       }[]
@@ -1125,7 +1125,7 @@ export interface components {
       anchor: number
       timezone: string
     }
-    /** @description Its first instant, and the first after it. */
+    /** @description Its first instant, and the first instant after it. */
     Period: {
       /**
        * Format: date-time
@@ -1142,19 +1142,19 @@ export interface components {
       /** @description 1 to 63 characters of a-z, 0-9 and - */
       id: string
       name: string
-      /** @description Credits for a period, of which percentage alerts are a part. */
+      /** @description Credits for a period; percentage alerts are relative to it. */
       allowance: number
       /**
-       * @description `strict` admits a call only when its worst case fits; `straddle` while any credit is neither counted nor held, so that at most one call at a time may pass the limit (C4).
+       * @description `strict` admits a call only if its worst case fits; `straddle` while any credit is neither counted nor held, so that at most one call at a time may pass the limit (C4).
        * @enum {string}
        */
       admission: 'strict' | 'straddle'
       /** @description Whether app keys may add users whom the organization does not know (A5). */
       autoEnroll: boolean
-      /** @description Up to how many members app keys may add. */
+      /** @description The number of members up to which app keys may add users. */
       maxMembers: number
       billing: components['schemas']['BillingSchedule']
-      /** @description What takes over when the current period ends (P4); null: nothing changes. */
+      /** @description The schedule that takes effect when the current period ends (P4); null: no change. */
       billingNext: components['schemas']['BillingSchedule'] | null
       period: components['schemas']['Period']
       /** @description Credits, with up to six decimals. */
@@ -1174,7 +1174,7 @@ export interface components {
       name: string | null
       /** @enum {string} */
       role: 'admin' | 'member'
-      /** @description What every write by this session sends as `x-tollgate-csrf`. */
+      /** @description The value of `x-tollgate-csrf` for every write by this session. */
       csrf: string
       /**
        * Format: date-time
@@ -1185,11 +1185,11 @@ export interface components {
     UsageItem: {
       /** @description A user, a source, a model, or a day such as `2026-12-01`. */
       key: string
-      /** @description Only with `by=user`: what the user is called. Null for who has no name, or is no member any more. */
+      /** @description Only with `by=user`: the name of the user. Null for a user without a name, or who is no longer a member. */
       name?: string | null
       /** @description Credits, with up to six decimals. */
       credits: number
-      /** @description Calls that were charged; adjustments are none. */
+      /** @description Calls that were charged; adjustments do not count. */
       calls: number
       inputTokens: number
       outputTokens: number
@@ -1197,7 +1197,7 @@ export interface components {
     UsageTotal: {
       /** @description Credits, with up to six decimals. */
       credits: number
-      /** @description Calls that were charged; adjustments are none. */
+      /** @description Calls that were charged; adjustments do not count. */
       calls: number
       inputTokens: number
       outputTokens: number
@@ -1215,7 +1215,7 @@ export interface components {
        * @description RFC 3339, in UTC.
        */
       end: string
-      /** @description Its first day: what `from` of the usage takes. */
+      /** @description Its first day, a value for `from` of the usage. */
       from: string
       /** @description Its last day. */
       to: string
@@ -1224,15 +1224,15 @@ export interface components {
     }
     UserAlertsSettings: {
       enabled: boolean
-      /** @description Credits, of all sources, that a user uses in a period. */
+      /** @description A user’s usage in a period, of all sources, in credits. */
       threshold: number
       recipients?: components['schemas']['Recipients']
       notifyUser?: boolean
     }
     UserAlerts: {
-      /** @description Switched off, everything else is kept, dormant (L9). */
+      /** @description If false, the other settings are kept, but have no effect (L9). */
       enabled: boolean
-      /** @description Credits, of all sources, that a user uses in a period. */
+      /** @description A user’s usage in a period, of all sources, in credits. */
       threshold: number
       recipients: components['schemas']['Recipients']
       /** @description Whether the user who reached it is told, too. */
@@ -1255,7 +1255,7 @@ export interface components {
       }
     }
     UserLimits: {
-      /** @description Switched off, everything else is kept, dormant (L9). */
+      /** @description If false, the other settings are kept, but have no effect (L9). */
       enabled: boolean
       /** @description Credits for every user without a custom limit. 0 blocks every paid call. */
       default: number
@@ -1265,7 +1265,7 @@ export interface components {
         agent_deployment: boolean
         workflow: boolean
       }
-      /** @description What a refused user reads (E3). */
+      /** @description The text of a refusal (E3). */
       explanation: {
         /** @description Follows the built-in text of a refusal. May hold {user} {limit} {used} {counted} {remaining} {resets_at} {contact} {org}. */
         text: string | null
@@ -1278,7 +1278,7 @@ export interface components {
     UserUse: {
       /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
       user: string
-      /** @description Null for who has none, and for who used something and is no member any more. */
+      /** @description Null for a user without a name, or who is no longer a member. */
       name: string | null
       /** @description Credits charged in this period, all sources. */
       used: number
@@ -1286,7 +1286,7 @@ export interface components {
       counted: number
       /** @description Credits set aside for calls in flight. */
       held: number
-      /** @description Null: nothing caps this user. */
+      /** @description Null: no limit. */
       limit: number | null
       /** @description Whether the limit is reached. */
       exceeding: boolean
@@ -1565,21 +1565,21 @@ export interface components {
   }
   requestBodies: never
   headers: {
-    /** @description Names this request in the logs of the gateway: what the caller sent, or a new id. */
+    /** @description Identifies this request in the logs of the gateway: the id that the caller sent, or a new one. */
     'X-Request-Id': string
-    /** @description Names this request in the logs of the gateway: what the caller sent, or a new id. */
+    /** @description Identifies this request in the logs of the gateway: the id that the caller sent, or a new one. */
     'X-Request-Id.optional': string
-    /** @description A strong tag of the settings in the body: what `If-Match` takes. Values that change by themselves, such as what was used, do not change it. */
+    /** @description A strong tag of the settings in the body, for `If-Match`. Values that change by themselves, such as usage, do not change it. */
     ETag: string
-    /** @description A strong tag of the settings in the body: what `If-Match` takes. Values that change by themselves, such as what was used, do not change it. */
+    /** @description A strong tag of the settings in the body, for `If-Match`. Values that change by themselves, such as usage, do not change it. */
     'ETag.optional': string
-    /** @description The path of what was made. */
+    /** @description The path of the new resource. */
     Location: string
-    /** @description The path of what was made. */
+    /** @description The path of the new resource. */
     'Location.optional': string
-    /** @description Seconds to wait before asking again. */
+    /** @description Seconds to wait before a retry. */
     'Retry-After': string
-    /** @description Seconds to wait before asking again. */
+    /** @description Seconds to wait before a retry. */
     'Retry-After.optional': string
     /** @description Always `Bearer`. */
     'WWW-Authenticate': string
@@ -1617,7 +1617,7 @@ export interface operations {
           'text/plain': string
         }
       }
-      /** @description A worker did not answer in time: what the others counted, or nothing. */
+      /** @description A worker did not respond in time: the metrics of the others, or none. */
       503: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -1638,7 +1638,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description It is. */
+      /** @description The process is up. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -1724,7 +1724,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description The session, which goes on with this request. */
+      /** @description The session; this request extends it. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -1789,7 +1789,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description The session is over. */
+      /** @description The session has ended. */
       204: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -1810,7 +1810,7 @@ export interface operations {
   getMe: {
     parameters: {
       query?: {
-        /** @description With `day`, the answer has `days`. */
+        /** @description With `day`, the response has `days`. */
         by?: 'day'
       }
       header?: never
@@ -1888,7 +1888,7 @@ export interface operations {
       }
     }
     responses: {
-      /** @description Made. */
+      /** @description Created. */
       201: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -1924,7 +1924,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description The organization, with its current period and use. */
+      /** @description The organization, with its current period and usage. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -1948,7 +1948,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
       }
       path: {
@@ -1982,7 +1982,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2105,7 +2105,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2163,7 +2163,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2256,7 +2256,7 @@ export interface operations {
       }
     }
     responses: {
-      /** @description Made. Only this answer has the key. */
+      /** @description Created. Only this response has the key. */
       201: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -2329,7 +2329,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description A page of alerts, in the order in which they were made. */
+      /** @description A page of alerts, in order of creation. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -2371,7 +2371,7 @@ export interface operations {
       }
     }
     responses: {
-      /** @description Made. */
+      /** @description Created. */
       201: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -2434,7 +2434,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2472,7 +2472,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2552,7 +2552,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2630,7 +2630,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2750,7 +2750,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2797,7 +2797,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -2882,13 +2882,13 @@ export interface operations {
         from?: string
         /** @description Last day, included. Default: that of the current period. */
         to?: string
-        /** @description What is summed up to an item. Default: `user`. */
+        /** @description The breakdown: one item for each of these. Default: `user`. */
         by?: 'user' | 'source' | 'model' | 'day'
         /** @description 1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ - */
         user?: string
         /** @description Only those with this in their id, name or email address, in any case. */
         q?: string
-        /** @description With `csv`, all of it as one file. */
+        /** @description With `csv`, the whole result as one file. */
         format?: 'json' | 'csv'
         /** @description a whole number from 1 to 200 */
         limit?: string
@@ -2991,7 +2991,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description A page of channels, in the order in which they were made. */
+      /** @description A page of channels, in order of creation. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -3033,7 +3033,7 @@ export interface operations {
       }
     }
     responses: {
-      /** @description Added. Only this answer has the secret of a webhook. */
+      /** @description Added. Only this response has the secret of a webhook. */
       201: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -3094,7 +3094,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -3132,7 +3132,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description The `ETag` of the version that the change is based on. When it is no longer the current one, nothing is changed and the answer is 412. Without it, whatever is there is overwritten. */
+        /** @description The `ETag` of the version that the change is based on. If it is no longer the current one, nothing is changed and the response is 412. Without this header, the change overwrites the current version. */
         'if-match'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -3151,7 +3151,7 @@ export interface operations {
       }
     }
     responses: {
-      /** @description Changed. With `rotateSecret`, only this answer has the new secret. */
+      /** @description Changed. With `rotateSecret`, only this response has the new secret. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -3192,7 +3192,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description What became of it. */
+      /** @description The result. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -3215,7 +3215,7 @@ export interface operations {
     parameters: {
       query?: never
       header?: {
-        /** @description Any text of your own. Sent again with the same body within two days, nothing is done and the first answer is given again. */
+        /** @description Any text. If it is sent again with the same body within two days, nothing is done and the first response is returned. */
         'idempotency-key'?: string
         /** @description With a session, and only then: the `csrf` that `GET /v1/session` shows. */
         'x-tollgate-csrf'?: components['parameters']['Csrf']
@@ -3355,7 +3355,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description In line again. */
+      /** @description Queued again. */
       202: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -3452,7 +3452,7 @@ export interface operations {
         actor?: string
         /** @description the id of what was changed */
         target?: string
-        /** @description `csv` and `jsonl` are files with everything that matches; `limit` and `cursor` are for pages. */
+        /** @description `csv` and `jsonl` return all matching entries as one file; `limit` and `cursor` are for pages. */
         format?: 'json' | 'csv' | 'jsonl'
       }
       header?: never
@@ -3464,7 +3464,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description A page, or with `format` a file of all of them. */
+      /** @description A page, or with `format` a file of all entries. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -3523,7 +3523,7 @@ export interface operations {
         actor?: string
         /** @description the id of what was changed */
         target?: string
-        /** @description `csv` and `jsonl` are files with everything that matches; `limit` and `cursor` are for pages. */
+        /** @description `csv` and `jsonl` return all matching entries as one file; `limit` and `cursor` are for pages. */
         format?: 'json' | 'csv' | 'jsonl'
       }
       header?: never
@@ -3532,7 +3532,7 @@ export interface operations {
     }
     requestBody?: never
     responses: {
-      /** @description A page, or with `format` a file of all of them. */
+      /** @description A page, or with `format` a file of all entries. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
@@ -3574,7 +3574,7 @@ export interface operations {
       }
     }
     responses: {
-      /** @description What was found. */
+      /** @description The differences. */
       200: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id']
