@@ -1,5 +1,5 @@
 #!/bin/sh
-# A chat by curl, and where the caller stands after it.
+# A chat by curl, and then the caller's usage and limit.
 #   TOLLGATE_URL=http://127.0.0.1:8080 TOLLGATE_KEY=tg_… MODEL=gpt-4o-mini sh examples/chat.sh
 set -eu
 url=${TOLLGATE_URL:-http://127.0.0.1:8080}
