@@ -3,7 +3,7 @@ import type { UnixMs } from '../core/units.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import type { Page } from './page.ts'
-import { orgExists } from './org-record.ts'
+import { orgExists } from '../store/org-record.ts'
 import { readStoreTime } from '../store/clock.ts'
 import { AUDIT_LIFE_MS } from '../store/lifetimes.ts'
 

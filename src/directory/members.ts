@@ -4,7 +4,7 @@ import * as keys from '../store/keys.ts'
 import { scanned } from '../store/scanning.ts'
 import { runScript } from '../store/scripts.ts'
 import { changeArgs, tagOf, type Save, type Tagged } from '../store/changes.ts'
-import { orgExists } from './org-record.ts'
+import { orgExists } from '../store/org-record.ts'
 import { type Page, pageOf, pageOfHash, type PageRequest } from './page.ts'
 
 export const ROLES = ['admin', 'member'] as const

@@ -14,7 +14,7 @@ import {
 } from '../outbox/notice-log.ts'
 import { pipelined } from '../store/pipelined.ts'
 import { membersOf } from './members.ts'
-import { orgExists } from './org-record.ts'
+import { orgExists } from '../store/org-record.ts'
 import { pageOfHash, type Page, type PageRequest } from './page.ts'
 
 export interface NoticeFilter {

@@ -1,45 +1,23 @@
-/** An organization's hash, read: settings, policy, and the billing period that is current now. */
+/** An organization as admins see it: what is stored, as it is now, with the versions that saves are made from. */
 import { periodAfter } from '../core/period.ts'
-import type {
-  Admission,
-  BillingPeriod,
-  BillingSchedule,
-  Explanation,
-  Recipients,
-  UserAlerts,
-  UserLimits,
-} from '../core/policy.ts'
-import type { Microcredits, UnixMs } from '../core/units.ts'
-import type { RedisClient } from '../store/connection.ts'
-import * as keys from '../store/keys.ts'
-import type { OrgField } from '../store/org-fields.ts'
-import { readStoreTime } from '../store/clock.ts'
+import type { BillingSchedule } from '../core/policy.ts'
+import type { UnixMs } from '../core/units.ts'
 import { tagOf } from '../store/changes.ts'
+import { readStoreTime } from '../store/clock.ts'
+import type { RedisClient } from '../store/connection.ts'
+import type { OrgField } from '../store/org-fields.ts'
+import { decodeOrg, readOrgHash, type OrgHash, type StoredOrg } from '../store/org-record.ts'
 
-export interface OrgSettings {
-  readonly name: string
-  readonly allowance: Microcredits
-  readonly admission: Admission
-  readonly autoEnroll: boolean
-  readonly maxMembers: number
-  readonly billing: BillingSchedule
-}
+export type OrgSettings = Pick<
+  StoredOrg,
+  'name' | 'allowance' | 'admission' | 'autoEnroll' | 'maxMembers' | 'billing'
+>
 
-export interface VersionedUserAlerts extends UserAlerts {
-  /** Rises only with the threshold: users who fired at an earlier one fire again (U4). */
-  readonly version: number
-}
-
-export interface OrgRecord extends OrgSettings {
+/** Its `period` is the one that is current by the store's clock, also where nobody called since it began (P2). */
+export interface OrgRecord extends StoredOrg {
   readonly id: string
   /** The schedule that takes over when the current period ends (P4). */
   readonly billingNext: BillingSchedule | null
-  /** The period that is current by the store's clock, also where nobody called since it began (P2). */
-  readonly period: BillingPeriod
-  readonly limits: UserLimits
-  readonly alerts: VersionedUserAlerts
-  readonly revision: number
-  readonly createdAt: UnixMs
   /** The versions of what is saved on its own (A2). */
   readonly tags: Readonly<Record<Resource, string>>
 }
@@ -59,47 +37,28 @@ export const RESOURCES = {
 } as const satisfies Record<string, readonly OrgField[]>
 export type Resource = keyof typeof RESOURCES
 
-export type OrgHash = { readonly [Field in OrgField]?: string | undefined }
-
 /** Null for an organization that does not exist, or is being deleted: then its hash has no period. */
 export async function readOrg(redis: RedisClient, id: string): Promise<OrgRecord | null> {
-  const [hash, now] = await Promise.all([redis.hgetall(keys.org(id)), readStoreTime(redis)])
-  return parseOrg(id, hash, now)
+  const [hash, now] = await Promise.all([readOrgHash(redis, id), readStoreTime(redis)])
+  return currentOrg(id, hash, now)
 }
 
-export async function orgExists(redis: RedisClient, id: string): Promise<boolean> {
-  return (await redis.hexists(keys.org(id), 'period_no' satisfies OrgField)) === 1
-}
-
-function parseOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
-  if (hash.period_no === undefined) return null
-  const billing = parse<BillingSchedule>(hash.billing, { every: 'month', anchor: 1, timezone: 'UTC' })
-  const changes = hash.billing_next !== hash.billing
-  const billingNext = changes ? parse<BillingSchedule | null>(hash.billing_next, null) : null
-  const stored: BillingPeriod = {
-    no: whole(hash.period_no),
-    start: whole(hash.period_start) as UnixMs,
-    end: whole(hash.period_end) as UnixMs,
-  }
-  const ended = now >= stored.end
+function currentOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
+  const stored = decodeOrg(id, hash)
+  if (stored === null) return null
+  const { billing, period } = stored
+  const billingNext = hash.billing_next === hash.billing ? null : stored.billingNext
+  const ended = now >= period.end
   const current = billingNext ?? billing
   // What a roll will make of the hash (P4), so that opening the period is no change to who read before it.
   const rolls = ended && hash.billing_next !== undefined && hash.billing_next !== ''
   const texts = rolls ? { ...hash, billing: hash.billing_next, billing_next: '' } : hash
   return {
+    ...stored,
     id,
-    name: hash.name ?? id,
-    allowance: whole(hash.allowance) as Microcredits,
-    admission: hash.admission === 'strict' ? 'strict' : 'straddle',
-    autoEnroll: hash.auto_enroll === '1',
-    maxMembers: whole(hash.max_members),
     billing: ended ? current : billing,
     billingNext: ended ? null : billingNext,
-    period: ended ? { no: stored.no + 1, ...periodAfter(current, stored.end, now) } : stored,
-    limits: parseLimits(hash),
-    alerts: parseAlerts(hash),
-    revision: whole(hash.revision),
-    createdAt: whole(hash.created_at) as UnixMs,
+    period: ended ? { no: period.no + 1, ...periodAfter(current, period.end, now) } : period,
     tags: {
       settings: resourceTag(texts, 'settings'),
       userLimits: resourceTag(texts, 'userLimits'),
@@ -110,35 +69,4 @@ function parseOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
 
 export function resourceTag(hash: OrgHash, resource: Resource): string {
   return tagOf(RESOURCES[resource].map((field) => hash[field] ?? '').join('\n'))
-}
-
-function parseLimits(hash: OrgHash): UserLimits {
-  return {
-    enabled: hash.limit_on === '1',
-    default: whole(hash.limit_default) as Microcredits,
-    recipients: parse<Recipients>(hash.limit_recipients, 'all'),
-    exclude: {
-      agent_deployment: hash.exclude_agent_deployment === '1',
-      workflow: hash.exclude_workflow === '1',
-    },
-    explanation: parse<Explanation>(hash.explanation, { text: null, contact: null, hideAmounts: false }),
-  }
-}
-
-function parseAlerts(hash: OrgHash): VersionedUserAlerts {
-  return {
-    enabled: hash.alert_on === '1',
-    threshold: whole(hash.alert_mark) as Microcredits,
-    recipients: parse<Recipients>(hash.alert_recipients, 'all'),
-    notifyUser: hash.alert_notify_user === '1',
-    version: whole(hash.alert_version),
-  }
-}
-
-function whole(text: string | undefined): number {
-  return text === undefined ? 0 : Number(text)
-}
-
-function parse<T>(text: string | undefined, otherwise: T): T {
-  return text === undefined || text === '' ? otherwise : (JSON.parse(text) as T)
 }

@@ -35,9 +35,7 @@ export function createOwnUseDirectory(redis: RedisClient): OwnUseDirectory {
       storeCall(async () => {
         const record = await readOrg(redis, org)
         if (record === null) return null
-        const { period, billing, limits } = record
-        const view = { org, period, billing, explanation: limits.explanation }
-        const standing = await readStanding(redis, view, user)
+        const standing = await readStanding(redis, { ...record, org }, user)
         if (standing === null) return null
         return { standing, days: byDay ? await readDays(redis, record, user) : [] }
       }),

@@ -3,7 +3,8 @@ import type { UserAlerts } from '../core/policy.ts'
 import { storeCall } from '../store/connection.ts'
 import type { Change, Tagged } from '../store/changes.ts'
 import { configure, type SaveResult, type SavingStore } from './configure.ts'
-import { readOrg, resourceTag, type VersionedUserAlerts } from './org-record.ts'
+import type { VersionedUserAlerts } from '../store/org-record.ts'
+import { readOrg, resourceTag } from './org-record.ts'
 
 export interface UserAlertDirectory {
   getUserAlerts(org: string): Promise<Tagged<VersionedUserAlerts> | null>

@@ -11,7 +11,7 @@ import * as keys from '../store/keys.ts'
 import { NO_TAG, tagOf, type Change } from '../store/changes.ts'
 import { saveEntry } from './entries.ts'
 import { timedId } from './ids.ts'
-import { orgExists } from './org-record.ts'
+import { orgExists } from '../store/org-record.ts'
 import { readStoreTime } from '../store/clock.ts'
 import { entriesOf, pageOfHash, type Page, type PageRequest } from './page.ts'
 

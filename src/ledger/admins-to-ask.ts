@@ -13,7 +13,7 @@ export type AdminsToAsk = (view: OrgView) => Promise<readonly string[]>
 export function createAdminsToAsk(redis: RedisClient): AdminsToAsk {
   const known = new WeakMap<OrgView, { readonly at: number; readonly names: Promise<readonly string[]> }>()
   return (view) => {
-    const { recipients, explanation } = view
+    const { recipients, explanation } = view.limits
     if (explanation.contact !== null || recipients === 'all') return Promise.resolve([])
     const remembered = known.get(view)
     if (remembered !== undefined && performance.now() - remembered.at < REMEMBERED_MS) return remembered.names

@@ -1,12 +1,13 @@
 /**
- * What this gateway believes of an organization: its open period, its day, the words of its refusals. A belief is only
+ * What this gateway believes of an organization: its open period, its day, its limits with the words of its refusals. A belief is only
  * ever used to build keys and texts; the scripts compare it with the organization's hash and answer `stale`.
  */
 import { dayWithin, periodAfter, periodAt } from '../core/period.ts'
-import type { BillingPeriod, BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
+import type { BillingPeriod, BillingSchedule, UserLimits } from '../core/policy.ts'
 import type { Day, UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
+import { decodeOrg, readOrgHash, type OrgHash } from '../store/org-record.ts'
 import { runScript, type InputOf } from '../store/scripts.ts'
 import { readStoreTime } from '../store/clock.ts'
 import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
@@ -20,9 +21,8 @@ export interface OrgView {
   readonly billing: BillingSchedule
   /** As stored, '' for none: the roll compares it. */
   readonly billingNext: string
-  readonly explanation: Explanation
-  /** Who hears of a user that reached the limit (L4). */
-  readonly recipients: Recipients
+  /** With the words of refusals, and who hears of a user that reached the limit (L4). */
+  readonly limits: UserLimits
   readonly day: { readonly day: Day; readonly start: UnixMs; readonly end: UnixMs }
 }
 
@@ -35,32 +35,22 @@ export interface OrgViews {
 }
 
 const MAX_ROLLS = 5
-const NO_EXPLANATION: Explanation = { text: null, contact: null, hideAmounts: false }
 
-function parseView(org: string, fields: Record<string, string>, now: UnixMs): OrgView | null {
-  if (fields['period_no'] === undefined) return null
-  const billing = JSON.parse(fields['billing'] ?? '') as BillingSchedule
-  const explanation = fields['explanation']
-  const recipients = fields['limit_recipients'] ?? ''
-  const period = {
-    no: Number(fields['period_no']),
-    start: Number(fields['period_start']) as UnixMs,
-    end: Number(fields['period_end']) as UnixMs,
-  }
+function viewOf(org: string, hash: OrgHash, now: UnixMs): OrgView | null {
+  const stored = decodeOrg(org, hash)
+  if (stored === null) return null
+  const { name, revision, createdAt, period, billing, limits } = stored
+  const day = dayWithin(period, billing.timezone, now)
   return {
     org,
-    name: fields['name'] ?? org,
-    revision: Number(fields['revision']),
-    createdAt: Number(fields['created_at']) as UnixMs,
+    name,
+    revision,
+    createdAt,
     period,
     billing,
-    billingNext: fields['billing_next'] ?? '',
-    explanation:
-      explanation === undefined || explanation === ''
-        ? NO_EXPLANATION
-        : (JSON.parse(explanation) as Explanation),
-    recipients: recipients === '' ? 'all' : (JSON.parse(recipients) as Recipients),
-    day: dayWithin(period, billing.timezone, now),
+    billingNext: hash.billing_next ?? '',
+    limits,
+    day,
   }
 }
 
@@ -81,7 +71,7 @@ export function createOrgViews(redis: RedisClient): OrgViews {
     let now = believed
     let refused = -1
     for (let attempt = 0; attempt < MAX_ROLLS; attempt += 1) {
-      const view = parseView(org, await redis.hgetall(keys.org(org)), now)
+      const view = viewOf(org, await readOrgHash(redis, org), now)
       if (view === null || now < view.period.end) return view
       // The store says that the period has not ended: its clock is the one that counts, and reserve will tell us.
       if (view.period.no === refused) return view

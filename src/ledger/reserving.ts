@@ -225,14 +225,14 @@ export class Reserving {
       case 'too_large':
       case 'busy':
       case 'unbounded': {
-        const { period, explanation, billing, name } = view
+        const { period, limits, billing, name } = view
         const decision: Decision = {
           now,
           period,
           standing: entry.standing,
           required: entry.amount,
           timezone: billing.timezone,
-          explanation,
+          explanation: limits.explanation,
           orgName: name,
           admins: [],
         }

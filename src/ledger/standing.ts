@@ -18,27 +18,22 @@ const USER_FIELDS = [
 /** Reads a member's counters and limit in the view's period; null for who is no member. */
 export async function readStanding(
   redis: RedisClient,
-  view: Pick<OrgView, 'org' | 'period' | 'billing' | 'explanation'>,
+  view: Pick<OrgView, 'org' | 'period' | 'billing' | 'limits'>,
   user: string,
 ): Promise<UserStanding | null> {
-  const { org, period, billing, explanation } = view
-  const [member, counters, custom, settings] = await Promise.all([
+  const { org, period, billing, limits } = view
+  const [member, counters, custom] = await Promise.all([
     redis.hexists(keys.members(org), user),
     redis.hmget(keys.user(org, period.no, user), ...USER_FIELDS),
     redis.hget(keys.customLimits(org), user),
-    redis.hmget(keys.org(org), 'limit_on', 'limit_default', 'exclude_workflow', 'exclude_agent_deployment'),
   ])
   if (member === 0) return null
-  const [limitOn, limitDefault, excludeWorkflow, excludeAgents] = settings
-  const excluded = { chat: false, workflow: excludeWorkflow === '1', agent_deployment: excludeAgents === '1' }
-  const unlimited = limitOn !== '1' || custom === 'unlimited'
-  const limit = unlimited ? null : (Number(custom ?? limitDefault ?? 0) as Microcredits)
-  const { timezone } = billing
+  const unlimited = !limits.enabled || custom === 'unlimited'
   return {
-    ...sumsBySource(counters, excluded),
-    limit,
+    ...sumsBySource(counters, { chat: false, ...limits.exclude }),
+    limit: unlimited ? null : custom === null ? limits.default : (Number(custom) as Microcredits),
     period,
-    timezone,
-    hideAmounts: explanation.hideAmounts,
+    timezone: billing.timezone,
+    hideAmounts: limits.explanation.hideAmounts,
   }
 }

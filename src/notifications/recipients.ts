@@ -1,10 +1,10 @@
 /** Who hears of a crossing, asked at the moment of delivery (O7, U3). */
 import type { Crossing } from '../core/crossing.ts'
-import type { BillingSchedule, Explanation, Recipients } from '../core/policy.ts'
+import type { Recipients } from '../core/policy.ts'
 import type { RedisClient } from '../store/connection.ts'
 import { adminIds, membersOf, type Member } from '../directory/members.ts'
 import * as keys from '../store/keys.ts'
-import type { OrgField } from '../store/org-fields.ts'
+import { decodeOrg, readOrgHash } from '../store/org-record.ts'
 
 /** What an organization has decided about the notices of one crossing. */
 export interface Audience {
@@ -21,44 +21,30 @@ export interface Audience {
 /** Null where the organization does not exist any more. */
 export async function readAudience(redis: RedisClient, crossing: Crossing): Promise<Audience | null> {
   const { org, type, alert = '', user = null } = crossing
-  const fields = [
-    'name',
-    'billing',
-    'alert_recipients',
-    'alert_notify_user',
-    'limit_recipients',
-    'explanation',
-    'period_no',
-  ] as const satisfies readonly OrgField[]
-  const [values, alertText] = await Promise.all([
-    redis.hmget(keys.org(org), ...fields),
+  const [hash, alertText] = await Promise.all([
+    readOrgHash(redis, org),
     type === 'org.alert.crossed' ? redis.hget(keys.alerts(org), alert) : null,
   ])
-  const [name, billing, alertRecipients, notifyUser, limitRecipients, explanation, periodNo] = values
-  if (periodNo === null || periodNo === undefined) return null
-  const stored = { 'user.alert.crossed': alertRecipients, 'user.limit.reached': limitRecipients }
+  const stored = decodeOrg(org, hash)
+  if (stored === null) return null
+  const { name, billing, alerts, limits } = stored
+  const recipients = {
+    'org.alert.crossed': recipientsOfAlert(alertText),
+    'user.alert.crossed': alerts.recipients,
+    'user.limit.reached': limits.recipients,
+  }
   return {
-    orgName: name ?? org,
-    timezone: (JSON.parse(billing ?? '{}') as Partial<BillingSchedule>).timezone ?? 'UTC',
-    recipients: type === 'org.alert.crossed' ? recipientsOfAlert(alertText) : parseRecipients(stored[type]),
-    alsoUser: type === 'user.alert.crossed' && notifyUser === '1' ? user : null,
-    hidesAmounts: hidesAmounts(explanation),
+    orgName: name,
+    timezone: billing.timezone,
+    recipients: recipients[type],
+    alsoUser: type === 'user.alert.crossed' && alerts.notifyUser ? user : null,
+    hidesAmounts: limits.explanation.hideAmounts,
   }
 }
 
 function recipientsOfAlert(text: string | null): Recipients | null {
   if (text === null) return null
   return (JSON.parse(text) as { recipients?: Recipients }).recipients ?? 'all'
-}
-
-function parseRecipients(text: string | null | undefined): Recipients {
-  return text === null || text === undefined || text === '' ? 'all' : (JSON.parse(text) as Recipients)
-}
-
-/** An organization that never saved its own words has an empty text. */
-function hidesAmounts(explanation: string | null | undefined): boolean {
-  if (explanation === null || explanation === undefined || explanation === '') return false
-  return (JSON.parse(explanation) as Partial<Explanation>).hideAmounts ?? false
 }
 
 /** Everybody who is to hear of it now, each once; read some at a time, so that thousands of them hold nobody up. */
