@@ -7,8 +7,8 @@ import type { Logger } from 'pino'
 import type { Charge } from '../core/hold.ts'
 import { toCredits, type Microcredits } from '../core/units.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { RequestOutcome } from '../metrics/metrics.ts'
 import type { Caller, Outcome, UpstreamTarget } from './call.ts'
+import type { RequestOutcome } from './call-metrics.ts'
 
 /** What is noted on the way of a call that will be logged. */
 export interface CallRecord {

@@ -2,14 +2,14 @@
 import type { ServerResponse } from 'node:http'
 import { refuse, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Family } from '../families/family.ts'
-import type { Metrics, RequestOutcome } from '../metrics/metrics.ts'
 import type { Call } from './call.ts'
+import type { CallMetrics, RequestOutcome } from './call-metrics.ts'
 import type { CallLog, PassedEnding } from './call-log.ts'
 import type { OpenRequest } from './open-calls.ts'
 import { outcomeOf, writeRefusal } from './refusal.ts'
 
 export interface EndingsOptions {
-  readonly metrics: Pick<Metrics, 'request' | 'refused'>
+  readonly metrics: Pick<CallMetrics, 'request' | 'refused'>
   readonly calls: CallLog
   /** Whether the process is stopping: connections end with their answer. */
   readonly stopping: () => boolean

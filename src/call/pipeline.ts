@@ -5,11 +5,11 @@
 import type { Logger } from 'pino'
 import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Metrics } from '../metrics/metrics.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import { StoreUnavailable } from '../store/unavailable.ts'
 import { readBody, type BodyLimits } from './bodies.ts'
 import { LOST, type Call, type Outcome, type PricedCall } from './call.ts'
+import type { CallMetrics } from './call-metrics.ts'
 import { forwardableQuery } from './credentials.ts'
 import { STORE_DOWN, type Endings } from './endings.ts'
 import { forward, type DrainLimits } from './forward.ts'
@@ -33,7 +33,7 @@ export interface PipelineOptions {
   readonly maxConcurrent: number
   readonly open: OpenCalls
   readonly endings: Endings
-  readonly metrics: Pick<Metrics, 'overhead' | 'upstream'>
+  readonly metrics: Pick<CallMetrics, 'overhead' | 'upstream'>
   readonly logger: Logger
   readonly unpriced: UnpricedUsage
   /** Whether no new call is taken any more, because the grace for load balancers is over. */

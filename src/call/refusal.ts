@@ -2,8 +2,8 @@
 import type { ServerResponse } from 'node:http'
 import { ERRORS, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Family } from '../families/family.ts'
-import type { RequestOutcome } from '../metrics/metrics.ts'
 import type { Outcome } from './call.ts'
+import type { RequestOutcome } from './call-metrics.ts'
 
 /** Headers and body of a refusal. A 402 tells the SDKs not to try again, and never when to. */
 export function writeRefusal(

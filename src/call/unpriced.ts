@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { createLru } from '../core/lru.ts'
 import type { Unpriced } from '../core/reports.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { CallMetrics } from './call-metrics.ts'
 
 const LOGGED_EVERY_MS = 3_600_000
 /** Names are a provider's: so many of them are remembered. */
@@ -15,7 +15,7 @@ export interface UnpricedUsage {
 }
 
 export interface UnpricedOptions {
-  readonly metrics: Pick<Metrics, 'unpriced'>
+  readonly metrics: Pick<CallMetrics, 'unpriced'>
   readonly logger: Pick<Logger, 'warn'>
   /** Milliseconds of a clock that never steps back. */
   readonly now: () => number

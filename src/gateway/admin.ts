@@ -10,6 +10,7 @@ import { reconnected } from '../store/connection.ts'
 import { backWithin } from '../store/patience.ts'
 import type { RedisLedger } from '../ledger/redis-ledger.ts'
 import type { Store } from '../store/store.ts'
+import type { OnDrift } from '../directory/drift/check.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { createTestSender } from '../notifications/channels/send-test.ts'
 
@@ -17,7 +18,8 @@ export interface AdminParts {
   /** Replaced by a reload, and therefore looked at for each request. */
   readonly live: { readonly config: Config; readonly out: LiveNotices }
   readonly logger: Logger
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'scrape'>
+  readonly onDrift: OnDrift
   readonly store: Store
   readonly ledger: RedisLedger
   readonly keyCache: KeyCache
@@ -26,7 +28,7 @@ export interface AdminParts {
 
 /** `dataUrl` is where calls go, once that is known. */
 export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null): FastifyInstance {
-  const { live, logger, metrics, store, ledger, keyCache, stopping } = parts
+  const { live, logger, metrics, onDrift, store, ledger, keyCache, stopping } = parts
   const { config } = live
   const { admin } = config
   const publicUrl = admin.publicUrl ?? null
@@ -37,7 +39,7 @@ export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null):
       openPeriod: (org, now) => ledger.openPeriod(org, now),
       crossed: (org, type, count) => ledger.crossed(org, type, count),
       retentionDays: config.retentionDays,
-      onDrift: (checkedUsers, difference) => metrics.drift(checkedUsers, difference),
+      onDrift,
     }),
     gateway: {
       dataUrl: () => config.listen.publicUrl ?? dataUrl(),

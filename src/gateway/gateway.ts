@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import { unbracketed } from '../core/hosts.ts'
 import { openAdminPlane } from './admin.ts'
+import { createCounting, showState, type Counting } from './metrics.ts'
 import { openNotices, type LiveNotices } from './notifications.ts'
 import { closeAll, inGoodOrder, type Opened, stopCalls } from './stopping.ts'
 import { openUpstreams, type Upstreams } from './upstreams.ts'
@@ -60,6 +61,7 @@ interface Parts {
   readonly live: Live
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly counting: Counting
   readonly upstreams: Upstreams
   readonly store: Store
   readonly ledger: RedisLedger
@@ -84,28 +86,28 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
 
 async function openParts(config: Config, options: GatewayOptions, opened: Opened): Promise<Parts> {
   const { logger, metrics = createMetrics() } = options
+  const open = new OpenCalls()
+  const counting = createCounting(metrics.instruments, open)
   const upstreams = openUpstreams(config)
   opened.push(() => upstreams.destroy())
-  declareUpstreams(metrics, upstreams.open)
+  declareUpstreams(counting.call, upstreams.open)
   const store = await openStore(config.redis, logger, {
-    onTransition: (to) => metrics.storeTransition(to),
+    onTransition: (to) => counting.store.transition(to),
     ...(options.storeSocket !== undefined && { runningSocket: options.storeSocket }),
   })
   opened.push(() => store.stop())
-  const live: Pick<Live, 'out'> = { out: openNotices(config, { store, metrics, logger }) }
+  const live: Pick<Live, 'out'> = {
+    out: openNotices(config, { store, metrics: counting.notifications, logger }),
+  }
   opened.push(() => live.out.close())
-  const patienceMs = config.redis.patienceSeconds * 1_000
   const journal = new Journal({ ...config.journal, logger })
   opened.push(() => journal.close())
+  const patience = { ms: config.redis.patienceSeconds * 1_000, metrics: counting.store.waits }
   const ledger = await createRedisLedger({
-    redis: store.redis,
-    watch: store.watch,
-    journal,
+    ...{ redis: store.redis, watch: store.watch, journal, metrics: counting.ledger, logger },
     leaseMs: config.leaseSeconds * 1_000,
     userDayLifeMs: config.retentionDays * 86_400_000,
-    metrics: metrics.ledger,
-    patienceMs,
-    logger,
+    patienceMs: patience.ms,
     onCrossings: (org) => live.out.notices.wake(org),
   })
   opened.push(() => ledger.close())
@@ -113,7 +115,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     {
       redis: store.redis,
       openPeriod: (org, now) => ledger.openPeriod(org, now),
-      onDrift: (checkedUsers, difference) => metrics.drift(checkedUsers, difference),
+      onDrift: counting.onDrift,
     },
     logger,
   )
@@ -122,7 +124,7 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     redis: store.redis,
     listener: store.listener,
     watch: store.watch,
-    patience: { ms: patienceMs, metrics: metrics.ledger },
+    patience,
     now: () => performance.now(),
   })
   opened.push(() => keyCache.close())
@@ -130,18 +132,19 @@ async function openParts(config: Config, options: GatewayOptions, opened: Opened
     live: Object.assign(live, { config, lookUp: openLookUp(config, keyCache, logger) }),
     logger,
     metrics,
+    counting,
     upstreams,
     store,
     ledger,
     journal,
     keyCache,
-    open: new OpenCalls(),
-    unpriced: createUnpricedUsage({ metrics, logger, now: () => performance.now() }),
+    open,
+    unpriced: createUnpricedUsage({ metrics: counting.call, logger, now: () => performance.now() }),
     stopping: { now: false, refusing: false },
   }
 }
 
-function declareUpstreams(metrics: Metrics, upstreams: readonly OpenUpstream[]): void {
+function declareUpstreams(metrics: Counting['call'], upstreams: readonly OpenUpstream[]): void {
   for (const { target } of upstreams) metrics.declareUpstream(target.name, target.family.name)
 }
 
@@ -164,7 +167,8 @@ async function openRoutes(
   lookUp: LookUp,
   upstreams: readonly OpenUpstream[],
 ): Promise<Serve> {
-  const { logger, ledger, metrics, open, unpriced, stopping } = parts
+  const { logger, ledger, open, unpriced, stopping } = parts
+  const metrics = parts.counting.call
   const { bodyBytes, bufferedBytes, drainBytes, drainSeconds, drainConcurrent, concurrent } = config.limits
   const bodyLimits = { bodyBytes, bufferedBytes }
   const calls = createCallLog({ sample: config.log.calls.sample, logger })
@@ -189,16 +193,9 @@ async function openRoutes(
 }
 
 async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
-  const { live, logger, metrics, upstreams, store, ledger, journal, open, stopping } = parts
+  const { live, logger, metrics, counting, upstreams, journal, open, stopping } = parts
   const { config, lookUp } = live
-  metrics.watch({
-    openHolds: () => ledger.openHolds(),
-    openStreams: () => open.streams,
-    storeUp: () => store.watch.isUp(),
-    outboxLag: () => live.out.notices.lagSeconds(),
-    queueJobs: () => live.out.notices.queueJobs(),
-    journalEntries: () => journal.entries,
-  })
+  showState(metrics.instruments, counting, { ...parts, notices: () => live.out.notices })
   const server = createCallServer({
     open,
     serve: await openRoutes(parts, config, lookUp, upstreams.open),
@@ -207,7 +204,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
   })
   opened.push(() => server.close())
   let dataUrl: string | null = null
-  const adminPlane = openAdminPlane(parts, () => dataUrl)
+  const adminPlane = openAdminPlane({ ...parts, onDrift: counting.onDrift }, () => dataUrl)
   opened.push(() => adminPlane.close())
   const adminUrl = await listen((host, port) => adminPlane.listen({ host, port }), 'admin', config.admin)
   dataUrl = await listen((host, port) => server.listen(host, port), 'listen', config.listen)
@@ -240,7 +237,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
  * two calls.
  */
 async function reload(parts: Parts, server: CallServer, next: Config): Promise<void> {
-  const { live, logger, metrics, upstreams, store, keyCache } = parts
+  const { live, logger, counting, upstreams, store, keyCache } = parts
   const prepared = upstreams.prepare(next)
   try {
     const lookUp = openLookUp(next, keyCache, logger)
@@ -249,12 +246,16 @@ async function reload(parts: Parts, server: CallServer, next: Config): Promise<v
     // Their connections have credentials of their own, and a worker's cannot be reached.
     const changed = changedKeys(live.config, next).some((key) => key === 'notifications' || key === 'redis')
     const out = changed
-      ? openNotices(next, { store: { ...store, open: credentials.open }, metrics, logger })
+      ? openNotices(next, {
+          store: { ...store, open: credentials.open },
+          metrics: counting.notifications,
+          logger,
+        })
       : live.out
 
     const before = live.out
     credentials.use()
-    declareUpstreams(metrics, prepared)
+    declareUpstreams(counting.call, prepared)
     upstreams.use(next, prepared)
     server.use(serve, silenceOf(prepared))
     Object.assign(live, { config: next, lookUp, out })

@@ -5,7 +5,7 @@ import type { RedisClient } from '../store/connection.ts'
 import { createStoreClock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import { openSenders, type OpenSenders } from '../notifications/channels/senders.ts'
-import type { NoticeMetrics } from '../notifications/metrics.ts'
+import type { NotificationMetrics } from '../notifications/metrics.ts'
 import { startNotices, type Notices } from '../notifications/notifications.ts'
 
 export interface LiveNotices {
@@ -20,7 +20,7 @@ const LAST_DELIVERIES_MS = 30_000
 
 export function openNotices(
   config: Config,
-  { store, metrics, logger }: { store: Store; metrics: NoticeMetrics; logger: Logger },
+  { store, metrics, logger }: { store: Store; metrics: NotificationMetrics; logger: Logger },
 ): LiveNotices {
   const { notifications: settings, admin } = config
   // Receivers refuse a signature of another time than theirs, and this machine's clock may be off.

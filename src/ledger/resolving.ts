@@ -9,7 +9,7 @@ import { UnsoundBooks } from '../store/unavailable.ts'
 import { BooksInput, chargeItem } from './books-input.ts'
 import type { RedisClient } from '../store/connection.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
-import type { LedgerMetrics } from './ledger-metrics.ts'
+import type { CheckingScript, LedgerMetrics } from './ledger-metrics.ts'
 import type { OpenHolds } from './open-holds.ts'
 import type { OrgViews } from './org-views.ts'
 import { entries, readLease, readTime, type Lease } from './replies.ts'
@@ -198,7 +198,7 @@ export class Resolving {
   }
 
   async #timed(
-    name: Verb | 'expire',
+    name: CheckingScript,
     org: string,
     size: number,
     run: (redis: RedisClient) => Promise<unknown>,

@@ -6,7 +6,7 @@ import { membersOf } from '../directory/members.ts'
 import type { Delivery, DeliveryState, NoticeLog } from '../outbox/notice-log.ts'
 import { readStoreTime } from '../store/clock.ts'
 import type { Notice, Senders } from './channels/channel.ts'
-import type { NoticeMetrics } from './metrics.ts'
+import type { NotificationMetrics } from './metrics.ts'
 import type { Places, Turn } from './places.ts'
 import { shortestBackoff, type DeliveryJob, type Retries } from './queue.ts'
 import { isRecipient, readAudience, type Audience } from './recipients.ts'
@@ -18,7 +18,7 @@ export interface DeliverOptions {
   readonly senders: Senders
   readonly places: Places
   readonly retries: Retries
-  readonly metrics: NoticeMetrics
+  readonly metrics: NotificationMetrics
   /** Where the page is, without a slash at its end. */
   readonly pageUrl: string | null
 }

@@ -9,7 +9,7 @@ import type { StoreClock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import type { Senders } from './channels/channel.ts'
 import { createDepth } from './depth.ts'
-import type { NoticeMetrics } from './metrics.ts'
+import type { NotificationMetrics } from './metrics.ts'
 import { createPlaces } from './places.ts'
 import { openQueues, type QueueJobs, type Queues, type Retries } from './queue.ts'
 import { Relay } from './relay.ts'
@@ -24,7 +24,7 @@ export interface NoticesOptions {
   /** Where the page is, for links in messages. */
   readonly publicUrl: string | null
   readonly senders: Senders
-  readonly metrics: NoticeMetrics
+  readonly metrics: NotificationMetrics
   readonly logger: Logger
 }
 

@@ -1,0 +1,113 @@
+/**
+ * How a part counts. Each part defines its metrics beside what counts them; docs/metrics.md has them all. What the hot path
+ * counts are plain numbers; prom-client reads them only when somebody scrapes, because its labelled `inc` costs 300 ns and
+ * its `observe` 550.
+ */
+import { type Aggregator, Counter, Gauge, type Registry } from 'prom-client'
+import { createHistogram, type PlainHistogram } from './histogram.ts'
+
+/** One series of a counter: counting is an addition. */
+export interface Series {
+  count: number
+}
+
+type Labels = Readonly<Record<string, string>>
+
+interface Named {
+  readonly name: string
+  readonly help: string
+}
+
+interface CounterOptions extends Named {
+  /** How many of what is counted are one of what is shown. */
+  readonly scale?: number
+}
+
+export interface GaugeSample {
+  readonly labels: Labels
+  readonly value: number
+}
+
+export class Instruments {
+  readonly #registry: Registry
+
+  constructor(registry: Registry) {
+    this.#registry = registry
+  }
+
+  counter(options: CounterOptions): Series {
+    return this.counters({ ...options, labels: [] })({})
+  }
+
+  /** One series for each value of the label. */
+  countersBy<Value extends string>(
+    options: CounterOptions & { readonly label: string; readonly values: readonly Value[] },
+  ): Readonly<Record<Value, Series>> {
+    const { label, values, ...rest } = options
+    const seriesOf = this.counters({ ...rest, labels: [label] })
+    const entries = values.map((value) => [value, seriesOf({ [label]: value })])
+    return Object.fromEntries(entries) as Record<Value, Series>
+  }
+
+  /**
+   * For labels whose values are not known beforehand: answers the series of these labels, which shows from then on. `rate()`
+   * and `increase()` miss the step from no series to one: ask for it before there is something to count.
+   */
+  counters(options: CounterOptions & { readonly labels: readonly string[] }): (labels: Labels) => Series {
+    const { name, help, labels: labelNames, scale = 1 } = options
+    const known = new Map<string, Series & { readonly labels: Labels }>()
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const { labels, count } of known.values()) this.inc(labels, count / scale)
+      },
+    })
+    return (labels) => {
+      const key = JSON.stringify(labelNames.map((label) => labels[label]))
+      let series = known.get(key)
+      if (series === undefined) {
+        series = { labels, count: 0 }
+        known.set(key, series)
+      }
+      return series
+    }
+  }
+
+  /** With one label where `label` names it. Bounds of buckets ascend. */
+  histogram(
+    options: Named & { readonly label?: string; readonly buckets: readonly number[] },
+  ): PlainHistogram {
+    return createHistogram(this.#registry, { ...options, label: options.label ?? null })
+  }
+
+  /** Read at each scrape. `aggregator` is how the gauges of several processes become one; by default their sum. */
+  gauge(options: Named & { readonly read: () => number; readonly aggregator?: Aggregator }): void {
+    this.gauges({ ...options, labels: [], read: () => [{ labels: {}, value: options.read() }] })
+  }
+
+  /** As many series as are read; none where nothing is known. */
+  gauges(
+    options: Named & {
+      readonly labels: readonly string[]
+      readonly read: () => readonly GaugeSample[]
+      readonly aggregator?: Aggregator
+    },
+  ): void {
+    const { name, help, labels: labelNames, read, aggregator = 'sum' } = options
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      aggregator,
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const { labels, value } of read()) this.set(labels, value)
+      },
+    })
+  }
+}
