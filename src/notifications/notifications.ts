@@ -9,8 +9,8 @@ import type { StoreClock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import type { Senders } from './channels/channel.ts'
 import { createDepth } from './depth.ts'
-import type { NotificationMetrics } from './metrics.ts'
-import { createPlaces } from './places.ts'
+import type { NoticeMetrics } from './metrics.ts'
+import { createReceivers } from './receivers.ts'
 import { openQueues, type QueueJobs, type Queues, type Retries } from './queue.ts'
 import { Relay } from './relay.ts'
 import { startSweep } from './sweep.ts'
@@ -89,7 +89,7 @@ export function startNotices(options: NoticesOptions): Notices {
 function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues): Workers {
   const { store, settings, publicUrl, senders, metrics, logger } = options
   const redis: RedisClient = store.open('work')
-  const places = createPlaces({
+  const receivers = createReceivers({
     most: settings.perDestination,
     pauseMs: retries.backoffMs,
     longestMs: retries.maxBackoffMs,
@@ -100,7 +100,7 @@ function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues):
     channels: createChannelDirectory(redis),
     queues,
     senders,
-    places,
+    receivers,
     metrics,
     pageUrl: publicUrl === null ? null : publicUrl.replace(/\/+$/, ''),
     retries,
@@ -112,7 +112,7 @@ function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues):
   })
   return {
     stop(ms) {
-      places.close()
+      receivers.close()
       return workers.stop(ms)
     },
   }

@@ -6,7 +6,7 @@ import { DelayedError, UnrecoverableError, Worker, type Job, type WorkerOptions 
 import type { Logger } from 'pino'
 import type { Crossing } from '../core/crossing.ts'
 import type { RedisClient } from '../store/connection.ts'
-import { deliver, type DeliverOptions } from './deliver.ts'
+import { deliver, type DeliverOptions } from './delivery.ts'
 import { fanOut, type FanOutOptions } from './fan-out.ts'
 import {
   backoff,

@@ -345,7 +345,7 @@ void t.test('a folder that cannot be written fails the mail for now, and tells n
     error: 'the mail could not be written to the data folder',
     permanent: false,
     retryAfterMs: null,
-    isAway: false,
+    isUnavailable: false,
   })
 })
 

@@ -123,7 +123,7 @@ for (const literal of LITERALS) {
           error: NOT_PUBLIC,
           permanent: true,
           retryAfterMs: null,
-          isAway: false,
+          isUnavailable: false,
         })
         t.match(urlProblem('webhook', url), /public internet|https/)
       }

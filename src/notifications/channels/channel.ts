@@ -37,7 +37,7 @@ export type SendResult =
       /** What the other side asked for, at most a day; null where it asked for nothing. */
       readonly retryAfterMs: number | null
       /** There was no answer, or one that every message would get: it says nothing about this one. */
-      readonly isAway: boolean
+      readonly isUnavailable: boolean
     }
 
 /** Never rejects: what went wrong is in the result. All mail goes to one place, a server or a folder. */
@@ -67,11 +67,11 @@ export function failed(
   {
     permanent = false,
     retryAfterMs = null,
-    isAway = false,
-  }: { permanent?: boolean; retryAfterMs?: number | null; isAway?: boolean } = {},
+    isUnavailable = false,
+  }: { permanent?: boolean; retryAfterMs?: number | null; isUnavailable?: boolean } = {},
 ): SendResult {
   const line = error.replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ').trim()
-  return { status: 'failed', error: line.slice(0, MAX_ERROR_LENGTH), permanent, retryAfterMs, isAway }
+  return { status: 'failed', error: line.slice(0, MAX_ERROR_LENGTH), permanent, retryAfterMs, isUnavailable }
 }
 
 const MAX_ERROR_LENGTH = 300

@@ -109,15 +109,15 @@ const CLOSING = 421
  */
 function failureOf(error: unknown): SendResult {
   const { code = '', command = '', response, responseCode = 0 } = error as SmtpFailure
-  if (code === 'EABORT') return failed('the mail server did not finish in time', { isAway: true })
+  if (code === 'EABORT') return failed('the mail server did not finish in time', { isUnavailable: true })
   if (response !== undefined && responseCode > 0) {
     const isAboutTheMail = ABOUT_THE_MAIL.has(command) && !ABOUT_THE_LOGIN.has(responseCode)
     return failed(`the mail server answered: ${response}`, {
       permanent: responseCode >= 500 && isAboutTheMail,
-      isAway: responseCode === CLOSING || !isAboutTheMail,
+      isUnavailable: responseCode === CLOSING || !isAboutTheMail,
     })
   }
   // An address that cannot be written in a command, such as one with a line break.
   if (code === 'EENVELOPE') return failed('the address cannot be mailed to', { permanent: true })
-  return failed(`the mail server cannot be used${code === '' ? '' : ` (${code})`}`, { isAway: true })
+  return failed(`the mail server cannot be used${code === '' ? '' : ` (${code})`}`, { isUnavailable: true })
 }

@@ -51,7 +51,7 @@ export async function post({ url, headers, body }: Post, options: PostOptions): 
     return failed(error, { permanent, retryAfterMs })
   } catch (error) {
     if (ended.signal.aborted)
-      return failed(`it did not answer within ${timeoutMs / 1_000} s`, { isAway: true })
+      return failed(`it did not answer within ${timeoutMs / 1_000} s`, { isUnavailable: true })
     return failureOf(error)
   } finally {
     clearTimeout(timer)
@@ -91,15 +91,15 @@ function failureOf(error: unknown): SendResult {
   const refused = causeOf(error, (cause) => cause instanceof TargetRefused)
   if (refused !== null) return failed(`it was not called: ${refused.message}`, { permanent: true })
   if (error instanceof errors.ConnectTimeoutError)
-    return failed('the connection took too long', { isAway: true })
-  if (error instanceof ProxyRefused) return failed(error.message, { isAway: true })
+    return failed('the connection took too long', { isUnavailable: true })
+  if (error instanceof ProxyRefused) return failed(error.message, { isUnavailable: true })
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return failed(
     WORDS[code] ??
       (CERTIFICATE.test(code)
         ? `its certificate is not trusted (${code})`
         : `the connection failed${code === '' ? '' : ` (${code})`}`),
-    { isAway: true },
+    { isUnavailable: true },
   )
 }
 

@@ -6,8 +6,8 @@ import { membersOf } from '../directory/members.ts'
 import type { Delivery, DeliveryState, NoticeLog } from '../outbox/notice-log.ts'
 import { readStoreTime } from '../store/clock.ts'
 import type { Notice, Senders } from './channels/channel.ts'
-import type { NotificationMetrics } from './metrics.ts'
-import type { Places, Turn } from './places.ts'
+import type { NoticeMetrics } from './metrics.ts'
+import type { Receivers, Turn } from './receivers.ts'
 import { shortestBackoff, type DeliveryJob, type Retries } from './queue.ts'
 import { isRecipient, readAudience, type Audience } from './recipients.ts'
 
@@ -16,7 +16,7 @@ export interface DeliverOptions {
   readonly log: NoticeLog
   readonly channels: Pick<ChannelDirectory, 'getChannel'>
   readonly senders: Senders
-  readonly places: Places
+  readonly receivers: Receivers
   readonly retries: Retries
   readonly metrics: NotificationMetrics
   /** Where the page is, without a slash at its end. */
@@ -111,7 +111,7 @@ async function send(
 }
 
 async function sendMail(
-  { senders, places }: DeliverOptions,
+  { senders, receivers }: DeliverOptions,
   notice: Notice,
   audience: Audience,
   member: Parameters<typeof isRecipient>[1] | undefined,
@@ -121,13 +121,13 @@ async function sendMail(
   const { user, name, email, role } = member
   if (email === null) return nobody('no e-mail address')
   const hideAmounts = audience.hidesAmounts && role !== 'admin'
-  return places.deliver({ receiver: 'mail', org: null }, isLast, () =>
+  return receivers.deliver({ receiver: 'mail', org: null }, isLast, () =>
     senders.email.send({ ...notice, hideAmounts }, { user, name, email }),
   )
 }
 
 async function sendToTarget(
-  { channels, senders, places }: DeliverOptions,
+  { channels, senders, receivers }: DeliverOptions,
   notice: Notice,
   org: string,
   id: string,
@@ -137,7 +137,7 @@ async function sendToTarget(
   if (channel === null) return nobody('the channel was deleted')
   if (!channel.enabled) return nobody('the channel is switched off')
   const { origin } = new URL(channel.url)
-  return places.deliver({ receiver: origin, org }, isLast, () => senders.target.send(notice, channel))
+  return receivers.deliver({ receiver: origin, org }, isLast, () => senders.target.send(notice, channel))
 }
 
 function nobody(reason: string): Outcome {

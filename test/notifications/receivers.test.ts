@@ -1,10 +1,10 @@
 import t from 'tap'
 import { failed, type SendResult } from '../../src/notifications/channels/channel.ts'
-import { createPlaces, type Claim, type Turn } from '../../src/notifications/places.ts'
+import { createReceivers, type Claim, type Turn } from '../../src/notifications/receivers.ts'
 import { until } from '../support/until.ts'
 
 const SENT: SendResult = { status: 'sent' }
-const MUTE = failed('no answer', { isAway: true })
+const MUTE = failed('no answer', { isUnavailable: true })
 const REFUSED = failed('it answered 500')
 
 const TO = { receiver: 'a', org: 'acme' }
@@ -14,18 +14,18 @@ const PATIENT = 3_600_000
 
 function setUp(most = 2, patienceMs = 100) {
   const clock = { ms: 0 }
-  const places = createPlaces({ most, pauseMs: 100, longestMs: 400, patienceMs, now: () => clock.ms })
+  const receivers = createReceivers({ most, pauseMs: 100, longestMs: 400, patienceMs, now: () => clock.ms })
   let sends = 0
   return {
     clock,
-    places,
+    receivers,
     sends: () => sends,
     /** After many that took no time, a place is expected at once. */
     makeQuick: async (to: Claim): Promise<void> => {
-      for (let i = 0; i < 60; i += 1) await places.deliver(to, false, () => Promise.resolve(SENT))
+      for (let i = 0; i < 60; i += 1) await receivers.deliver(to, false, () => Promise.resolve(SENT))
     },
     deliver: (result: SendResult | Promise<SendResult>, isLast = false, to = TO): Promise<Turn> =>
-      places.deliver(to, isLast, () => {
+      receivers.deliver(to, isLast, () => {
         sends += 1
         return Promise.resolve(result)
       }),
@@ -84,13 +84,13 @@ void t.test(
         status: 'failed',
         error: /^no answer; not tried/,
         retryAfterMs: 1,
-        isAway: true,
+        isUnavailable: true,
       })
       t.equal(sends(), before, 'nothing was sent')
       clock.ms += 1
       const probe = pending()
       const probing = deliver(probe.result)
-      t.match(await deliver(SENT), { status: 'failed', isAway: true }, 'one tries for all')
+      t.match(await deliver(SENT), { status: 'failed', isUnavailable: true }, 'one tries for all')
       probe.end(answer)
       t.same(await probing, answer)
     }
@@ -128,11 +128,11 @@ void t.test('those that were under way when it was found to be away do not lengt
 })
 
 void t.test('who waits gets the next place that comes free, in order, and before anybody new', async (t) => {
-  const { places } = setUp(2, PATIENT)
+  const { receivers } = setUp(2, PATIENT)
   const started: string[] = []
   const start = (name: string, to: Claim = TO) => {
     const held = pending()
-    const turn = places.deliver(to, false, () => {
+    const turn = receivers.deliver(to, false, () => {
       started.push(name)
       return held.result
     })
@@ -162,11 +162,11 @@ void t.test('who waits gets the next place that comes free, in order, and before
 })
 
 void t.test('who waits for its organization’s place keeps none of the receiver’s', async (t) => {
-  const { places, deliver } = setUp(1, PATIENT)
+  const { receivers, deliver } = setUp(1, PATIENT)
   const held = pending()
   const first = deliver(held.result)
   let isSent = false
-  const second = places.deliver({ receiver: 'b', org: 'acme' }, false, () => {
+  const second = receivers.deliver({ receiver: 'b', org: 'acme' }, false, () => {
     isSent = true
     return Promise.resolve(SENT)
   })
@@ -191,11 +191,11 @@ void t.test('who waited in vain goes back to the queue, and gets no place behind
 })
 
 void t.test('the end does not wait: who is in line goes back at once, and nobody joins it', async (t) => {
-  const { deliver, places } = setUp(2, PATIENT)
+  const { deliver, receivers } = setUp(2, PATIENT)
   const hanging = [pending(), pending()]
   const under = hanging.map(({ result }) => deliver(result))
   const waiting = [deliver(SENT), deliver(SENT)]
-  places.close()
+  receivers.close()
   for (const turn of await Promise.all([...waiting, deliver(SENT)])) t.match(turn, { status: 'full' })
   for (const { end } of hanging) end(SENT)
   t.same(await Promise.all(under), [SENT, SENT], 'what was under way ends as it would')
@@ -226,10 +226,10 @@ void t.test(
   'places are never leaked nor taken twice, however deliveries end and whoever gives up',
   async (t) => {
     const most = 3
-    const { places, makeQuick } = setUp(most, 1)
-    const receivers = ['a', 'b', 'c']
+    const { receivers, makeQuick } = setUp(most, 1)
+    const hosts = ['a', 'b', 'c']
     const orgs = ['acme', 'other', null]
-    const claims = receivers.flatMap((receiver) => orgs.map((org) => ({ receiver, org })))
+    const claims = hosts.flatMap((receiver) => orgs.map((org) => ({ receiver, org })))
     for (const claim of claims) await makeQuick(claim)
     const inFlight = new Map<string, number>()
     const count = ({ receiver, org }: Claim, by: number) => {
@@ -247,7 +247,7 @@ void t.test(
         const claim = claims[random(claims.length)] ?? TO
         const turns = random(6)
         const isBroken = random(10) === 0
-        const end = await places
+        const end = await receivers
           .deliver(claim, false, async () => {
             count(claim, 1)
             for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
@@ -264,11 +264,11 @@ void t.test(
     }
     await Promise.all(Array.from({ length: 20 }, worker))
     t.ok((ends.get('sent') ?? 0) > 0 && (ends.get('Error: broken') ?? 0) > 0)
-    for (const receiver of receivers) {
+    for (const receiver of hosts) {
       let started = 0
       const held = pending()
       const turns = Array.from({ length: most }, () =>
-        places.deliver({ receiver, org: null }, false, () => {
+        receivers.deliver({ receiver, org: null }, false, () => {
           started += 1
           return held.result
         }),

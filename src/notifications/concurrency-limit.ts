@@ -24,7 +24,7 @@ interface Waiting {
 }
 
 /** `most` have a place in a lane at the same time; nobody waits for one longer than `patienceMs`. */
-export function createLine(most: number, patienceMs: number): Line {
+export function createConcurrencyLimit(most: number, patienceMs: number): Line {
   const waiting = new Set<Waiting>()
   let isClosed = false
 

@@ -7,9 +7,9 @@
  */
 import { createLru } from '../core/lru.ts'
 import { failed, type SendResult } from './channels/channel.ts'
-import { createLine, type Lane as PlacesOfLane } from './line.ts'
+import { createConcurrencyLimit, type Lane as PlacesOfLane } from './concurrency-limit.ts'
 
-export interface PlacesOptions {
+export interface ReceiversOptions {
   /** Deliveries to one receiver, and to all channels of one organization, at the same time. */
   readonly most: number
   /** How long one that is away is left alone at first; twice as long each time … */
@@ -33,7 +33,7 @@ export interface Claim {
   readonly org: string | null
 }
 
-export interface Places {
+export interface Receivers {
   /** `isLast`: is made however long the receiver was away, so that nothing is given up without having been tried. */
   deliver(claim: Claim, isLast: boolean, send: () => Promise<SendResult>): Promise<Turn>
   /** From now on nobody waits here: those who do go back to the queue at once. */
@@ -68,15 +68,15 @@ const UNKNOWN: Readonly<Lane> = {
   lastTurn: 0,
 }
 
-export function createPlaces({
+export function createReceivers({
   most,
   pauseMs,
   longestMs,
   patienceMs = PATIENCE_MS,
   now = () => performance.now(),
-}: PlacesOptions): Places {
+}: ReceiversOptions): Receivers {
   const lanes = createLru<Lane>(MOST_REMEMBERED)
-  const line = createLine(most, patienceMs)
+  const line = createConcurrencyLimit(most, patienceMs)
 
   function laneOf(name: string): Lane {
     const lane = lanes.get(name) ?? { ...UNKNOWN }
@@ -85,12 +85,12 @@ export function createPlaces({
   }
 
   function learn(lane: Lane, result: SendResult, wasAway: boolean): void {
-    if (result.status === 'sent' || !result.isAway) {
+    if (result.status === 'sent' || !result.isUnavailable) {
       lane.silences = 0
       return
     }
     // Those that were under way when it was found to be away say nothing new.
-    if (isAway(lane) && !wasAway) return
+    if (isUnavailable(lane) && !wasAway) return
     lane.silences += 1
     lane.lastError = result.error
     const pause = pauseMs * 2 ** Math.min(lane.silences - SILENCES, 30)
@@ -98,7 +98,7 @@ export function createPlaces({
   }
 
   async function sendInPlace(shared: readonly Lane[], lane: Lane, send: () => Promise<SendResult>) {
-    const wasAway = isAway(lane)
+    const wasAway = isUnavailable(lane)
     const from = now()
     try {
       const result = await send()
@@ -132,9 +132,9 @@ export function createPlaces({
 /** Why a delivery is not even tried; null where it is. `others` are under way to the same receiver. */
 function leaveAlone(lane: Lane, others: number, nowMs: number): SendResult | null {
   const restMs = lane.leaveAloneUntil - nowMs
-  if (!isAway(lane) || (restMs <= 0 && others === 0)) return null
+  if (!isUnavailable(lane) || (restMs <= 0 && others === 0)) return null
   const retryAfterMs = Math.max(0, Math.ceil(restMs))
-  return failed(`${lane.lastError}; not tried again so soon`, { retryAfterMs, isAway: true })
+  return failed(`${lane.lastError}; not tried again so soon`, { retryAfterMs, isUnavailable: true })
 }
 
 /**
@@ -149,6 +149,6 @@ function nextTurn(lane: Lane, nowMs: number, most: number, longestMs: number): n
   return Math.round(Math.max(SHORTEST_WAIT_MS, bounded))
 }
 
-function isAway({ silences }: Lane): boolean {
+function isUnavailable({ silences }: Lane): boolean {
   return silences >= SILENCES
 }
