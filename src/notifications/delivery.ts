@@ -1,12 +1,12 @@
 /** One attempt to deliver a notice on one channel to one recipient, and what becomes of it. */
 import type { Crossing } from '../core/crossing.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { RedisClient } from '../store/connection.ts'
 import type { ChannelDirectory } from '../directory/channels.ts'
 import { membersOf } from '../directory/members.ts'
 import type { Delivery, DeliveryState, NoticeLog } from '../outbox/notice-log.ts'
 import { readStoreTime } from '../store/clock.ts'
 import type { Notice, Senders } from './channels/channel.ts'
-import type { NoticeMetrics } from './metrics.ts'
 import type { Receivers, Turn } from './receivers.ts'
 import { shortestBackoff, type DeliveryJob, type Retries } from './queue.ts'
 import { isRecipient, readAudience, type Audience } from './recipients.ts'
@@ -18,7 +18,7 @@ export interface DeliverOptions {
   readonly senders: Senders
   readonly receivers: Receivers
   readonly retries: Retries
-  readonly metrics: NotificationMetrics
+  readonly metrics: Pick<Metrics, 'notification'>
   /** Where the page is, without a slash at its end. */
   readonly pageUrl: string | null
 }

@@ -1,10 +1,10 @@
 /** From one crossing to a delivery for each recipient and channel, decided once. */
 import type { Crossing } from '../core/crossing.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { RedisClient } from '../store/connection.ts'
 import type { ChannelDirectory } from '../directory/channels.ts'
 import type { Member } from '../directory/members.ts'
 import type { Delivery, NoticeLog, PlannedDelivery } from '../outbox/notice-log.ts'
-import type { NotificationMetrics } from './metrics.ts'
 import type { Queues } from './queue.ts'
 import { readAudience, recipientsOf } from './recipients.ts'
 
@@ -13,7 +13,7 @@ export interface FanOutOptions {
   readonly log: NoticeLog
   readonly channels: Pick<ChannelDirectory, 'listEnabled'>
   readonly queues: Queues
-  readonly metrics: NotificationMetrics
+  readonly metrics: Pick<Metrics, 'notification'>
 }
 
 /** Recipients that are planned, and queued, in one step, so that thousands of them hold nobody up. */

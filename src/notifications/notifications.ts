@@ -7,11 +7,10 @@ import type { Change } from '../store/changes.ts'
 import { createNoticeLog, type Destination, type Redelivery } from '../outbox/notice-log.ts'
 import type { StoreClock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { Senders } from './channels/channel.ts'
-import { createDepth } from './depth.ts'
-import type { NoticeMetrics } from './metrics.ts'
 import { createReceivers } from './receivers.ts'
-import { openQueues, type QueueJobs, type Queues, type Retries } from './queue.ts'
+import { createQueueDepth, openQueues, type QueueJobs, type Queues, type Retries } from './queue.ts'
 import { Relay } from './relay.ts'
 import { startSweep } from './sweep.ts'
 import { startWorkers, type Workers } from './workers.ts'
@@ -24,7 +23,7 @@ export interface NoticesOptions {
   /** Where the page is, for links in messages. */
   readonly publicUrl: string | null
   readonly senders: Senders
-  readonly metrics: NotificationMetrics
+  readonly metrics: Pick<Metrics, 'notification'>
   readonly logger: Logger
 }
 
@@ -60,7 +59,7 @@ export function startNotices(options: NoticesOptions): Notices {
   )
   const relay = new Relay({ redis, log, queues, clock, logger })
   const everyMs = settings.sweepSeconds * 1_000
-  const depth = createDepth({ queues, validMs: COUNT_SWEEPS * everyMs })
+  const depth = createQueueDepth(queues, COUNT_SWEEPS * everyMs)
   const sweep = startSweep({ redis, relay, depth, everyMs, clock, logger })
   const workers = settings.deliver ? openWorkers(options, retries, queues) : null
   return {

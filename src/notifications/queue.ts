@@ -129,6 +129,31 @@ function deliveryId({ notice, channel, target, round }: DeliveryJob): string {
   return `${notice}.${channel}.${hash}${round === 0 ? '' : `.again.${round}`}`
 }
 
+/** The last count of the jobs in the queues, until it is too old to be shown. */
+export interface QueueDepth {
+  /** Rejects as the store does; the count before it stays for a while. */
+  count(): Promise<void>
+  /** None where the last count is too old, or there never was one. */
+  jobs(): readonly QueueJobs[]
+}
+
+/** A count is shown for `validMs`. `now`: milliseconds of a clock that only goes forward. */
+export function createQueueDepth(
+  queues: Pick<Queues, 'countJobs'>,
+  validMs: number,
+  now = () => performance.now(),
+): QueueDepth {
+  let counted: { readonly jobs: readonly QueueJobs[]; readonly atMs: number } | null = null
+  return {
+    async count() {
+      // The age counts from the question: a slow answer is as old as that.
+      const atMs = now()
+      counted = { jobs: await queues.countJobs(), atMs }
+    },
+    jobs: () => (counted === null || now() - counted.atMs > validMs ? [] : counted.jobs),
+  }
+}
+
 /**
  * How long to wait before the next attempt: twice as long each time, up to a bound, and anywhere in the second half of
  * that, so that what failed together does not come back together; longer where the other side asked for it.

@@ -21,7 +21,6 @@ import {
 import { logRetry } from '../store/faults.ts'
 import { crossingOf, UnreadableEntry } from './crossing.ts'
 import type { Queues } from './queue.ts'
-import { redeliveryOf } from './redelivery.ts'
 
 export interface RelayOptions {
   readonly redis: RedisClient
@@ -155,4 +154,11 @@ export class Relay {
       return []
     }
   }
+}
+
+/** The notice that an admin wants redelivered (N2); null where the entry is a crossing. */
+function redeliveryOf({ fields }: OutboxEntry): { notice: string; round: number } | null {
+  const { type, notice = '', round = '' } = fields
+  const isRedelivery = type === 'redelivery' && notice !== '' && /^\d{1,15}$/.test(round)
+  return isRedelivery ? { notice, round: Number(round) } : null
 }

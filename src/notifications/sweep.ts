@@ -9,13 +9,13 @@ import type { RedisClient } from '../store/connection.ts'
 import { lastSweep, oldestInOutbox, registeredOrgs, reportSweep, takeSweep } from '../outbox/outbox.ts'
 import { readStoreTime, type StoreClock } from '../store/clock.ts'
 import { logRetry } from '../store/faults.ts'
-import type { Depth } from './depth.ts'
+import type { QueueDepth } from './queue.ts'
 import type { Relay } from './relay.ts'
 
 export interface SweepOptions {
   readonly redis: RedisClient
   readonly relay: Relay
-  readonly depth: Pick<Depth, 'count'>
+  readonly depth: Pick<QueueDepth, 'count'>
   readonly everyMs: number
   /** Set right by every sweep: crossings bear the store's time, and this machine's may be another. */
   readonly clock: StoreClock

@@ -1,7 +1,6 @@
 /** How many jobs the queues have, as whoever scrapes two workers sees it while a mail server is down and after. */
 import t from 'tap'
-import { createDepth } from '../../src/notifications/depth.ts'
-import type { QueueJobs } from '../../src/notifications/queue.ts'
+import { createQueueDepth, type QueueJobs } from '../../src/notifications/queue.ts'
 import { createOrg, startGateway } from '../support/gateway.ts'
 import { chatAnswer, postChat, startOrigin } from '../support/origin.ts'
 import { watchQueue } from '../support/queues.ts'
@@ -98,7 +97,7 @@ void t.test('a count is told for a while, then none, until the store answers aga
   const clock = { ms: 0 }
   const counted: readonly QueueJobs[] = [{ queue: 'deliveries', state: 'delayed', jobs: 7 }]
   let answer = (): Promise<readonly QueueJobs[]> => Promise.resolve(counted)
-  const depth = createDepth({ queues: { countJobs: () => answer() }, validMs: 90, now: () => clock.ms })
+  const depth = createQueueDepth({ countJobs: () => answer() }, 90, () => clock.ms)
   t.same(depth.jobs(), [])
   await depth.count()
   t.same(depth.jobs(), counted)

@@ -8,8 +8,7 @@ import { connect, type RedisClient, type StoreAddress } from '../../src/store/co
 import * as keys from '../../src/store/keys.ts'
 import { createNoticeLog, readMember } from '../../src/outbox/notice-log.ts'
 import { createStoreClock } from '../../src/store/clock.ts'
-import { NOTICES_QUEUE, openQueues, QUEUE_PREFIX } from '../../src/notifications/queue.ts'
-import { createDepth } from '../../src/notifications/depth.ts'
+import { createQueueDepth, NOTICES_QUEUE, openQueues, QUEUE_PREFIX } from '../../src/notifications/queue.ts'
 import { Relay } from '../../src/notifications/relay.ts'
 import { startSweep, type Sweep } from '../../src/notifications/sweep.ts'
 import { CHANGE } from '../support/changes.ts'
@@ -45,8 +44,7 @@ function relayOn(address: StoreAddress): {
   return {
     relay,
     redis,
-    sweep: () =>
-      startSweep({ ...common, relay, depth: createDepth({ queues, validMs: 60_000 }), everyMs: 1_000 }),
+    sweep: () => startSweep({ ...common, relay, depth: createQueueDepth(queues, 60_000), everyMs: 1_000 }),
     async close() {
       await relay.stop(1_000)
       await queues.close()
