@@ -9,9 +9,10 @@ import type { StoreClock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Senders } from './channels/channel.ts'
+import { createQueueDepth, openQueues, type QueueJobs, type Queues } from './queue.ts'
 import { createReceivers } from './receivers.ts'
-import { createQueueDepth, openQueues, type QueueJobs, type Queues, type Retries } from './queue.ts'
 import { Relay } from './relay.ts'
+import type { RetrySettings } from './retry.ts'
 import { startSweep } from './sweep.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
@@ -47,21 +48,21 @@ const COUNT_SWEEPS = 3
 
 export function startNotices(options: NoticesOptions): Notices {
   const { store, settings, clock, logger } = options
-  const retries: Retries = {
+  const retry: RetrySettings = {
     attempts: settings.attempts,
     backoffMs: settings.backoffSeconds * 1_000,
     maxBackoffMs: settings.maxBackoffSeconds * 1_000,
   }
   const redis = store.open('decide')
   const log = createNoticeLog(redis)
-  const queues = openQueues(redis, retries, (error) =>
+  const queues = openQueues(redis, retry, (error) =>
     logger.debug({ reason: error.message }, 'queue connection'),
   )
   const relay = new Relay({ redis, log, queues, clock, logger })
   const everyMs = settings.sweepSeconds * 1_000
   const depth = createQueueDepth(queues, COUNT_SWEEPS * everyMs)
   const sweep = startSweep({ redis, relay, depth, everyMs, clock, logger })
-  const workers = settings.deliver ? openWorkers(options, retries, queues) : null
+  const workers = settings.deliver ? openWorkers(options, retry, queues) : null
   return {
     wake: (org) => relay.wake(org),
     lagSeconds: () => sweep.lagSeconds(),
@@ -85,34 +86,23 @@ export function startNotices(options: NoticesOptions): Notices {
   }
 }
 
-function openWorkers(options: NoticesOptions, retries: Retries, queues: Queues): Workers {
+function openWorkers(options: NoticesOptions, retry: RetrySettings, queues: Queues): Workers {
   const { store, settings, publicUrl, senders, metrics, logger } = options
   const redis: RedisClient = store.open('work')
-  const receivers = createReceivers({
-    most: settings.perDestination,
-    pauseMs: retries.backoffMs,
-    longestMs: retries.maxBackoffMs,
-  })
-  const workers = startWorkers({
+  return startWorkers({
     redis,
     log: createNoticeLog(redis),
     channels: createChannelDirectory(redis),
     queues,
     senders,
-    receivers,
+    receivers: createReceivers({ perDestination: settings.perDestination, retry }),
     metrics,
     pageUrl: publicUrl === null ? null : publicUrl.replace(/\/+$/, ''),
-    retries,
+    retry,
     concurrency: settings.concurrency,
     perSecond: settings.perSecond,
     lockMs: settings.lockSeconds * 1_000,
     storeIsUp: store.isUp,
     logger,
   })
-  return {
-    stop(ms) {
-      receivers.close()
-      return workers.stop(ms)
-    },
-  }
 }

@@ -1,38 +1,33 @@
 /**
  * The two queues. `tollgate-notices` is public, and other consumers read it (docs/notifications.md): one job `crossing` per
- * crossing, its data the event. `tollgate-deliveries` is our own: one job per recipient and channel. They have a connection
- * of their own each way: who puts jobs in must fail fast, and who takes them out must wait for ever.
+ * crossing, its data the event. `tollgate-deliveries` is private: one job per recipient and channel. Jobs are added and taken by
+ * separate connections, because adding one must fail fast and taking one must wait for ever.
  */
 import { createHash } from 'node:crypto'
 import { Queue, type JobsOptions } from 'bullmq'
 import type { Crossing } from '../core/crossing.ts'
 import type { RedisClient } from '../store/connection.ts'
 import type { Destination } from '../outbox/notice-log.ts'
+import type { RetrySettings } from './retry.ts'
 
 export const NOTICES_QUEUE = 'tollgate-notices'
 export const DELIVERIES_QUEUE = 'tollgate-deliveries'
 /** In a cluster, all keys of the queues are in one slot: that of this tag. */
 export const QUEUE_PREFIX = '{tg}'
-export const CROSSING_JOB = 'crossing'
-export const DELIVERY_JOB = 'delivery'
-export const FAN_OUT_JOB = 'fan-out'
+const CROSSING_JOB = 'crossing'
+const DELIVERY_JOB = 'delivery'
+const FAN_OUT_JOB = 'fan-out'
 
-/** What is to be delivered: the notice stands in the organization's log. */
+/** The notice itself is in the organization's log. */
 export interface DeliveryJob extends Destination {
   readonly org: string
   readonly notice: string
   readonly round: number
 }
 
-/** Makes the deliveries of a notice once more, for what reached nobody. */
+/** Queues deliveries that an admin wants to be made again. */
 export interface FanOutJob {
   readonly crossing: Crossing
-}
-
-export interface Retries {
-  readonly attempts: number
-  readonly backoffMs: number
-  readonly maxBackoffMs: number
 }
 
 const DAY_SECONDS = 86_400
@@ -43,7 +38,7 @@ const KEPT: JobsOptions = {
   stackTraceLimit: 0,
 }
 
-/** In Tollgate's words: what the queue calls failed was given up, while a delivery that failed is tried again. */
+/** By BullMQ's names. What BullMQ calls failed is parked here; a delivery that the log calls failed will be retried. */
 const STATES = { waiting: 'waiting', delayed: 'delayed', active: 'active', failed: 'parked' } as const
 
 /** How many jobs of a queue are in a state. */
@@ -64,25 +59,29 @@ export interface Queues {
   close(): Promise<void>
 }
 
-/** How much is added in one step, so that no script of the queue holds the store up. */
+/** Jobs added in one step, so that no script of the queue blocks the store for long. */
 const CHUNK = 100
 
-/** Opens the queues to put jobs in. Adding rejects as the connection does; `onError` hears what goes wrong in between. */
-export function openQueues(redis: RedisClient, retries: Retries, onError: (error: Error) => void): Queues {
+/** Opens the queues to add jobs. Adding rejects as the connection does; `onError` gets errors of the connection in between. */
+export function openQueues(
+  redis: RedisClient,
+  retry: RetrySettings,
+  onError: (error: Error) => void,
+): Queues {
   const options = { connection: redis, prefix: QUEUE_PREFIX, skipVersionCheck: true }
   const notices = new Queue<Crossing>(NOTICES_QUEUE, options)
   const deliveries = new Queue<DeliveryJob | FanOutJob>(DELIVERIES_QUEUE, options)
   for (const queue of [notices, deliveries]) queue.on('error', onError)
-  const { attempts } = retries
-  // Whoever takes these may be a worker of somebody else's, which knows BullMQ's own ways to wait only.
-  const wait = { type: 'exponential', delay: retries.backoffMs, jitter: 0.5 }
+  const { attempts } = retry
+  // Other consumers may take the crossings, and BullMQ's own backoff is the only one that their workers know.
+  const builtIn = { type: 'exponential', delay: retry.backoffMs, jitter: 0.5 }
   const own = { ...KEPT, attempts, backoff: { type: 'custom' } }
   return {
     async addCrossings(crossings) {
       const jobs = crossings.map((data) => ({
         name: CROSSING_JOB,
         data,
-        opts: { ...KEPT, attempts, backoff: wait, jobId: data.id },
+        opts: { ...KEPT, attempts, backoff: builtIn, jobId: data.id },
       }))
       if (jobs.length > 0) await notices.addBulk(jobs)
     },
@@ -152,18 +151,4 @@ export function createQueueDepth(
     },
     jobs: () => (counted === null || now() - counted.atMs > validMs ? [] : counted.jobs),
   }
-}
-
-/**
- * How long to wait before the next attempt: twice as long each time, up to a bound, and anywhere in the second half of
- * that, so that what failed together does not come back together; longer where the other side asked for it.
- */
-export function backoff(retries: Retries, attemptsMade: number, askedMs: number | null): number {
-  const ours = shortestBackoff(retries, attemptsMade) * (1 + Math.random())
-  return Math.round(Math.max(ours, askedMs ?? 0))
-}
-
-/** Below which `backoff` never is. */
-export function shortestBackoff({ backoffMs, maxBackoffMs }: Retries, attemptsMade: number): number {
-  return Math.floor(Math.min(backoffMs * 2 ** Math.min(attemptsMade - 1, 30), maxBackoffMs) / 2)
 }

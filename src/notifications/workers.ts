@@ -1,6 +1,6 @@
 /**
- * The workers of the queues. A job is locked while it runs, and the lock renewed; the job of a worker that died is taken
- * over by another one when its lock is over. So a delivery happens at least once, and a repeat bears the same id.
+ * The workers of the queues. A worker locks its job and renews the lock while the job runs. If the worker dies, another one takes
+ * the job over when the lock expires. So a delivery happens at least once, and a repeat has the same id.
  */
 import { DelayedError, UnrecoverableError, Worker, type Job, type WorkerOptions } from 'bullmq'
 import type { Logger } from 'pino'
@@ -8,22 +8,15 @@ import type { Crossing } from '../core/crossing.ts'
 import type { RedisClient } from '../store/connection.ts'
 import { deliver, type DeliverOptions } from './delivery.ts'
 import { fanOut, type FanOutOptions } from './fan-out.ts'
-import {
-  backoff,
-  DELIVERIES_QUEUE,
-  FAN_OUT_JOB,
-  NOTICES_QUEUE,
-  QUEUE_PREFIX,
-  type DeliveryJob,
-  type FanOutJob,
-} from './queue.ts'
+import { DELIVERIES_QUEUE, NOTICES_QUEUE, QUEUE_PREFIX, type DeliveryJob, type FanOutJob } from './queue.ts'
+import { MAX_TAKEOVERS, retryDelayMs } from './retry.ts'
 
 export interface WorkersOptions extends DeliverOptions, FanOutOptions {
-  /** Waits for the store for ever; see ledger/connection.ts. */
+  /** Waits for the store for ever; see store/connection.ts. */
   readonly redis: RedisClient
   readonly channels: DeliverOptions['channels'] & FanOutOptions['channels']
   readonly concurrency: number
-  /** Most deliveries of all gateways together: a backlog must not take the processor from the calls. */
+  /** Deliveries of all gateways together: a backlog must not take the processor from the calls. */
   readonly perSecond: number
   readonly lockMs: number
   readonly storeIsUp: () => boolean
@@ -32,13 +25,13 @@ export interface WorkersOptions extends DeliverOptions, FanOutOptions {
 
 export interface Workers {
   /**
-   * Takes no further job; resolves when those that run are done, after `ms` (their locks then hand them over), or when there
-   * has been nothing to wait for: no job runs, or the store is gone, without which none can say that it is done.
+   * Takes no further job. Resolves when the running jobs are done or after `ms`, when other workers take over what is left; earlier
+   * if no job runs, or if the store is down, since no job can finish without it.
    */
   stop(ms: number): Promise<void>
 }
 
-/** Why an attempt failed, for the queue to wait accordingly. */
+/** Tells the queue to retry, and how long the receiver asked it to wait. */
 class DeliveryFailed extends Error {
   override readonly name = 'DeliveryFailed'
   readonly retryAfterMs: number | null
@@ -49,18 +42,15 @@ class DeliveryFailed extends Error {
 }
 
 /**
- * How long the end of a gateway waits for a store that does not answer, or for connections once no job runs: that of a
- * cluster which is asked to close while it tries to connect again may never say that it has closed.
+ * How long `stop` waits for a store that does not answer, or for connections once no job runs: a connection to a cluster that is
+ * asked to close while it reconnects may never report that it is closed.
  */
 const PATIENCE_MS = 1_000
 const POLL_MS = 50
 
-/** How often a job may be taken over from a worker that died, before it counts as what kills them. */
-const MOST_STALLS = 10
-
-/** Begins to take jobs at once. */
+/** Starts to take jobs at once. */
 export function startWorkers(options: WorkersOptions): Workers {
-  const { redis, retries, perSecond, lockMs, logger } = options
+  const { redis, retry, perSecond, lockMs, logger } = options
   const common: WorkerOptions = {
     connection: redis,
     prefix: QUEUE_PREFIX,
@@ -68,11 +58,11 @@ export function startWorkers(options: WorkersOptions): Workers {
     concurrency: options.concurrency,
     lockDuration: lockMs,
     stalledInterval: lockMs,
-    maxStalledCount: MOST_STALLS,
+    maxStalledCount: MAX_TAKEOVERS,
     limiter: { max: perSecond, duration: 1_000 },
     settings: {
       backoffStrategy: (attemptsMade, _type, error) =>
-        backoff(retries, attemptsMade, error instanceof DeliveryFailed ? error.retryAfterMs : null),
+        retryDelayMs(retry, attemptsMade, error instanceof DeliveryFailed ? error.retryAfterMs : null),
     },
   }
   let running = 0
@@ -91,7 +81,10 @@ export function startWorkers(options: WorkersOptions): Workers {
     common,
   )
   deliveries.on('failed', (job, error) => {
-    if (job !== undefined && isParkedByQueue(job, error)) void park(options, job, error)
+    if (job === undefined || 'crossing' in job.data) return
+    // The queue gave it up by itself: its workers died too often, or its last attempt ended in a failure of the store.
+    const isGivenUp = job.finishedOn !== undefined && !(error instanceof DeliveryFailed)
+    if (isGivenUp) void park(options, job.data, job.attemptsMade, error)
   })
   // A crossing that cannot be fanned out has no delivery whose state would show it.
   notices.on('failed', (job, error) => {
@@ -103,6 +96,7 @@ export function startWorkers(options: WorkersOptions): Workers {
   let closing: Promise<unknown> | undefined
   return {
     async stop(ms) {
+      options.receivers.close()
       closing ??= Promise.all([notices.close(), deliveries.close()])
       const patience = waitWhile(() => running > 0 && options.storeIsUp(), ms)
       await Promise.race([closing, patience.over])
@@ -111,7 +105,7 @@ export function startWorkers(options: WorkersOptions): Workers {
   }
 }
 
-/** Is over after `ms`, or once it has been no use to wait for PATIENCE_MS. */
+/** Is over after `ms`, or once `isOfUse` was false for PATIENCE_MS. */
 function waitWhile(isOfUse: () => boolean, ms: number): { over: Promise<void>; stop: () => void } {
   const deadline = Date.now() + ms
   let lastUse = Date.now()
@@ -125,52 +119,49 @@ function waitWhile(isOfUse: () => boolean, ms: number): { over: Promise<void>; s
   return { over, stop: () => clearInterval(timer) }
 }
 
+/** Runs a job of the deliveries. What it throws tells the queue whether to retry the job or to park it. */
 async function process(
   options: WorkersOptions,
   job: Job<DeliveryJob | FanOutJob>,
   token: string | undefined,
 ): Promise<void> {
-  if (isFanOut(job)) return fanOut(options, job.data.crossing)
-  if (!isDelivery(job)) return
+  const { data } = job
+  if ('crossing' in data) return fanOut(options, data.crossing)
   const attempt = job.attemptsMade + 1
-  const isLast = attempt >= (job.opts.attempts ?? options.retries.attempts)
-  const verdict = await deliver(options, job.data, attempt, isLast)
-  if (verdict.status === 'done') return
-  if (verdict.status === 'later') {
-    // Which counts no attempt.
-    await job.moveToDelayed(Date.now() + verdict.waitMs, token)
-    throw new DelayedError()
+  const isLast = attempt >= (job.opts.attempts ?? options.retry.attempts)
+  const after = await deliver(options, data, attempt, isLast)
+  const { org, notice, channel } = data
+  switch (after.state) {
+    case 'sent':
+    case 'no_recipients':
+    case 'over':
+      return
+    case 'deferred':
+      // The queue counts no attempt.
+      await job.moveToDelayed(Date.now() + after.delayMs, token)
+      throw new DelayedError()
+    case 'parked':
+      options.logger.error({ org, notice, channel, attempt, reason: after.error }, 'a delivery is parked')
+      throw new UnrecoverableError(after.error)
+    case 'failed':
+      options.logger.warn({ org, notice, channel, attempt, reason: after.error }, 'a delivery failed')
+      throw new DeliveryFailed(after.error, after.retryAfterMs)
   }
-  const { org, notice, channel } = job.data
-  if (verdict.status === 'parked') {
-    options.logger.error({ org, notice, channel, attempt, reason: verdict.error }, 'a delivery is parked')
-    throw new UnrecoverableError(verdict.error)
-  }
-  options.logger.warn({ org, notice, channel, attempt, reason: verdict.error }, 'a delivery failed')
-  throw new DeliveryFailed(verdict.error, verdict.retryAfterMs)
 }
 
-function isFanOut(job: Job<DeliveryJob | FanOutJob>): job is Job<FanOutJob> {
-  return job.name === FAN_OUT_JOB
-}
-
-function isDelivery(job: Job<DeliveryJob | FanOutJob>): job is Job<DeliveryJob> {
-  return job.name !== FAN_OUT_JOB
-}
-
-/** The queue gave the job up by itself: it was taken over too often, or its attempts ended in failures of the store. */
-function isParkedByQueue(job: Job<DeliveryJob | FanOutJob>, error: Error): job is Job<DeliveryJob> {
-  return isDelivery(job) && job.finishedOn !== undefined && !(error instanceof DeliveryFailed)
-}
-
-async function park(options: WorkersOptions, job: Job<DeliveryJob>, error: Error): Promise<void> {
+async function park(
+  options: WorkersOptions,
+  job: DeliveryJob,
+  attempts: number,
+  error: Error,
+): Promise<void> {
   const { log, logger, metrics } = options
-  const { org, notice, channel, round } = job.data
+  const { org, notice, channel, round } = job
   try {
-    const found = await log.find(org, notice, job.data)
+    const found = await log.find(org, notice, job)
     if (found === null || found.delivery.state === 'parked') return
-    const attempt = { round, state: 'parked', attempts: job.attemptsMade, error: error.message } as const
-    if ((await log.attempted(found.crossing, job.data, attempt)) !== 'logged') return
+    const attempt = { round, state: 'parked', attempts, error: error.message } as const
+    if ((await log.attempted(found.crossing, job, attempt)) !== 'logged') return
     metrics.notification(channel, 'parked')
     logger.error({ org, notice, channel, reason: error.message }, 'a delivery is parked')
   } catch (failure) {

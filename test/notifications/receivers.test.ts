@@ -1,6 +1,6 @@
 import t from 'tap'
 import { failed, type SendResult } from '../../src/notifications/channels/channel.ts'
-import { createReceivers, type Claim, type Turn } from '../../src/notifications/receivers.ts'
+import { createReceivers, type Deferred, type Endpoint } from '../../src/notifications/receivers.ts'
 import { until } from '../support/until.ts'
 
 const SENT: SendResult = { status: 'sent' }
@@ -12,19 +12,28 @@ const TO = { receiver: 'a', org: 'acme' }
 /** Longer than any test runs: who waits gets a place in the end, or is sent away for another reason. */
 const PATIENT = 3_600_000
 
-function setUp(most = 2, patienceMs = 100) {
+function setUp(perDestination = 2, patienceMs = 100) {
   const clock = { ms: 0 }
-  const receivers = createReceivers({ most, pauseMs: 100, longestMs: 400, patienceMs, now: () => clock.ms })
+  const receivers = createReceivers({
+    perDestination,
+    retry: { attempts: 15, backoffMs: 100, maxBackoffMs: 400 },
+    patienceMs,
+    now: () => clock.ms,
+  })
   let sends = 0
   return {
     clock,
     receivers,
     sends: () => sends,
     /** After many that took no time, a place is expected at once. */
-    makeQuick: async (to: Claim): Promise<void> => {
+    makeQuick: async (to: Endpoint): Promise<void> => {
       for (let i = 0; i < 60; i += 1) await receivers.deliver(to, false, () => Promise.resolve(SENT))
     },
-    deliver: (result: SendResult | Promise<SendResult>, isLast = false, to = TO): Promise<Turn> =>
+    deliver: (
+      result: SendResult | Promise<SendResult>,
+      isLast = false,
+      to = TO,
+    ): Promise<SendResult | Deferred> =>
       receivers.deliver(to, isLast, () => {
         sends += 1
         return Promise.resolve(result)
@@ -48,15 +57,15 @@ void t.test(
     const waits: number[] = []
     for (let i = 0; i < 50; i += 1) {
       const turn = await deliver(SENT)
-      if (turn.status !== 'full') return t.fail(turn.status)
-      waits.push(turn.waitMs)
+      if (turn.status !== 'deferred') return t.fail(turn.status)
+      waits.push(turn.delayMs)
     }
     t.equal(sends(), 2)
     t.ok(waits.every((ms) => ms >= 50 && ms <= 400))
     t.ok(new Set(waits).size > 10, 'not all at the same moment')
     t.match(
       await deliver(SENT, false, { ...TO, receiver: 'b' }),
-      { status: 'full' },
+      { status: 'deferred' },
       'nor does the organization',
     )
     t.same(await deliver(SENT, false, { receiver: 'b', org: 'other' }), SENT, 'others are not concerned')
@@ -103,7 +112,7 @@ void t.test('the last attempt of a delivery is made in any case, within the boun
   for (let i = 0; i < 3; i += 1) await deliver(MUTE)
   const last = pending()
   const trying = deliver(last.result, true)
-  t.match(await deliver(SENT, true), { status: 'full' })
+  t.match(await deliver(SENT, true), { status: 'deferred' })
   last.end(SENT)
   t.same(await trying, SENT)
 })
@@ -130,7 +139,7 @@ void t.test('those that were under way when it was found to be away do not lengt
 void t.test('who waits gets the next place that comes free, in order, and before anybody new', async (t) => {
   const { receivers } = setUp(2, PATIENT)
   const started: string[] = []
-  const start = (name: string, to: Claim = TO) => {
+  const start = (name: string, to: Endpoint = TO) => {
     const held = pending()
     const turn = receivers.deliver(to, false, () => {
       started.push(name)
@@ -183,7 +192,7 @@ void t.test('who waited in vain goes back to the queue, and gets no place behind
   const hanging = [pending(), pending()]
   const under = hanging.map(({ result }) => deliver(result))
   for (const turn of await Promise.all([deliver(SENT), deliver(SENT), deliver(SENT)]))
-    t.match(turn, { status: 'full' })
+    t.match(turn, { status: 'deferred' })
   for (const { end } of hanging) end(SENT)
   await Promise.all(under)
   t.equal(sends(), before + 2)
@@ -196,7 +205,7 @@ void t.test('the end does not wait: who is in line goes back at once, and nobody
   const under = hanging.map(({ result }) => deliver(result))
   const waiting = [deliver(SENT), deliver(SENT)]
   receivers.close()
-  for (const turn of await Promise.all([...waiting, deliver(SENT)])) t.match(turn, { status: 'full' })
+  for (const turn of await Promise.all([...waiting, deliver(SENT)])) t.match(turn, { status: 'deferred' })
   for (const { end } of hanging) end(SENT)
   t.same(await Promise.all(under), [SENT, SENT], 'what was under way ends as it would')
 })
@@ -232,7 +241,7 @@ void t.test(
     const claims = hosts.flatMap((receiver) => orgs.map((org) => ({ receiver, org })))
     for (const claim of claims) await makeQuick(claim)
     const inFlight = new Map<string, number>()
-    const count = ({ receiver, org }: Claim, by: number) => {
+    const count = ({ receiver, org }: Endpoint, by: number) => {
       for (const name of [receiver, ...(org === null ? [] : [`org ${org}`])]) {
         const now = (inFlight.get(name) ?? 0) + by
         inFlight.set(name, now)

@@ -1,7 +1,6 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import t from 'tap'
 import type { UnixMs } from '../../src/core/units.ts'
-import { retryAfter } from '../../src/notifications/channels/post.ts'
 import { noticeOf, SECRET, sendersOf, targetOf } from '../support/notices.ts'
 import { startReceiver, type ReceivedPost } from '../support/receiver.ts'
 
@@ -126,15 +125,6 @@ void t.test(
     t.equal(receiver.posts.length, cases.length, 'one request each: none was repeated or redirected')
   },
 )
-
-void t.test('Retry-After is read as seconds and as a date', (t) => {
-  const now = Date.parse('2026-11-12T13:00:00Z')
-  t.equal(retryAfter('Thu, 12 Nov 2026 13:00:30 GMT', now), 30_000)
-  t.equal(retryAfter('Thu, 12 Nov 2026 12:00:00 GMT', now), 0)
-  t.equal(retryAfter('0', now), 0)
-  for (const none of [undefined, '', '-1', '1.5', 'x', ['1', '2']]) t.equal(retryAfter(none, now), null)
-  t.end()
-})
 
 void t.test(
   'an answer that does not come, or never ends, is given up; what it says is not repeated',

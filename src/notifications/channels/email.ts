@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { SMTPPoolOptions, Transporter } from 'nodemailer'
 import { unbracketed } from '../../core/hosts.ts'
+import { smtpFailure } from '../retry.ts'
 import { failed, type EmailSender, type SendResult } from './channel.ts'
 import { mailOf, type Sender } from './mail-message.ts'
 
@@ -76,7 +77,7 @@ function poolOptions({ url, startTls, ca }: SmtpOptions): SMTPPoolOptions {
     },
     maxConnections: CONNECTIONS,
     maxMessages: 100,
-    // Whoever delivers tries again, later and with the same id.
+    // retry.ts decides on retries, which have the same id.
     maxRequeues: 0,
     idleTimeout: 60_000,
     connectionTimeout: CONNECT_MS,
@@ -96,26 +97,11 @@ interface SmtpFailure {
   readonly responseCode?: number
 }
 
-/** What a server answers to a mail, and not to who we are. */
-const ABOUT_THE_MAIL = new Set(['MAIL FROM', 'RCPT TO', 'DATA'])
-/** The server wants another login or encryption: the configuration is at fault, and the mail can go once it is right. */
-const ABOUT_THE_LOGIN = new Set([530, 534, 535, 538])
-/** It is about to close, and takes nothing from anybody (RFC 5321, 3.8). */
-const CLOSING = 421
-
-/**
- * A 5xx to the mail itself stays one however often it is sent (RFC 5321, 4.2.1); everything else may pass: a server that
- * is away, full or greylists, and a login that an operator will correct.
- */
 function failureOf(error: unknown): SendResult {
   const { code = '', command = '', response, responseCode = 0 } = error as SmtpFailure
   if (code === 'EABORT') return failed('the mail server did not finish in time', { isUnavailable: true })
   if (response !== undefined && responseCode > 0) {
-    const isAboutTheMail = ABOUT_THE_MAIL.has(command) && !ABOUT_THE_LOGIN.has(responseCode)
-    return failed(`the mail server answered: ${response}`, {
-      permanent: responseCode >= 500 && isAboutTheMail,
-      isUnavailable: responseCode === CLOSING || !isAboutTheMail,
-    })
+    return failed(`the mail server answered: ${response}`, smtpFailure(command, responseCode))
   }
   // An address that cannot be written in a command, such as one with a line break.
   if (code === 'EENVELOPE') return failed('the address cannot be mailed to', { permanent: true })

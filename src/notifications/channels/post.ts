@@ -1,6 +1,8 @@
 /** One POST to a channel, with bounds on everything that the other side could make long, and its outcome as a value. */
 import { errors, type Dispatcher } from 'undici'
 import { ProxyRefused } from '../../outbound/tunnel.ts'
+import type { ChannelKind } from '../../directory/channels.ts'
+import { isPermanentStatus, retryAfterMs } from '../retry.ts'
 import { failed, type SendResult } from './channel.ts'
 import { TargetRefused } from './guarded-agent.ts'
 
@@ -14,15 +16,14 @@ export interface PostOptions {
   readonly dispatcher: Dispatcher
   /** From the first step to the last byte of the answer. */
   readonly timeoutMs: number
-  /** What a status means to this kind of channel that is not 2xx; the text is the beginning of the answer's body. */
-  readonly refusal: (status: number, text: string) => { readonly error: string; readonly permanent: boolean }
+  readonly kind: ChannelKind
+  /** The error of an answer that is not 2xx; the text is the beginning of its body. */
+  readonly errorOf: (status: number, text: string) => string
 }
 
 const MAX_ANSWER_BYTES = 16_384
 /** As much of an answer as may become part of an error. */
 const MAX_ANSWER_TEXT = 200
-/** What asks for longer than a day has not understood the question. */
-const MAX_RETRY_AFTER_MS = 86_400_000
 
 /** Never follows a redirect: the answer 3xx is a failure like others. */
 export async function post({ url, headers, body }: Post, options: PostOptions): Promise<SendResult> {
@@ -45,10 +46,10 @@ export async function post({ url, headers, body }: Post, options: PostOptions): 
     const isSent = status >= 200 && status < 300
     const text = await beginningOf(answer.body, isSent)
     if (isSent) return { status: 'sent' }
-    const retryAfterMs =
-      status === 429 || status === 503 ? retryAfter(answer.headers['retry-after'], Date.now()) : null
-    const { error, permanent } = options.refusal(status, text)
-    return failed(error, { permanent, retryAfterMs })
+    return failed(options.errorOf(status, text), {
+      permanent: isPermanentStatus(options.kind, status),
+      retryAfterMs: retryAfterMs(status, answer.headers['retry-after'], Date.now()),
+    })
   } catch (error) {
     if (ended.signal.aborted)
       return failed(`it did not answer within ${timeoutMs / 1_000} s`, { isUnavailable: true })
@@ -75,15 +76,6 @@ async function beginningOf(body: AsyncIterable<Buffer>, isSent: boolean): Promis
     if (!isSent) throw error
   }
   return Buffer.concat(chunks).toString().slice(0, MAX_ANSWER_TEXT)
-}
-
-/** Seconds or a date (RFC 9110, 10.2.3); null where it is neither. */
-export function retryAfter(value: string | string[] | undefined, now: number): number | null {
-  if (typeof value !== 'string') return null
-  const isSeconds = /^\d{1,9}$/.test(value)
-  if (!isSeconds && !/^[A-Z][a-z]{2}, .* GMT$/.test(value)) return null
-  const ms = isSeconds ? Number(value) * 1_000 : Date.parse(value) - now
-  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS)
 }
 
 /** In words that name no address: admins of an organization read them, and they are not to map the network by them. */

@@ -31,7 +31,7 @@ export function createWebhookSender({ dispatcher, timeoutMs, now }: TargetOption
         'webhook-timestamp': seconds,
         'webhook-signature': signatures(secrets, now(), `${id}.${seconds}.${body}`),
       }
-      return post({ url, headers, body }, { dispatcher, timeoutMs, refusal })
+      return post({ url, headers, body }, { dispatcher, timeoutMs, kind: 'webhook', errorOf })
     },
   }
 }
@@ -56,10 +56,8 @@ function sign(secret: string, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64')
 }
 
-/** Everything is worth another try, for a receiver may be broken for a while; 410 says that it is gone for good. */
-function refusal(status: number): { error: string; permanent: boolean } {
-  if (status === 410) return { error: 'it answered 410: the receiver is gone', permanent: true }
-  if (status >= 300 && status < 400)
-    return { error: `it answered ${status}: redirects are not followed`, permanent: false }
-  return { error: `it answered ${status}`, permanent: false }
+function errorOf(status: number): string {
+  if (status === 410) return 'it answered 410: the receiver is gone'
+  if (status >= 300 && status < 400) return `it answered ${status}: redirects are not followed`
+  return `it answered ${status}`
 }
