@@ -1,4 +1,4 @@
-/** Notices with their ways out, replaced as a whole where their settings change. */
+/** Notices with their senders. A reload that changes their settings replaces both. */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { RedisClient } from '../store/connection.ts'
@@ -11,11 +11,11 @@ import { startNotices, type Notices } from '../notifications/notifications.ts'
 export interface LiveNotices {
   readonly senders: OpenSenders
   readonly notices: Notices
-  /** Ends deliveries, the relay and the connections of both, in that order. */
+  /** Stops deliveries, then the relay, then closes their connections. */
   close(): Promise<void>
 }
 
-/** What a delivery that is under way gets when its settings are replaced; what is not done by then is tried again. */
+/** How long deliveries in flight may take when the settings are replaced. The others are made again by the next worker. */
 const LAST_DELIVERIES_MS = 30_000
 
 export function openNotices(
@@ -23,7 +23,7 @@ export function openNotices(
   { store, metrics, logger }: { store: Store; metrics: Pick<Metrics, 'notification'>; logger: Logger },
 ): LiveNotices {
   const { notifications: settings, admin } = config
-  // Receivers refuse a signature of another time than theirs, and this machine's clock may be off.
+  // Receivers refuse a signature whose time differs from theirs, and this machine's clock may be wrong.
   const clock = createStoreClock()
   const senders = openSenders({ notifications: settings, logger, now: () => clock.now() })
   const clients: RedisClient[] = []

@@ -1,18 +1,19 @@
-/** An entry of an organization's outbox as the event that everybody downstream sees. */
+/** Reads an entry of an organization's outbox as the event that queue, log and receivers get. */
 import { createHash } from 'node:crypto'
 import { CROSSING_TYPES, type Crossing, type CrossingType } from '../core/crossing.ts'
 import { rfc3339 } from '../core/text.ts'
 import { toCredits, type Microcredits, type UnixMs } from '../core/units.ts'
 import type { OutboxEntry } from '../outbox/outbox.ts'
 
-/** What is in the outbox and cannot be read: written by another version, or by hand. It stays where it is. */
+/** An outbox entry that cannot be read, since another version or a person wrote it. It stays in the outbox. */
 export class UnreadableEntry extends Error {
   override readonly name = 'UnreadableEntry'
 }
 
 /**
- * Reads an entry. Its id is the same whoever reads it and however often: it is made of what makes a crossing one of its
- * kind (N1), and of when the organization was created, since one may be made anew under the same id. Throws UnreadableEntry.
+ * Reads an entry. The crossing's id is the same whichever gateway reads it, and however often: it is a hash of what identifies
+ * a crossing (N1), and of the organization's creation time, since an organization may be created again under its old id. Throws
+ * UnreadableEntry.
  */
 export function crossingOf(org: string, orgCreatedAt: string, { fields }: OutboxEntry): Crossing {
   const type = CROSSING_TYPES.find((known) => known === fields['type'])
@@ -39,14 +40,14 @@ export function crossingOf(org: string, orgCreatedAt: string, { fields }: Outbox
   }
 }
 
-/** Usable as a job's id, which may hold no colon and be no number. */
+/** Usable as a job's id, which may not contain a colon and may not be a number. */
 function crossingId(parts: readonly string[]): string {
   return `cx_${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)}`
 }
 
 type Fields = OutboxEntry['fields']
 
-/** What is not the same for every type. */
+/** The fields that depend on the type. */
 type Particulars = Pick<Crossing, 'threshold'> & Partial<Crossing>
 
 function orgAlert(fields: Fields, alert: string): Particulars {

@@ -1,4 +1,4 @@
-/** From one crossing to a delivery for each recipient and channel, decided once. */
+/** Plans and queues a delivery of a crossing for each recipient and channel. The recipients are decided once. */
 import type { Crossing } from '../core/crossing.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { RedisClient } from '../store/connection.ts'
@@ -16,16 +16,16 @@ export interface FanOutOptions {
   readonly metrics: Pick<Metrics, 'notification'>
 }
 
-/** Recipients that are planned, and queued, in one step, so that thousands of them hold nobody up. */
+/** Recipients that are planned and queued in one step, so that thousands of them do not block the store. */
 const CHUNK = 500
 
 /**
- * Safe to do again, after a crash in its middle or because the same crossing came twice: what was planned stays as it is,
- * and of that only what is still in line is queued, under the same ids.
+ * Idempotent: after a crash in the middle, or when a crossing comes twice, the planned deliveries stay as they are, and only
+ * those in state `queued` are queued again, under the same ids.
  */
 export async function fanOut(options: FanOutOptions, crossing: Crossing): Promise<void> {
   const { log, metrics } = options
-  const all = await everybody(options, crossing)
+  const all = await planOf(options, crossing)
   for (let from = 0; from < all.length; from += CHUNK) {
     const chunk = all.slice(from, from + CHUNK)
     const deliveries = await log.plan(crossing, chunk, from + CHUNK >= all.length)
@@ -57,8 +57,8 @@ async function queue(
   )
 }
 
-/** Who is to be told, on which channel, as things stand now. */
-async function everybody({ redis, channels }: FanOutOptions, crossing: Crossing): Promise<PlannedDelivery[]> {
+/** A delivery for each current recipient and each enabled channel. */
+async function planOf({ redis, channels }: FanOutOptions, crossing: Crossing): Promise<PlannedDelivery[]> {
   const audience = await readAudience(redis, crossing)
   if (audience === null) return []
   const recipients = await recipientsOf(redis, crossing.org, audience)
@@ -77,8 +77,8 @@ async function everybody({ redis, channels }: FanOutOptions, crossing: Crossing)
 const rank = (role: Member['role']): number => (role === 'admin' ? 0 : 1)
 
 /**
- * Admins may share a mailbox, and its readers are told once. Admins come first; what they get hides nothing. In the same order
- * each time, because a plan that broke off is made again.
+ * Admins may share a mailbox, which gets one mail. Admins come first, because their mails show amounts. The order is always the
+ * same, because a plan that was interrupted is made again.
  */
 function oneOfEachMailbox(recipients: readonly Member[]): Member[] {
   const known = new Set<string>()

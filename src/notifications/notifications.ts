@@ -1,4 +1,4 @@
-/** Everything between a crossing in an outbox and somebody who hears of it, put together. */
+/** Composes everything between a crossing in an outbox and its recipients: relay, sweep, queues, workers. */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { RedisClient } from '../store/connection.ts'
@@ -19,7 +19,7 @@ import { startWorkers, type Workers } from './workers.ts'
 export interface NoticesOptions {
   readonly store: { readonly open: Store['open']; readonly isUp: () => boolean }
   readonly settings: Config['notifications']
-  /** Learns from the store here. */
+  /** Set by the store's clock here. */
   readonly clock: StoreClock
   /** Where the page is, for links in messages. */
   readonly publicUrl: string | null
@@ -32,18 +32,18 @@ export interface Notices {
   /** Crossings were recorded in the organization's outbox. */
   wake(org: string): void
   lagSeconds(): number
-  /** As counted by one of the last sweeps; none while the store has not answered for some of them. */
+  /** As counted by one of the last sweeps; none if the store has not answered for COUNT_SWEEPS of them. */
   queueJobs(): readonly QueueJobs[]
-  /** Sends again what reached nobody, or one delivery that failed or was parked. Rejects as the store does. */
+  /** Redelivers what reached no recipient, or one delivery that failed or was parked. Rejects as the store does. */
   redeliver(org: string, id: string, change: Change, only?: Destination): Promise<Redelivery>
-  /** Takes no more deliveries, and resolves when those that run are done, or after `ms`. */
+  /** Takes no more deliveries; resolves when those in flight are done, or after `ms`. */
   stopDelivering(ms: number): Promise<void>
-  /** Relays what it was woken for, and closes. */
+  /** Finishes what the relay was woken for, and closes. */
   stop(): Promise<void>
 }
 
 const LAST_RELAY_MS = 2_000
-/** For as long as so many sweeps take, a count is told when no newer one comes. */
+/** If no newer count comes, the last one is shown for the time of three sweeps. */
 const COUNT_SWEEPS = 3
 
 export function startNotices(options: NoticesOptions): Notices {

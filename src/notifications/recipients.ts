@@ -1,4 +1,4 @@
-/** Who hears of a crossing, asked at the moment of delivery (O7, U3). */
+/** The recipients of a crossing, looked up at each delivery (O7, U3). */
 import type { Crossing } from '../core/crossing.ts'
 import type { Recipients } from '../core/policy.ts'
 import type { RedisClient } from '../store/connection.ts'
@@ -6,19 +6,19 @@ import { adminIds, membersOf, type Member } from '../directory/members.ts'
 import * as keys from '../store/keys.ts'
 import { decodeOrg, readOrgHash } from '../store/org-record.ts'
 
-/** What an organization has decided about the notices of one crossing. */
+/** An organization's settings for the notices of one crossing. */
 export interface Audience {
   readonly orgName: string
   readonly timezone: string
-  /** Null where the alert that fired was deleted since: then it has no recipients. */
+  /** Null if the alert was deleted since it fired: then there are no recipients. */
   readonly recipients: Recipients | null
-  /** The user who is told as well, wherever that user is no recipient anyway. */
+  /** A user who is told in addition to the recipients. */
   readonly alsoUser: string | null
-  /** Whether members are not to see amounts (E3); admins see them all the same. */
+  /** Whether amounts are hidden from members (E3). Admins see them. */
   readonly hidesAmounts: boolean
 }
 
-/** Null where the organization does not exist any more. */
+/** Null if the organization was deleted. */
 export async function readAudience(redis: RedisClient, crossing: Crossing): Promise<Audience | null> {
   const { org, type, alert = '', user = null } = crossing
   const [hash, alertText] = await Promise.all([
@@ -47,7 +47,7 @@ function recipientsOfAlert(text: string | null): Recipients | null {
   return (JSON.parse(text) as { recipients?: Recipients }).recipients ?? 'all'
 }
 
-/** Everybody who is to hear of it now, each once; read some at a time, so that thousands of them hold nobody up. */
+/** All current recipients, each once; read in portions, so that thousands of them do not block the store. */
 export async function recipientsOf(redis: RedisClient, org: string, audience: Audience): Promise<Member[]> {
   const { recipients, alsoUser } = audience
   const found = new Map<string, Member>()
@@ -63,7 +63,7 @@ export async function recipientsOf(redis: RedisClient, org: string, audience: Au
   return [...found.values()]
 }
 
-/** Whether the member is to hear of it now. */
+/** Whether the member is a recipient now. */
 export function isRecipient({ recipients, alsoUser }: Audience, { user, role }: Member): boolean {
   if (user === alsoUser) return true
   return role === 'admin' && (recipients === 'all' || (recipients?.includes(user) ?? false))

@@ -1,9 +1,9 @@
 /**
- * The relay: outbox of an organization → queue of notices; what an admin wants sent again goes to that of deliveries.
+ * The relay moves crossings from the outbox of an organization to the queue of notices, and redeliveries to that of deliveries.
  *
- * It is woken when a script's reply says that crossings were recorded, and by a sweep for what a crash left behind. Any
- * number of gateways may relay the same entries at the same time: a crossing's id is made of the crossing, the queue takes
- * an id once, and the log remembers what a queue had. An entry leaves the outbox after all of that, never before.
+ * It is woken when a script's reply says that crossings were recorded, and by the sweep for entries that a crash left behind.
+ * Several gateways may relay the same entries at the same time: a crossing's id is a hash of the crossing, the queue takes an id
+ * once, and the log remembers which crossings a queue had. An entry leaves the outbox after all of that, never before.
  */
 import type { Logger } from 'pino'
 import type { Crossing } from '../core/crossing.ts'
@@ -30,7 +30,7 @@ export interface RelayOptions {
   readonly logger: Logger
 }
 
-/** Entries of one step: they share one call of each script. */
+/** Entries of one step, which share one call of each script. */
 const BATCH = 100
 /** Organizations that are relayed at the same time. */
 const CONCURRENT = 4
@@ -39,10 +39,10 @@ type Readable = { readonly entryId: string; readonly crossing: Crossing }
 
 export class Relay {
   readonly #options: RelayOptions
-  /** Woken, in order; one that is being relayed may stand here again. */
+  /** Woken organizations, in order; one that is being relayed may be here again. */
   readonly #waiting = new Set<string>()
   readonly #running = new Map<string, Promise<void>>()
-  /** When the oldest entry was recorded that could not be relayed, by organization. */
+  /** By organization, when the oldest entry was recorded that could not be relayed. */
   readonly #stuck = new Map<string, UnixMs>()
   #isStopped = false
 
@@ -50,28 +50,28 @@ export class Relay {
     this.#options = options
   }
 
-  /** Relays an organization's outbox soon. However often it is called meanwhile, one run answers for all. */
+  /** Relays an organization's outbox soon. Calls that come before that run share it. */
   wake(org: string): void {
     if (this.#isStopped) return
     this.#waiting.add(org)
     this.#startNext()
   }
 
-  /** Organizations whose outbox could not be relayed the last time. */
+  /** Organizations whose last relay failed. */
   get stuck(): ReadonlyMap<string, UnixMs> {
     return this.#stuck
   }
 
-  /** Resolves when nothing waits or runs any more. */
+  /** Resolves when no organization waits or is being relayed. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running.values())
   }
 
-  /** Relays what it was woken for, within `ms`, and nothing after that. */
+  /** Finishes what it was woken for, within `ms`, and relays nothing after that. */
   async stop(ms: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
-    const impatience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
-    await Promise.race([this.idle(), impatience])
+    const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+    await Promise.race([this.idle(), deadline])
     clearTimeout(timer)
     this.#isStopped = true
     this.#waiting.clear()
@@ -120,7 +120,7 @@ export class Relay {
       readable.map(({ crossing }) => crossing),
     )
     if (opened === 'other_org') return
-    // What a queue had before is in nobody's way any more, and is not to be queued again.
+    // A crossing that a queue had before must not be queued again.
     await queues.addCrossings(
       readable.flatMap(({ crossing }, i) => (opened[i] === 'relayed' ? [] : [crossing])),
     )

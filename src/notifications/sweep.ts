@@ -1,7 +1,7 @@
 /**
- * The sweep: finds the crossings whose gateway died before it relayed them, and measures how old the oldest is that waits.
- * With any number of gateways, one looks through the outboxes in each interval, and the others learn what it found. The
- * jobs in the queues are counted by each of them, which is cheaper than telling.
+ * The sweep finds crossings whose gateway died before it relayed them, and measures the age of the oldest one in an outbox.
+ * In each interval one gateway looks through the outboxes, and the others read its result. Each gateway counts the jobs in the
+ * queues itself, which is cheaper than to share the count.
  */
 import type { Logger } from 'pino'
 import type { UnixMs } from '../core/units.ts'
@@ -17,26 +17,26 @@ export interface SweepOptions {
   readonly relay: Relay
   readonly depth: Pick<QueueDepth, 'count'>
   readonly everyMs: number
-  /** Set right by every sweep: crossings bear the store's time, and this machine's may be another. */
+  /** Each sweep sets it by the store, whose time crossings have; this machine's clock may differ. */
   readonly clock: StoreClock
   readonly logger: Logger
 }
 
 export interface Sweep {
-  /** Seconds since the oldest crossing was recorded that no queue has, as far as is known here; 0 where there is none. */
+  /** Age in seconds of the oldest crossing that no queue has, as far as this gateway knows; 0 if there is none. */
   lagSeconds(): number
   stop(): Promise<void>
 }
 
-/** How much of the interval may pass between two gateways' turns at most: they do not all look at the same moment. */
+/** Share of the interval by which each wait varies, so that gateways do not all sweep at the same moment. */
 const JITTER = 0.1
 
 function earlier(one: UnixMs | null, other: UnixMs | null): UnixMs | null {
   return one === null || (other !== null && other < one) ? other : one
 }
 
-/** What fails is done again by the next sweep. */
-async function retry(logger: Logger, look: Promise<void>, message: string): Promise<void> {
+/** Logs a failure; the next sweep tries again. */
+async function logFailure(logger: Logger, look: Promise<void>, message: string): Promise<void> {
   await look.catch((error: unknown) => logRetry(logger, error, {}, message))
 }
 
@@ -72,10 +72,10 @@ export function startSweep({ redis, relay, depth, everyMs, clock, logger }: Swee
 
   function tick(): void {
     if (running !== null) return
-    // Neither fails with the other.
+    // A failure of one does not stop the other.
     const looks = [
-      retry(logger, sweep(), 'the sweep through the outboxes broke off'),
-      retry(logger, depth.count(), 'the jobs in the queues could not be counted'),
+      logFailure(logger, sweep(), 'the sweep through the outboxes broke off'),
+      logFailure(logger, depth.count(), 'the jobs in the queues could not be counted'),
     ]
     running = Promise.all(looks).then(() => {
       running = null
@@ -84,12 +84,12 @@ export function startSweep({ redis, relay, depth, everyMs, clock, logger }: Swee
   }
   function schedule(): void {
     if (isStopped) return
-    // A sweep for a store that came back leaves its predecessor's turn behind, which this one replaces.
+    // A sweep that the store's return started leaves the timer of the one before it, which this one replaces.
     clearTimeout(timer)
     timer = setTimeout(tick, everyMs * (1 - JITTER + Math.random() * 2 * JITTER))
     timer.unref()
   }
-  // At once: what the last run of this gateway left behind should not wait for an interval. Again when the store is back.
+  // At once, for what the last run of this gateway left behind, and again when the store is back.
   redis.on('ready', tick)
   if (redis.status === 'ready') tick()
 

@@ -1,22 +1,22 @@
-/** What a notice is, and the ports through which one goes out. Whoever delivers knows these and no channel. */
+/** A notice, and the interfaces of its senders. The delivery knows these, and no channel. */
 import type { Crossing } from '../../core/crossing.ts'
 import type { Channel } from '../../directory/channels.ts'
 
 export type { Crossing, CrossingType } from '../../core/crossing.ts'
 
-/** A crossing with what its messages need beyond it. */
+/** A crossing with what else its messages need. */
 export interface Notice {
   readonly crossing: Crossing
   readonly orgName: string
   /** The organization's IANA zone. */
   readonly timezone: string
-  /** The name of the crossing's user; null where it has none, or the event is not about a user. */
+  /** The name of the crossing's user; null if the user has none, or the event is not about a user. */
   readonly userName: string | null
   /** Where the page is (`publicUrl`); null: messages have no link. */
   readonly pageUrl: string | null
-  /** Its reader is a member of an organization that hides amounts from its members (E3). */
+  /** The recipient is a member of an organization that hides amounts from members (E3). */
   readonly hideAmounts?: boolean
-  /** Sent by an admin to see whether it arrives: nothing was crossed, and the message says so. */
+  /** A test that an admin sends: nothing was crossed, and the message says so. */
   readonly test?: boolean
 }
 
@@ -30,17 +30,17 @@ export type SendResult =
   | { readonly status: 'sent' }
   | {
       readonly status: 'failed'
-      /** One line for the log that admins read: no secret, no address of a machine. */
+      /** One line for the log that admins read, without secrets and without addresses of machines. */
       readonly error: string
-      /** To try again would not help. */
+      /** A retry would not help. */
       readonly permanent: boolean
-      /** What the other side asked for, at most a day; null where it asked for nothing. */
+      /** The wait that the receiver asked for, at most a day; null if it asked for none. */
       readonly retryAfterMs: number | null
-      /** There was no answer, or one that every message would get: it says nothing about this one. */
+      /** There was no answer, or one that any message would get. Several in a row open the circuit breaker. */
       readonly isUnavailable: boolean
     }
 
-/** Never rejects: what went wrong is in the result. All mail goes to one place, a server or a folder. */
+/** Never rejects: failures are in the result. All mail goes to one server or folder. */
 export interface EmailSender {
   send(notice: Notice, to: Recipient): Promise<SendResult>
   close(): Promise<void>
@@ -49,19 +49,19 @@ export interface EmailSender {
 /** Where a webhook or a Slack message goes: a channel as it is stored. */
 export type ChannelTarget = Channel
 
-/** Webhook, Slack. Never rejects: what went wrong is in the result. */
+/** Webhook or Slack. Never rejects: failures are in the result. */
 export interface TargetSender {
   send(notice: Notice, target: ChannelTarget): Promise<SendResult>
 }
 
-/** Every way out. */
+/** The senders of all channels. */
 export interface Senders {
   readonly email: EmailSender
   /** Webhook or Slack, by the target's kind. */
   readonly target: TargetSender
 }
 
-/** A failure in one line of bounded length; a text from the other side may hold anything. */
+/** A failure. Its error becomes one line of bounded length, since text of the receiver may contain anything. */
 export function failed(
   error: string,
   {

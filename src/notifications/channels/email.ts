@@ -15,13 +15,13 @@ export interface SmtpOptions {
   readonly startTls: 'required' | 'optional'
   /** PEM file with the certificates of a private authority. */
   readonly ca?: string | undefined
-  /** For one mail, from its turn to the last answer. */
+  /** For one mail, from its start to the last answer. */
   readonly timeoutMs: number
 }
 
 const CONNECTIONS = 4
 const CONNECT_MS = 10_000
-/** A server that says nothing for so long is gone; most pause for a check of spam at the end of a mail. */
+/** Most servers pause at the end of a mail to check for spam; one that is silent for this long is gone. */
 const SILENCE_MS = 30_000
 const SUBMISSION_PORT = 587
 const SMTPS_PORT = 465
@@ -57,7 +57,7 @@ export function createSmtpSender(options: SmtpOptions): EmailSender {
   }
 }
 
-/** Read here and not by the library, which would take any option of a connection from a URL's query. */
+/** The URL is parsed here, because the library would take any option of a connection from its query. */
 function poolOptions({ url, startTls, ca }: SmtpOptions): SMTPPoolOptions {
   const { protocol, hostname, port, username, password } = new URL(url)
   const secure = protocol === 'smtps:'
@@ -103,7 +103,7 @@ function failureOf(error: unknown): SendResult {
   if (response !== undefined && responseCode > 0) {
     return failed(`the mail server answered: ${response}`, smtpFailure(command, responseCode))
   }
-  // An address that cannot be written in a command, such as one with a line break.
+  // An address that no command can contain, such as one with a line break.
   if (code === 'EENVELOPE') return failed('the address cannot be mailed to', { permanent: true })
   return failed(`the mail server cannot be used${code === '' ? '' : ` (${code})`}`, { isUnavailable: true })
 }

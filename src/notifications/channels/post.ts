@@ -1,4 +1,4 @@
-/** One POST to a channel, with bounds on everything that the other side could make long, and its outcome as a value. */
+/** One POST to a channel, with bounds on all that the receiver could make long, and the outcome as a value. */
 import { errors, type Dispatcher } from 'undici'
 import { ProxyRefused } from '../../outbound/tunnel.ts'
 import type { ChannelKind } from '../../directory/channels.ts'
@@ -14,7 +14,7 @@ export interface Post {
 
 export interface PostOptions {
   readonly dispatcher: Dispatcher
-  /** From the first step to the last byte of the answer. */
+  /** From the look-up of the name to the last byte of the answer. */
   readonly timeoutMs: number
   readonly kind: ChannelKind
   /** The error of an answer that is not 2xx; the text is the beginning of its body. */
@@ -22,10 +22,10 @@ export interface PostOptions {
 }
 
 const MAX_ANSWER_BYTES = 16_384
-/** As much of an answer as may become part of an error. */
+/** Characters of an answer that may become part of an error. */
 const MAX_ANSWER_TEXT = 200
 
-/** Never follows a redirect: the answer 3xx is a failure like others. */
+/** Never follows a redirect: a 3xx is a failure. */
 export async function post({ url, headers, body }: Post, options: PostOptions): Promise<SendResult> {
   const { dispatcher, timeoutMs } = options
   const ended = new AbortController()
@@ -60,8 +60,8 @@ export async function post({ url, headers, body }: Post, options: PostOptions): 
 }
 
 /**
- * Reads no more than the bound and then ends the connection. After a success nothing of it matters, not even that it
- * breaks off: the message has arrived.
+ * Reads no more than the bound and then ends the connection. After a 2xx the message has arrived, so a body that breaks off is
+ * no failure.
  */
 async function beginningOf(body: AsyncIterable<Buffer>, isSent: boolean): Promise<string> {
   const chunks: Buffer[] = []
@@ -78,7 +78,7 @@ async function beginningOf(body: AsyncIterable<Buffer>, isSent: boolean): Promis
   return Buffer.concat(chunks).toString().slice(0, MAX_ANSWER_TEXT)
 }
 
-/** In words that name no address: admins of an organization read them, and they are not to map the network by them. */
+/** Names no address: admins of an organization read the error, and must not be able to map the network with it. */
 function failureOf(error: unknown): SendResult {
   const refused = causeOf(error, (cause) => cause instanceof TargetRefused)
   if (refused !== null) return failed(`it was not called: ${refused.message}`, { permanent: true })

@@ -1,10 +1,10 @@
-/** What an admin asks for to see whether a channel works. */
+/** The test message with which an admin checks a channel. */
 import { randomUUID } from 'node:crypto'
 import type { Channel } from '../../directory/channels.ts'
 import { sampleNotice, type SampleOrg } from '../messages/sample.ts'
 import type { Senders, SendResult } from './channel.ts'
 
-/** Sends one message that says that it is a test; each has an id of its own. */
+/** Sends one message that says that it is a test. Each has its own id. */
 export function createTestSender(
   { target }: Pick<Senders, 'target'>,
   pageUrl: string | null,

@@ -1,4 +1,4 @@
-/** Every way out, made from the configuration: what delivers notices is handed this. */
+/** Creates the senders of all channels from the configuration. */
 import type { Config } from '../../config.ts'
 import type { ChannelKind } from '../../directory/channels.ts'
 import type { Environment } from '../../outbound/proxies.ts'
@@ -13,7 +13,7 @@ import { allowedTargets } from './targets.ts'
 import { createWebhookSender } from './webhook.ts'
 
 export interface OpenSenders extends Senders {
-  /** What is wrong with a channel's URL, as the rest of the sentence "url …"; null where it may be saved. */
+  /** What is wrong with a channel's URL, as the rest of the sentence "url …"; null if it may be saved. */
   urlProblem: (kind: ChannelKind, url: string) => string | null
   close(): Promise<void>
 }
@@ -21,7 +21,7 @@ export interface OpenSenders extends Senders {
 export interface SenderOptions {
   readonly notifications: Pick<Config['notifications'], 'smtp' | 'mailDir' | 'allowTargets'>
   readonly logger: MailFileOptions['logger']
-  /** For tests: other names, clocks and certificates than those of the system. */
+  /** For tests: name look-up, clock and certificates instead of the system's. */
   readonly lookUp?: LookUpAll
   readonly now?: () => number
   readonly ca?: string
@@ -75,7 +75,7 @@ function openEmail(
     logger.info({ folder: mailDir }, 'no mail server is configured: mails are written to files')
     return createMailFiles({ dir: mailDir, from: NOBODY, most: MOST_MAIL_FILES, logger })
   }
-  // The configuration was checked: it has an address.
+  // The configuration was validated, so there is an address.
   const from = parseSender(smtp.from) ?? NOBODY
   const { url, startTls, ca } = smtp
   return createSmtpSender({ url, from, startTls, ca, timeoutMs: MAIL_MS })

@@ -1,6 +1,6 @@
 /**
- * Webhooks, signed as Standard Webhooks 1.0 has it (standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`. The id
- * is the crossing's and the same for every attempt, the timestamp is that of the attempt, and the body never changes.
+ * Webhooks, signed according to Standard Webhooks 1.0 (standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`. The id is
+ * the crossing's. All attempts have the same id and body, and each its own timestamp.
  */
 import { createHmac } from 'node:crypto'
 import type { Dispatcher } from 'undici'
@@ -36,7 +36,7 @@ export function createWebhookSender({ dispatcher, timeoutMs, now }: TargetOption
   }
 }
 
-/** A test has a type of its own, so that no receiver acts on what did not happen. */
+/** A test has its own type, so that no receiver acts on it as on a crossing. */
 export function webhookBody({ crossing, test }: Notice): string {
   const event =
     test === true
@@ -45,7 +45,7 @@ export function webhookBody({ crossing, test }: Notice): string {
   return JSON.stringify(event)
 }
 
-/** After a rotation the old secret signs as well for a while; receivers take whichever they know. */
+/** For a while after a rotation the old secret signs too; a receiver verifies with the one it has. */
 function signatures({ current, previous }: ChannelSecrets, now: number, text: string): string {
   const secrets = previous !== null && previous.until > now ? [current, previous.secret] : [current]
   return secrets.map((secret) => `v1,${sign(secret, text)}`).join(' ')
