@@ -3,8 +3,8 @@ import t from 'tap'
 import { check, prepare, random, rounds, smtp, spend, start, survivor } from '../support/kills.ts'
 import { until } from '../support/until.ts'
 
-/** Of one gateway at a time, as its configuration has it. */
-const PLACES = 4
+/** Mails that one gateway has in flight: the default of `perDestination`. */
+const SLOTS = 4
 
 void t.test('N2: a worker is killed while it delivers', { timeout: 0 }, async (t) => {
   let repeats = 0
@@ -20,7 +20,7 @@ void t.test('N2: a worker is killed while it delivers', { timeout: 0 }, async (t
       return killed
     }
     await spend(survivor, prepared.key)
-    await until(() => waiting > PLACES, { timeoutMs: 120_000, what: 'mails of both workers wait' })
+    await until(() => waiting > SLOTS, { timeoutMs: 120_000, what: 'mails of both workers wait' })
     await pause(random() * 50)
     await victim.kill()
     release()

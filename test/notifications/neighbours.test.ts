@@ -1,4 +1,4 @@
-/** One receiver that is slow, silent or gone costs the others nothing, and nothing is lost of what was meant for it. */
+/** A receiver that is slow, silent or gone costs the others nothing, and loses none of its deliveries. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { createServer, type Socket } from 'node:net'
@@ -42,7 +42,7 @@ function sendersTo(t: Test, { smtpUrl, mailMs = 60_000 }: { smtpUrl?: string; ma
 }
 
 void t.test(
-  'N2: receivers that never answer hold a part of the places: what is for others arrives',
+  'N2: receivers that never answer hold a part of the slots: deliveries to others arrive',
   async (t) => {
     const { redis, url } = await openStore(t)
     const pipeline = await startPipeline(t, redis, url, sendersTo(t, {}))
@@ -70,7 +70,7 @@ void t.test(
     t.equal(stuck.length, 30)
     t.ok(
       stuck.every(({ state, attempts }) => state === 'queued' && attempts === 0),
-      'who waits for a place has used up no attempt',
+      'a delivery that waits for a slot has used up no attempt',
     )
 
     mute.answer = (response) => void response.end()
@@ -177,7 +177,7 @@ void t.test(
 )
 
 void t.test(
-  'N2: a mail server that is down is asked now and then, not for every mail; nothing is parked',
+  'N2: a mail server that is down gets a probe now and then, not every mail; nothing is parked',
   async (t) => {
     const { redis, url } = await openStore(t)
     const closing = await listenRaw((socket) => void socket.destroy())

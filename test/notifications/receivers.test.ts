@@ -9,7 +9,7 @@ const REFUSED = failed('it answered 500')
 
 const TO = { receiver: 'a', org: 'acme' }
 
-/** Longer than any test runs: who waits gets a place in the end, or is sent away for another reason. */
+/** Longer than any test runs: a delivery that waits gets a slot in the end, or is deferred for another reason. */
 const PATIENT = 3_600_000
 
 function setUp(perDestination = 2, patienceMs = 100) {
@@ -25,7 +25,7 @@ function setUp(perDestination = 2, patienceMs = 100) {
     clock,
     receivers,
     sends: () => sends,
-    /** After many that took no time, a place is expected at once. */
+    /** After many deliveries that took no time, a slot is expected at once. */
     makeQuick: async (to: Endpoint): Promise<void> => {
       for (let i = 0; i < 60; i += 1) await receivers.deliver(to, false, () => Promise.resolve(SENT))
     },
@@ -49,7 +49,7 @@ function pending(): { readonly result: Promise<SendResult>; readonly end: (resul
 }
 
 void t.test(
-  'as many as may at the same time; who finds no place where it takes long comes back in turn',
+  'a receiver has as many deliveries in flight as it may; if they take long, others are deferred, each to its own time',
   async (t) => {
     const { deliver, clock, sends } = setUp()
     const hanging = [pending(), pending()]
@@ -66,9 +66,9 @@ void t.test(
     t.match(
       await deliver(SENT, false, { ...TO, receiver: 'b' }),
       { status: 'deferred' },
-      'nor does the organization',
+      'the organization has no slot either',
     )
-    t.same(await deliver(SENT, false, { receiver: 'b', org: 'other' }), SENT, 'others are not concerned')
+    t.same(await deliver(SENT, false, { receiver: 'b', org: 'other' }), SENT, 'other organizations have')
     clock.ms = 80
     for (const { end } of hanging) end(SENT)
     await Promise.all(under)
@@ -77,7 +77,7 @@ void t.test(
 )
 
 void t.test(
-  'three without an answer: away, left alone, tried by one, longer each time, and back at once',
+  'three attempts without an answer open the circuit: a probe when it is over, longer each time, closed by an answer',
   async (t) => {
     const { deliver, clock, sends } = setUp()
     for (let i = 0; i < 3; i += 1) t.same(await deliver(MUTE), MUTE)
@@ -99,7 +99,7 @@ void t.test(
       clock.ms += 1
       const probe = pending()
       const probing = deliver(probe.result)
-      t.match(await deliver(SENT), { status: 'failed', isUnavailable: true }, 'one tries for all')
+      t.match(await deliver(SENT), { status: 'failed', isUnavailable: true }, 'one probe for all')
       probe.end(answer)
       t.same(await probing, answer)
     }
@@ -107,17 +107,20 @@ void t.test(
   },
 )
 
-void t.test('the last attempt of a delivery is made in any case, within the bound', async (t) => {
-  const { deliver } = setUp(1)
-  for (let i = 0; i < 3; i += 1) await deliver(MUTE)
-  const last = pending()
-  const trying = deliver(last.result, true)
-  t.match(await deliver(SENT, true), { status: 'deferred' })
-  last.end(SENT)
-  t.same(await trying, SENT)
-})
+void t.test(
+  'the last attempt of a delivery is sent although the circuit is open, within the concurrency limit',
+  async (t) => {
+    const { deliver } = setUp(1)
+    for (let i = 0; i < 3; i += 1) await deliver(MUTE)
+    const last = pending()
+    const trying = deliver(last.result, true)
+    t.match(await deliver(SENT, true), { status: 'deferred' })
+    last.end(SENT)
+    t.same(await trying, SENT)
+  },
+)
 
-void t.test('an answer is an answer: what a receiver refuses says nothing about others', async (t) => {
+void t.test('a refusal is an answer: it keeps the circuit closed', async (t) => {
   const { deliver, sends } = setUp()
   for (let i = 0; i < 20; i += 1) {
     t.same(await deliver(i % 3 === 2 ? REFUSED : MUTE), i % 3 === 2 ? REFUSED : MUTE)
@@ -125,7 +128,7 @@ void t.test('an answer is an answer: what a receiver refuses says nothing about 
   t.equal(sends(), 20)
 })
 
-void t.test('those that were under way when it was found to be away do not lengthen the pause', async (t) => {
+void t.test('attempts in flight when the circuit opens do not lengthen the pause', async (t) => {
   const { deliver, clock } = setUp(10)
   const hanging = Array.from({ length: 10 }, pending)
   const under = hanging.map(({ result }) => deliver(result))
@@ -136,7 +139,7 @@ void t.test('those that were under way when it was found to be away do not lengt
   t.same(await deliver(SENT), SENT)
 })
 
-void t.test('who waits gets the next place that comes free, in order, and before anybody new', async (t) => {
+void t.test('a waiting delivery gets the next free slot, in order, and before a new one', async (t) => {
   const { receivers } = setUp(2, PATIENT)
   const started: string[] = []
   const start = (name: string, to: Endpoint = TO) => {
@@ -163,29 +166,35 @@ void t.test('who waits gets the next place that comes free, in order, and before
     started.filter((name) => name !== 'elsewhere'),
     ['1', '2', '3', '4', '5'],
   )
-  t.ok(started.indexOf('elsewhere') < started.indexOf('4'), 'others do not stand in line for it')
+  t.ok(
+    started.indexOf('elsewhere') < started.indexOf('4'),
+    'deliveries to another receiver do not wait for it',
+  )
   for (const { turn, end } of [four, five]) {
     end(SENT)
     t.same(await turn, SENT)
   }
 })
 
-void t.test('who waits for its organization’s place keeps none of the receiver’s', async (t) => {
-  const { receivers, deliver } = setUp(1, PATIENT)
-  const held = pending()
-  const first = deliver(held.result)
-  let isSent = false
-  const second = receivers.deliver({ receiver: 'b', org: 'acme' }, false, () => {
-    isSent = true
-    return Promise.resolve(SENT)
-  })
-  t.same(await deliver(SENT, false, { receiver: 'b', org: 'other' }), SENT)
-  t.notOk(isSent)
-  held.end(SENT)
-  t.same(await Promise.all([first, second]), [SENT, SENT])
-})
+void t.test(
+  'a delivery that waits for a slot of its organization holds none of the receiver’s',
+  async (t) => {
+    const { receivers, deliver } = setUp(1, PATIENT)
+    const held = pending()
+    const first = deliver(held.result)
+    let isSent = false
+    const second = receivers.deliver({ receiver: 'b', org: 'acme' }, false, () => {
+      isSent = true
+      return Promise.resolve(SENT)
+    })
+    t.same(await deliver(SENT, false, { receiver: 'b', org: 'other' }), SENT)
+    t.notOk(isSent)
+    held.end(SENT)
+    t.same(await Promise.all([first, second]), [SENT, SENT])
+  },
+)
 
-void t.test('who waited in vain goes back to the queue, and gets no place behind its back', async (t) => {
+void t.test('a delivery that waited in vain goes back to the queue, and takes no slot later', async (t) => {
   const { deliver, makeQuick, sends } = setUp(2, 1)
   await makeQuick(TO)
   const before = sends()
@@ -196,10 +205,10 @@ void t.test('who waited in vain goes back to the queue, and gets no place behind
   for (const { end } of hanging) end(SENT)
   await Promise.all(under)
   t.equal(sends(), before + 2)
-  t.same(await Promise.all([deliver(SENT), deliver(SENT)]), [SENT, SENT], 'both places are there')
+  t.same(await Promise.all([deliver(SENT), deliver(SENT)]), [SENT, SENT], 'both slots are free')
 })
 
-void t.test('the end does not wait: who is in line goes back at once, and nobody joins it', async (t) => {
+void t.test('close() defers the deliveries that wait, at once, and lets no other one wait', async (t) => {
   const { deliver, receivers } = setUp(2, PATIENT)
   const hanging = [pending(), pending()]
   const under = hanging.map(({ result }) => deliver(result))
@@ -207,11 +216,11 @@ void t.test('the end does not wait: who is in line goes back at once, and nobody
   receivers.close()
   for (const turn of await Promise.all([...waiting, deliver(SENT)])) t.match(turn, { status: 'deferred' })
   for (const { end } of hanging) end(SENT)
-  t.same(await Promise.all(under), [SENT, SENT], 'what was under way ends as it would')
+  t.same(await Promise.all(under), [SENT, SENT], 'deliveries in flight end as they would')
 })
 
 void t.test(
-  'a receiver found to be away meanwhile is left alone by those who wait, but for last attempts',
+  'deliveries that waited while the circuit opened fail without being sent, except for last attempts',
   async (t) => {
     const { deliver, sends } = setUp(1, PATIENT)
     for (let i = 0; i < 2; i += 1) t.same(await deliver(MUTE), MUTE)
@@ -227,64 +236,61 @@ void t.test(
       REFUSED,
       SENT,
     ])
-    t.equal(sends(), before + 3, 'the third, the last attempt, and who came after its answer')
+    t.equal(sends(), before + 3, 'the third, the last attempt, and the one after its answer')
   },
 )
 
-void t.test(
-  'places are never leaked nor taken twice, however deliveries end and whoever gives up',
-  async (t) => {
-    const most = 3
-    const { receivers, makeQuick } = setUp(most, 1)
-    const hosts = ['a', 'b', 'c']
-    const orgs = ['acme', 'other', null]
-    const claims = hosts.flatMap((receiver) => orgs.map((org) => ({ receiver, org })))
-    for (const claim of claims) await makeQuick(claim)
-    const inFlight = new Map<string, number>()
-    const count = ({ receiver, org }: Endpoint, by: number) => {
-      for (const name of [receiver, ...(org === null ? [] : [`org ${org}`])]) {
-        const now = (inFlight.get(name) ?? 0) + by
-        inFlight.set(name, now)
-        if (now > most) t.fail(`${now} at ${name}`)
-      }
+void t.test('slots are never leaked nor taken twice, however deliveries end', async (t) => {
+  const most = 3
+  const { receivers, makeQuick } = setUp(most, 1)
+  const hosts = ['a', 'b', 'c']
+  const orgs = ['acme', 'other', null]
+  const claims = hosts.flatMap((receiver) => orgs.map((org) => ({ receiver, org })))
+  for (const claim of claims) await makeQuick(claim)
+  const inFlight = new Map<string, number>()
+  const count = ({ receiver, org }: Endpoint, by: number) => {
+    for (const name of [receiver, ...(org === null ? [] : [`org ${org}`])]) {
+      const now = (inFlight.get(name) ?? 0) + by
+      inFlight.set(name, now)
+      if (now > most) t.fail(`${now} at ${name}`)
     }
-    const ends = new Map<string, number>()
-    let seed = 1
-    const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
-    async function worker(): Promise<void> {
-      for (let i = 0; i < 200; i += 1) {
-        const claim = claims[random(claims.length)] ?? TO
-        const turns = random(6)
-        const isBroken = random(10) === 0
-        const end = await receivers
-          .deliver(claim, false, async () => {
-            count(claim, 1)
-            for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
-            count(claim, -1)
-            if (isBroken) throw new Error('broken')
-            return SENT
-          })
-          .then(
-            ({ status }) => status,
-            (error: unknown) => String(error),
-          )
-        ends.set(end, (ends.get(end) ?? 0) + 1)
-      }
+  }
+  const ends = new Map<string, number>()
+  let seed = 1
+  const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
+  async function worker(): Promise<void> {
+    for (let i = 0; i < 200; i += 1) {
+      const claim = claims[random(claims.length)] ?? TO
+      const turns = random(6)
+      const isBroken = random(10) === 0
+      const end = await receivers
+        .deliver(claim, false, async () => {
+          count(claim, 1)
+          for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
+          count(claim, -1)
+          if (isBroken) throw new Error('broken')
+          return SENT
+        })
+        .then(
+          ({ status }) => status,
+          (error: unknown) => String(error),
+        )
+      ends.set(end, (ends.get(end) ?? 0) + 1)
     }
-    await Promise.all(Array.from({ length: 20 }, worker))
-    t.ok((ends.get('sent') ?? 0) > 0 && (ends.get('Error: broken') ?? 0) > 0)
-    for (const receiver of hosts) {
-      let started = 0
-      const held = pending()
-      const turns = Array.from({ length: most }, () =>
-        receivers.deliver({ receiver, org: null }, false, () => {
-          started += 1
-          return held.result
-        }),
-      )
-      await until(() => started === most, { what: `every place of ${receiver} is there` })
-      held.end(SENT)
-      await Promise.all(turns)
-    }
-  },
-)
+  }
+  await Promise.all(Array.from({ length: 20 }, worker))
+  t.ok((ends.get('sent') ?? 0) > 0 && (ends.get('Error: broken') ?? 0) > 0)
+  for (const receiver of hosts) {
+    let started = 0
+    const held = pending()
+    const turns = Array.from({ length: most }, () =>
+      receivers.deliver({ receiver, org: null }, false, () => {
+        started += 1
+        return held.result
+      }),
+    )
+    await until(() => started === most, { what: `every slot of ${receiver} is free` })
+    held.end(SENT)
+    await Promise.all(turns)
+  }
+})

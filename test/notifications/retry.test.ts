@@ -135,7 +135,7 @@ void t.test(
       const whole = Math.min(5_000 * 2 ** (made - 1), 3_600_000)
       const waits = Array.from({ length: 200 }, () => retryDelayMs(SETTINGS, made, null))
       t.ok(waits.every((ms) => ms >= whole / 2 && ms <= whole))
-      t.ok(new Set(waits).size > 100, 'what failed together does not come back together')
+      t.ok(new Set(waits).size > 100, 'deliveries that failed together are not retried together')
       t.equal(retryDelayMs(SETTINGS, made, null, 0), whole / 2)
       t.equal(retryDelayMs(SETTINGS, made, null, 1), whole)
     }
@@ -154,7 +154,7 @@ void t.test('N2: all waits of a delivery together last 2.7 to 5.4 hours, as the 
   t.end()
 })
 
-void t.test('N2: a wait is as long as the other side asked for, where that is longer', (t) => {
+void t.test('N2: a wait is as long as the receiver asked for, if that is longer', (t) => {
   t.equal(retryDelayMs(SETTINGS, 1, 60_000), 60_000)
   t.ok(retryDelayMs(SETTINGS, 1, 1) >= 2_500)
   t.ok(retryDelayMs(SETTINGS, 15, 60_000) >= 1_800_000)
