@@ -34,7 +34,7 @@ export interface ConcurrencyLimitOptions {
 
 interface Waiter {
   readonly all: readonly Slots[]
-  /** Those of `all` that had no free slot when the wait began. */
+  /** The one of `all` that had no free slot when the wait began. */
   readonly full: Slots
   /** Ends the wait; with true, the slots are taken. */
   readonly end: (isTaken: boolean) => void
