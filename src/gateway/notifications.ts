@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { RedisClient } from '../store/connection.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { NotificationMetrics } from '../notifications/metrics.ts'
 import { createStoreClock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
 import { openSenders, type OpenSenders } from '../notifications/channels/senders.ts'
@@ -20,7 +20,7 @@ const LAST_DELIVERIES_MS = 30_000
 
 export function openNotices(
   config: Config,
-  { store, metrics, logger }: { store: Store; metrics: Pick<Metrics, 'notification'>; logger: Logger },
+  { store, metrics, logger }: { store: Store; metrics: NotificationMetrics; logger: Logger },
 ): LiveNotices {
   const { notifications: settings, admin } = config
   // Receivers refuse a signature whose time differs from theirs, and this machine's clock may be wrong.

@@ -1,6 +1,6 @@
 /** One attempt to deliver a notice to one recipient on one channel. What follows from its outcome is decided in retry.ts. */
 import type { Crossing } from '../core/crossing.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { NotificationMetrics } from './metrics.ts'
 import type { RedisClient } from '../store/connection.ts'
 import type { ChannelDirectory } from '../directory/channels.ts'
 import { membersOf } from '../directory/members.ts'
@@ -26,7 +26,7 @@ export interface DeliverOptions {
   readonly senders: Senders
   readonly receivers: Receivers
   readonly retry: RetrySettings
-  readonly metrics: Pick<Metrics, 'notification'>
+  readonly metrics: NotificationMetrics
   /** Where the page is, without a slash at its end. */
   readonly pageUrl: string | null
 }

@@ -1,6 +1,6 @@
 /** Plans and queues a delivery of a crossing for each recipient and channel. The recipients are decided once. */
 import type { Crossing } from '../core/crossing.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { NotificationMetrics } from './metrics.ts'
 import type { RedisClient } from '../store/connection.ts'
 import type { ChannelDirectory } from '../directory/channels.ts'
 import type { Member } from '../directory/members.ts'
@@ -13,7 +13,7 @@ export interface FanOutOptions {
   readonly log: NoticeLog
   readonly channels: Pick<ChannelDirectory, 'listEnabled'>
   readonly queues: Queues
-  readonly metrics: Pick<Metrics, 'notification'>
+  readonly metrics: NotificationMetrics
 }
 
 /** Recipients that are planned and queued in one step, so that thousands of them do not block the store. */

@@ -7,7 +7,7 @@ import type { Change } from '../store/changes.ts'
 import { createNoticeLog, type Destination, type Redelivery } from '../outbox/notice-log.ts'
 import type { StoreClock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { NotificationMetrics } from './metrics.ts'
 import type { Senders } from './channels/channel.ts'
 import { createQueueDepth, openQueues, type QueueJobs, type Queues } from './queue.ts'
 import { createReceivers } from './receivers.ts'
@@ -24,7 +24,7 @@ export interface NoticesOptions {
   /** Where the page is, for links in messages. */
   readonly publicUrl: string | null
   readonly senders: Senders
-  readonly metrics: Pick<Metrics, 'notification'>
+  readonly metrics: NotificationMetrics
   readonly logger: Logger
 }
 
