@@ -1,19 +1,12 @@
 /** A1, A4 on running gateways that share a store: what one is told holds on all of them, on both planes. */
 import t from 'tap'
-import { createOrg, OPERATOR_TOKEN, startGateway, type TestGateway } from '../support/gateway.ts'
-import { postChat, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg, OPERATOR_TOKEN, type TestGateway } from '../support/gateway.ts'
+import { postChat } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const options = { redisUrl: redis.url, upstreamUrl: origin.url }
-const [here, there] = [await startGateway(options), await startGateway(options)] as const
-t.teardown(async () => {
-  await Promise.all([here.stop(), there.stop()])
-  await origin.stop()
-  await redis.stop()
-})
+const { start } = await openStage()
+const [here, there] = [await start(), await start()] as const
 
 type Headers = Readonly<Record<string, string>>
 

@@ -1,26 +1,18 @@
 import { request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { chatBody, postChat, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { chatBody, postChat } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const { origin, start } = await openStage()
+const gateway = await start({
   config: { limits: { bodyBytes: 20_000 } },
 })
 const org = await createOrg(gateway)
 const appKey = await org.createKey({ name: 'app', app: true, sources: ['workflow', 'chat'] })
 await gateway.admin('PUT', `/v1/orgs/${org.id}/members/boss`, { email: null, name: null, role: 'admin' })
 const adminKey = await org.createKey({ name: 'boss', user: 'boss', scope: 'admin' })
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
-})
 
 interface Case {
   readonly name: string

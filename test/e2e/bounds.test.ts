@@ -2,16 +2,12 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { createOrg, startGateway } from '../support/gateway.ts'
-import { chatAnswer, chatBody, chunkEvent, postChat, startOrigin } from '../support/origin.ts'
+import { chatAnswer, chatBody, chunkEvent, postChat } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-t.teardown(async () => {
-  await origin.stop()
-  await redis.stop()
-})
+const { redis, origin } = await openStage()
 
 void t.test(
   'calls past limits.concurrent are answered 503 at once, hold nothing, and the others go on',

@@ -2,22 +2,14 @@
 import { pino } from 'pino'
 import t from 'tap'
 import { createCallLog } from '../../src/call/call-log.ts'
-import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
-import { chatAnswer, chatBody, CHAT_COST, postChat, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg, type TestGateway } from '../support/gateway.ts'
+import { chatAnswer, chatBody, CHAT_COST, postChat } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const { origin, start } = await openStage()
+const gateway = await start({
   config: { log: { calls: { sample: 1 } } },
-})
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
 })
 t.beforeEach(() => {
   origin.answer = (_request, response) => chatAnswer(response)
@@ -175,7 +167,7 @@ void t.test('no credential, no prompt, no answer, no query and no invented name 
 })
 
 void t.test('without log.calls there are no lines of calls', async (t) => {
-  const quiet = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
+  const quiet = await start()
   t.teardown(() => quiet.stop())
   const { key } = await createOrg(quiet)
   await (await postChat(quiet.dataUrl, key)).text()

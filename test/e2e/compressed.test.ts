@@ -4,27 +4,13 @@ import { request, type IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import {
-  chatBody,
-  chunkEvent,
-  CHAT_COST,
-  CHAT_USAGE,
-  DONE_EVENT,
-  startOrigin,
-  USAGE_EVENT,
-} from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { chatBody, chunkEvent, CHAT_COST, CHAT_USAGE, DONE_EVENT, USAGE_EVENT } from '../support/origin.ts'
 import { store, zstd } from '../support/zstd.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
-})
+const { origin, start } = await openStage()
+const gateway = await start()
 
 const STREAM = Buffer.from(
   Array.from({ length: 50 }, (_, index) => chunkEvent(`word ${index} `)).join('') + USAGE_EVENT + DONE_EVENT,

@@ -1,22 +1,13 @@
 import t from 'tap'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
-import { chatAnswer, chatBody, postChat, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg, type TestOrg } from '../support/gateway.ts'
+import { chatAnswer, chatBody, postChat } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 
 const CALLS = 1_000
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateways = [
-  await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url }),
-  await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url }),
-] as const
-t.teardown(async () => {
-  await Promise.all(gateways.map((gateway) => gateway.stop()))
-  await origin.stop()
-  await redis.stop()
-})
+const { origin, start } = await openStage()
+const gateways = [await start(), await start()] as const
 
 /** All calls at once, in turn to the one gateway and the other; how often each status came. */
 async function race(org: TestOrg, body: string): Promise<Record<number, number>> {

@@ -12,21 +12,13 @@ import {
   startOrigin,
   USAGE_EVENT,
 } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const { redis, origin, start } = await openStage()
+const gateway = await start({
   config: { limits: { drainBytes: 65_536, drainSeconds: 1 } },
   upstream: { timeouts: { connectSeconds: 1, firstByteSeconds: 1, idleSeconds: 1 } },
-})
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
 })
 
 /** The estimate of C5: bytes of the prompt / 3 and bytes of text / 4, rounded up, at 1,000 and 10,000 microcredits. */

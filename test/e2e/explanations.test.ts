@@ -3,12 +3,10 @@ import Anthropic from '@anthropic-ai/sdk'
 import { GoogleGenAI } from '@google/genai'
 import OpenAI from 'openai'
 import t from 'tap'
-import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
-import { startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg, type TestOrg } from '../support/gateway.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
+const { origin, start } = await openStage()
 const upstream = (family: string, more: object = {}): object => ({
   family,
   prefix: `/${family}`,
@@ -16,9 +14,7 @@ const upstream = (family: string, more: object = {}): object => ({
   apiKey: 'sk-the-providers-own',
   ...more,
 })
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const gateway = await start({
   config: {
     upstreams: {
       openai: upstream('openai'),
@@ -30,11 +26,6 @@ const gateway = await startGateway({
       }),
     },
   },
-})
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
 })
 
 const LIMIT = 4_321

@@ -3,16 +3,12 @@ import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ServerResponse } from 'node:http'
 import t from 'tap'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
+const { origin, start } = await openStage()
 const timeouts = { connectSeconds: 1, firstByteSeconds: 1, idleSeconds: 1 }
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const gateway = await start({
   config: {
     upstreams: {
       openai: { family: 'openai', prefix: '/openai', url: origin.url, apiKey: 'k', timeouts },
@@ -27,11 +23,6 @@ const gateway = await startGateway({
       },
     },
   },
-})
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
 })
 
 interface Story {

@@ -1,20 +1,17 @@
 /** Mistakes of the first hour: each answer names the likely cause and the right value, and nothing to strangers. */
 import t from 'tap'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { chatAnswer, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { chatAnswer } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
+const { origin, start } = await openStage()
 const upstream = (family: string, prefix: string): object => ({
   family,
   prefix,
   url: origin.url,
   apiKey: 'sk-p',
 })
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const gateway = await start({
   config: {
     upstreams: {
       openai: upstream('openai', '/openai'),
@@ -24,11 +21,6 @@ const gateway = await startGateway({
   },
 })
 const org = await createOrg(gateway)
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
-})
 
 const MODEL = '/models/gemini-2.5-flash:generateContent'
 /** The path of a call, the cause, and the base URL that is meant. */

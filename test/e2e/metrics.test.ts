@@ -2,30 +2,15 @@ import t, { type Test } from 'tap'
 import { ERRORS } from '../../src/errors.ts'
 import { version } from '../../src/package.ts'
 import { createOrg, startGateway, type TestGateway } from '../support/gateway.ts'
-import {
-  chatAnswer,
-  chatBody,
-  chunkEvent,
-  DONE_EVENT,
-  postChat,
-  startOrigin,
-  USAGE_EVENT,
-} from '../support/origin.ts'
+import { chatAnswer, chatBody, chunkEvent, DONE_EVENT, postChat, USAGE_EVENT } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
 import { DOCUMENTED, parse, scrape as scrapeOf, sum, type Metric, type Sample } from '../support/scrape.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const { origin, start } = await openStage()
+const gateway = await start({
   config: { limits: { bodyBytes: 20_000, concurrent: 2 } },
-})
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
 })
 
 /** Names that the contract fixes: the table has at least these. */

@@ -3,23 +3,14 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
+import { createOrg, type TestOrg } from '../support/gateway.ts'
 import { sendJson } from '../support/providers.ts'
-import {
-  CHAT_COST,
-  chatAnswer,
-  chatBody,
-  chunkEvent,
-  DONE_EVENT,
-  startOrigin,
-  type Received,
-} from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { CHAT_COST, chatAnswer, chatBody, chunkEvent, DONE_EVENT, type Received } from '../support/origin.ts'
 import { exchange } from '../support/wire.ts'
 import { frame, raw, rle, store, zstd } from '../support/zstd.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
+const { origin, start } = await openStage()
 const upstream = (family: string, prefix: string, more: object = {}): object => ({
   family,
   prefix,
@@ -27,9 +18,7 @@ const upstream = (family: string, prefix: string, more: object = {}): object => 
   apiKey: 'sk-the-providers-own',
   ...more,
 })
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const gateway = await start({
   config: {
     upstreams: {
       openai: upstream('openai', '/openai'),
@@ -50,11 +39,6 @@ const gateway = await startGateway({
       },
     },
   },
-})
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
 })
 
 interface Answer {

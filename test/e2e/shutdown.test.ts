@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
-import { books, openClient } from '../support/ledger.ts'
+import { books } from '../support/ledger.ts'
 import {
   CHAT_COST,
   chatAnswer,
@@ -13,23 +13,15 @@ import {
   chunkEvent,
   DONE_EVENT,
   postChat,
-  startOrigin,
   USAGE_EVENT,
 } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
-const redis = await startRedis()
-const store = await openClient({ url: redis.url })
-const origin = await startOrigin()
+const { redis, store, origin, start } = await openStage()
 /** Sees what those that stop leave behind. */
-const survivor = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
-t.teardown(async () => {
-  await survivor.stop()
-  store.disconnect()
-  await origin.stop()
-  await redis.stop()
-})
+const survivor = await start()
 t.beforeEach(() => {
   origin.answer = (_request, response) => chatAnswer(response)
 })

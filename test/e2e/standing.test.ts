@@ -1,23 +1,13 @@
 import t, { type Test } from 'tap'
 import * as keys from '../../src/store/keys.ts'
-import { createOrg, startGateway, type TestGateway, type TestOrg } from '../support/gateway.ts'
-import { openClient } from '../support/ledger.ts'
-import { CHAT_COST, chatAnswer, chatAnswerAt, chatBody, postChat, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg, type TestGateway, type TestOrg } from '../support/gateway.ts'
+import { CHAT_COST, chatAnswer, chatAnswerAt, chatBody, postChat } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
-const redis = await startRedis()
-const store = await openClient({ url: redis.url })
-const origin = await startOrigin()
-const options = { redisUrl: redis.url, upstreamUrl: origin.url }
-const gateways = [await startGateway(options), await startGateway(options)] as const
+const { store, origin, start } = await openStage()
+const gateways = [await start(), await start()] as const
 const [here, there] = gateways
-t.teardown(async () => {
-  await Promise.all(gateways.map((gateway) => gateway.stop()))
-  store.disconnect()
-  await origin.stop()
-  await redis.stop()
-})
 t.beforeEach(() => {
   origin.answer = (_request, response) => chatAnswer(response)
 })

@@ -1,17 +1,11 @@
 /** What nobody reported is charged up to what the request allows, and up to a strict hold (C4, C5). */
 import t from 'tap'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { CHAT_COST, chatBody, chunkEvent, postChat, startOrigin, usageEvent } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { CHAT_COST, chatBody, chunkEvent, postChat, usageEvent } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
-})
+const { origin, start } = await openStage()
+const gateway = await start()
 
 const STREAM = chatBody({ stream: true, stream_options: { include_usage: true } })
 /** A token a byte of the prompt, and 100 of output. */

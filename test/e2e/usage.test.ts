@@ -2,10 +2,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import * as keys from '../../src/store/keys.ts'
-import { createOrg, OPERATOR_TOKEN, startGateway } from '../support/gateway.ts'
-import { openClient } from '../support/ledger.ts'
-import { chatBody, chatAnswer, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg, OPERATOR_TOKEN } from '../support/gateway.ts'
+import { chatBody, chatAnswer } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 import { until } from '../support/until.ts'
 
 const SOURCES = ['chat', 'workflow', 'agent_deployment'] as const
@@ -30,19 +29,9 @@ interface Usage {
   readonly total: Sum
 }
 
-const redis = await startRedis()
-const store = await openClient({ url: redis.url })
-const origin = await startOrigin()
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const { store, origin, start } = await openStage()
+const gateway = await start({
   config: { prices: { models: MODELS } },
-})
-t.teardown(async () => {
-  await gateway.stop()
-  store.disconnect()
-  await origin.stop()
-  await redis.stop()
 })
 
 /** Whole microcredits of a decimal that the API shows, digit by digit. */

@@ -1,19 +1,13 @@
 /** Bodies that are made to hurt who reads them: by their structure, their numbers, their names or their encoding. */
 import t from 'tap'
 import { endOfString, isHeavyJson } from '../../src/core/json-weight.ts'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { chatBody, postChat, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { chatBody, postChat } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
+const { origin, start } = await openStage()
+const gateway = await start()
 const org = await createOrg(gateway)
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
-})
 
 const BYTES = 20_000_000
 const withMessages = (messages: string): string => `{"model":"test-model","messages":${messages}}`

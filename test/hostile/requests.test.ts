@@ -3,22 +3,19 @@
  * nothing of them reaches a provider; or read in exactly one way.
  */
 import t from 'tap'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { chatBody, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { chatBody } from '../support/origin.ts'
 import { exchange, requestBytes, statusOf } from '../support/wire.ts'
+import { openStage } from '../support/stage.ts'
 
-const redis = await startRedis()
-const origin = await startOrigin()
+const { origin, start } = await openStage()
 const upstream = (family: string, prefix: string): object => ({
   family,
   prefix,
   url: origin.url,
   apiKey: 'sk-p',
 })
-const gateway = await startGateway({
-  redisUrl: redis.url,
-  upstreamUrl: origin.url,
+const gateway = await start({
   config: {
     log: { calls: { sample: 1 } },
     upstreams: {
@@ -35,11 +32,6 @@ const gateway = await startGateway({
 })
 const org = await createOrg(gateway)
 const other = await createOrg(gateway)
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
-})
 
 const CHAT = '/openai/v1/chat/completions'
 const BODY = chatBody()

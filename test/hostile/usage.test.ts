@@ -4,26 +4,18 @@
  */
 import t from 'tap'
 import * as keys from '../../src/store/keys.ts'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { books, openClient } from '../support/ledger.ts'
-import { chatBody, chunkEvent, DONE_EVENT, postChat, startOrigin } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { books } from '../support/ledger.ts'
+import { chatBody, chunkEvent, DONE_EVENT, postChat } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 
 /** 91 bytes of prompt are 31 tokens at 1,000 microcredits; 12 bytes of text are 3 at 10,000. */
 const ESTIMATE = 0.031 + 0.03
 const TEXT = 'Hello there.'
 
-const redis = await startRedis()
-const store = await openClient({ url: redis.url })
-const origin = await startOrigin()
-const gateway = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
+const { store, origin, start } = await openStage()
+const gateway = await start()
 const strict = await createOrg(gateway, { admission: 'strict', limit: 1_000 })
-t.teardown(async () => {
-  await gateway.stop()
-  store.disconnect()
-  await origin.stop()
-  await redis.stop()
-})
 
 interface Case {
   /** JSON text of the usage; null leaves it out. */

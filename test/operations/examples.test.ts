@@ -2,19 +2,13 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { createOrg, startGateway } from '../support/gateway.ts'
-import { CHAT_COST, chatAnswer, chunkEvent, DONE_EVENT, startOrigin, USAGE_EVENT } from '../support/origin.ts'
-import { startRedis } from '../support/redis.ts'
+import { createOrg } from '../support/gateway.ts'
+import { CHAT_COST, chatAnswer, chunkEvent, DONE_EVENT, USAGE_EVENT } from '../support/origin.ts'
+import { openStage } from '../support/stage.ts'
 
 const ROOT = new URL('../../', import.meta.url).pathname
-const redis = await startRedis()
-const origin = await startOrigin()
-const gateway = await startGateway({ redisUrl: redis.url, upstreamUrl: origin.url })
-t.teardown(async () => {
-  await gateway.stop()
-  await origin.stop()
-  await redis.stop()
-})
+const { origin, start } = await openStage()
+const gateway = await start()
 
 interface Ended {
   readonly stdout: string
