@@ -4,25 +4,10 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
-import type { Charge } from '../core/hold.ts'
-import { toCredits, type Microcredits } from '../core/units.ts'
+import { toCredits } from '../core/units.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { Caller, Outcome, UpstreamTarget } from './call.ts'
+import type { CallRecord, UpstreamTarget } from './call.ts'
 import type { RequestOutcome } from './call-metrics.ts'
-
-/** What is noted on the way of a call that will be logged. */
-export interface CallRecord {
-  caller: Caller | null
-  /** A priced model's id: what a caller invents is not repeated. */
-  model: string | null
-  stream: boolean
-  held: Microcredits | null
-  /** Null where nothing was charged. */
-  charge: Charge | null
-  /** `performance.now()`. */
-  sentMs: number | null
-  upstream: Outcome | null
-}
 
 export interface CallLog {
   /** A record for a call of the sample; null for every other. */

@@ -1,10 +1,10 @@
 /** What the steps of a call hand on to each other. */
 import type { Dispatcher } from 'undici'
+import type { Charge } from '../core/hold.ts'
 import type { Source } from '../core/policy.ts'
 import type { Tariff } from '../core/tariff.ts'
 import type { Microcredits } from '../core/units.ts'
 import type { CallShape, Family, MeteredRoute, Reading } from '../families/family.ts'
-import type { CallRecord } from './call-log.ts'
 import type { OpenRequest } from './open-calls.ts'
 
 /** An upstream as a call sees it. */
@@ -76,6 +76,20 @@ export const LOST: Outcome = {
   reading: null,
   clientGone: false,
   failure: 'broken',
+}
+
+/** What is noted on the way of a call that will be logged. */
+export interface CallRecord {
+  caller: Caller | null
+  /** A priced model's id: what a caller invents is not repeated. */
+  model: string | null
+  stream: boolean
+  held: Microcredits | null
+  /** Null where nothing was charged. */
+  charge: Charge | null
+  /** `performance.now()`. */
+  sentMs: number | null
+  upstream: Outcome | null
 }
 
 /** One call on its way, from its headers to the end of its answer. */

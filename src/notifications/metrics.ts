@@ -1,7 +1,7 @@
 /** What is counted of notifications, from the outbox to the last delivery. */
 import type { Instruments } from '../metrics/instruments.ts'
 import { DELIVERY_STATES, type DeliveryChannel, type DeliveryState } from '../outbox/notice-log.ts'
-import type { Notices } from './notifications.ts'
+import type { QueueJobs } from './queue.ts'
 
 const CHANNELS: readonly DeliveryChannel[] = ['email', 'webhook', 'slack']
 
@@ -22,11 +22,14 @@ export function createNotificationMetrics(instruments: Instruments): Notificatio
   }
 }
 
-/** `notices` answers those that are in force: a reload may replace them. */
-export function showNotices(
-  instruments: Instruments,
-  notices: () => Pick<Notices, 'lagSeconds' | 'queueJobs'>,
-): void {
+/** What is read at each scrape. */
+export interface Depths {
+  lagSeconds(): number
+  queueJobs(): readonly QueueJobs[]
+}
+
+/** `notices` returns those in force: a reload may replace them. */
+export function showNotices(instruments: Instruments, notices: () => Depths): void {
   instruments.gauge({
     name: 'tollgate_outbox_lag_seconds',
     help: 'Age of the oldest crossing that no queue has.',
