@@ -1,4 +1,4 @@
-/** Collects what the documents of one answer say, by their fields. */
+/** Collects what the documents of one answer report, by their fields. */
 import {
   createReports,
   NOT_SAID,
@@ -13,7 +13,7 @@ import type { AnswerFields, Family, Reading } from '../families/family.ts'
 import { isObject, type JsonObject } from '../families/request-body.ts'
 
 export interface Answer {
-  /** Takes the fields of one document, at whose end so much text had come. */
+  /** Takes the captured fields of one document. `textBytes` is the amount of generated text seen up to its end. */
   take(captured: ReadonlyMap<string, string>, textBytes: number): void
   read(textBytes: number): Reading
 }
@@ -42,19 +42,22 @@ function rolesOf(fields: AnswerFields): ReadonlyMap<string, Role> {
   return known
 }
 
-/** Every path that an answer is looked through for. */
+/** Every path that is searched for in an answer. */
 export function pathsOf(fields: AnswerFields): readonly string[] {
   return [...rolesOf(fields).keys()]
 }
 
-/** Those of them that every event of a stream repeats. */
+/** Those of the paths that every event of a stream repeats. */
 export function steadyPathsOf(fields: AnswerFields): readonly string[] {
   return [...rolesOf(fields)].flatMap(([path, role]) =>
     ['index', 'model', 'tier', 'type'].includes(role) ? [path] : [],
   )
 }
 
-/** `media`: which of the family's media keys were seen by now. `generates`: whether an answer of the route has text at all. */
+/**
+ * `media`: the family's media keys that were seen so far. `generates`: whether answers of the route contain text at
+ * all.
+ */
 export function collectAnswer(family: Family, media: ReadonlySet<string>, generates: boolean): Answer {
   return new Collected(family, media, generates)
 }
@@ -142,7 +145,9 @@ class Collected implements Answer {
     if (taken.output) this.#earlier.output = whole
   }
 
-  /** A document has the reports of several choices in the order of the choices, or that of the one choice that it is about. */
+  /**
+   * One document reports either several choices, in the order of the choices, or the one choice whose index it names.
+   */
   #takeChoices(text: string, textBytes: number): void {
     const list = parseJson(`[${text}]`)
     if (!Array.isArray(list)) return

@@ -1,15 +1,15 @@
 /**
- * Takes the bodies of requests in, up to a bound each and a bound on all of them together, and unpacks those that come
- * compressed: what is priced and forwarded are the plain bytes.
+ * Reads request bodies into memory, up to a limit for each and a limit for all of them together. Compressed bodies are
+ * unpacked: pricing and forwarding use the plain bytes.
  */
 import { refuse, type Refusal } from '../errors.ts'
 import type { OpenCalls, OpenRequest } from './open-calls.ts'
 import { createUnpacker, type Coding, type Plain, type RequestUnpacker } from './unpack.ts'
 
 export interface BodyLimits {
-  /** Of one body, as it is when it is unpacked. */
+  /** Limit for one body; a compressed body is checked both as received and unpacked. */
   readonly bodyBytes: number
-  /** Of all bodies that are in memory at once, from their first byte to the end of their calls. */
+  /** Limit for all bodies that are in memory at once, from their first byte to the end of their calls. */
   readonly bufferedBytes: number
 }
 
@@ -25,14 +25,14 @@ function broken(coding: Coding): Refusal {
   return refuse('invalid_request', `The request body is not valid ${coding}.`, { param: 'content-encoding' })
 }
 
-/** A body that has come whole. */
+/** A body that was received completely. */
 export interface Body {
   readonly bytes: Buffer
-  /** Gives its memory back; as often as one likes. */
+  /** Gives its memory back. Calling it again has no effect. */
   readonly free: () => void
 }
 
-/** What one body takes of the memory: as it came, and as it is when it is unpacked. */
+/** The memory that one body occupies: its bytes as received and, where it is unpacked, the plain bytes as well. */
 class Share {
   readonly #limits: BodyLimits
   readonly #open: OpenCalls
@@ -43,14 +43,14 @@ class Share {
     this.#open = open
   }
 
-  /** Counts bytes in; a refusal where they are too many, of this body or of all. */
+  /** Adds bytes to the count. Returns a refusal if this body, or all bodies together, exceed their limit. */
   take(bytes: number, ofThis: number): Refusal | null {
     this.settle(this.#counted + bytes)
     if (ofThis > this.#limits.bodyBytes) return tooLarge(this.#limits)
     return this.#open.bodyBytes > this.#limits.bufferedBytes ? noRoom() : null
   }
 
-  /** Counts no more than so many bytes from here on. */
+  /** Sets the count of this body to `bytes`. */
   settle(bytes: number): void {
     this.#open.bodyBytes += bytes - this.#counted
     this.#counted = bytes
@@ -58,8 +58,8 @@ class Share {
 }
 
 /**
- * Reads a body to its end, or as far as it may go; null where the client goes away before that. Where two requests wait on
- * one connection, Node reads the second only when the first is answered.
+ * Reads a body to its end or to its limit. Resolves to null if the client disconnects before that. When a client
+ * pipelines two requests on one connection, Node reads the second only after the first was answered.
  */
 export function readBody(
   opened: OpenRequest,

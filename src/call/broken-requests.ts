@@ -1,6 +1,6 @@
 /**
- * Requests that never become one: what Node cannot parse, or what does not come in time. They are answered like every other
- * refusal, with a code and an id; the connection ends with it, since nobody knows where the next request would begin.
+ * Requests that Node cannot parse, or that do not arrive in time. They get a response like every other refusal, with a
+ * code and an id. The connection is closed after it, since the start of the next request is unknown.
  */
 import { randomUUID } from 'node:crypto'
 import { Socket } from 'node:net'
@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { ERRORS, refuse, type Refusal } from '../errors.ts'
 import { problemBody } from '../families/problem.ts'
 
-/** What is wrong, by Node's code; everything else is a fault of syntax. */
+/** The fault, by Node's error code. Every other code is reported as a syntax error. */
 const FAULTS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'The head of the request is too large.',
   ERR_HTTP_REQUEST_TIMEOUT: 'The request did not come whole in time.',
@@ -34,8 +34,8 @@ function bytesOf(refusal: Refusal): string {
 }
 
 /**
- * For the server's `clientError`. `unusedMs` is how long a connection may be open before its first byte: clients, and what
- * stands in front of us, open some in advance. Nothing is written into the middle of an answer.
+ * For the server's `clientError`. `unusedMs` is how long a connection may stay open before its first byte: clients and
+ * load balancers open some connections in advance. Nothing is written into the middle of a response.
  */
 export function createBrokenRequests(
   unusedMs: number,
@@ -43,8 +43,8 @@ export function createBrokenRequests(
 ): (error: NodeJS.ErrnoException, socket: Duplex) => void {
   return (error, socket) => {
     if (!(socket instanceof Socket)) return
-    // Node counts the time for a head from the connection on. An answer to a request that was never begun would be taken for that to
-    // the one which is on its way by then.
+    // Node starts the timer for the request head when the connection opens. A 408 written to an idle connection would
+    // be read as the response to the request that the client is about to send.
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
       setTimeout(() => socket.bytesRead === 0 && socket.destroy(), unusedMs).unref()
       return

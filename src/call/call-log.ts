@@ -1,6 +1,6 @@
 /**
- * One line in the log for each call of a sample (`log.calls`): who, what, how it was decided, what it cost, how long it
- * took. No header's value but the request's id and the trace's, no query, no body, no answer: what is not read cannot leak.
+ * Writes one log line for each sampled call (`log.calls`): caller, model, outcome, credits and timings. Of the headers
+ * it logs only the request id and the trace id. It reads no query, body or answer, so it cannot leak them.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
@@ -13,7 +13,7 @@ export interface CallLog {
   /** A record for a call of the sample; null for every other. */
   begin(): CallRecord | null
   end(record: CallRecord, ending: CallEnding): void
-  /** A call that costs nothing and was passed on. */
+  /** Logs a call of a free route that was passed on to the provider or refused. */
   passed(request: IncomingMessage, ending: PassedEnding): void
 }
 
@@ -21,7 +21,7 @@ export interface PassedEnding {
   readonly requestId: string
   readonly target: UpstreamTarget
   readonly outcome: RequestOutcome
-  /** Of the answer that the client got; null where none was begun. */
+  /** Status of the answer that the client got; null if no answer was begun. */
   readonly status: number | null
   readonly code: ErrorCode | null
   readonly startedMs: number
@@ -33,10 +33,10 @@ export interface CallEnding extends PassedEnding {
 }
 
 export interface CallLogOptions {
-  /** The share of calls that is logged, from 0 to 1. */
+  /** The share of calls that are logged, from 0 to 1. */
   readonly sample: number
   readonly logger: Logger
-  /** From 0 up to 1, without it. */
+  /** Returns a number from 0 up to, but not including, 1. */
   readonly random?: () => number
 }
 
@@ -118,7 +118,7 @@ function lineOf(record: CallRecord, ending: CallEnding): object {
   }
 }
 
-/** Without what is null. */
+/** The facts whose value is not null. */
 function some(facts: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== null))
 }

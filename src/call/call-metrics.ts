@@ -1,4 +1,4 @@
-/** What the data plane counts. */
+/** Metrics of the data plane. */
 import { UNPRICED_KINDS, type UnpricedKind } from '../core/reports.ts'
 import { ERRORS, type ErrorCode } from '../errors.ts'
 import type { Instruments, Series } from '../metrics/instruments.ts'
@@ -16,7 +16,7 @@ const OUTCOMES = [
 ] as const
 export type RequestOutcome = (typeof OUTCOMES)[number]
 
-/** Refusals for credits; what is refused for another reason is counted under `tollgate_refusals_total` only. */
+/** Refusals for lack of credits. Refusals for other reasons are counted only under `tollgate_refusals_total`. */
 const DENIALS = [
   'user_credit_limit_reached',
   'request_exceeds_credit_limit',
@@ -30,7 +30,7 @@ const OVERHEAD_BUCKETS = [
 const UPSTREAM_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 
 export interface CallMetrics {
-  /** Makes the upstream's calls countable from 0 on. */
+  /** Registers the counters of an upstream, so that they are exported as 0 before its first call. */
   declareUpstream(upstream: string, family: string): void
   request(upstream: string, family: string, outcome: RequestOutcome): void
   /** Seconds between the call's arrival and its dispatch to the upstream. */

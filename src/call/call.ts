@@ -1,4 +1,4 @@
-/** What the steps of a call hand on to each other. */
+/** The data that the steps of a call pass to each other. */
 import type { Dispatcher } from 'undici'
 import type { Charge } from '../core/hold.ts'
 import type { Source } from '../core/policy.ts'
@@ -14,15 +14,15 @@ export interface UpstreamTarget {
   readonly dispatcher: Dispatcher
   /** Scheme, host and port. */
   readonly origin: string
-  /** Path that the upstream's URL itself has, without a slash at its end. */
+  /** Path of the upstream's URL itself, without a slash at its end. */
   readonly basePath: string
-  /** What stands at the provider in place of the `/v1` that callers write; null where that is `/v1` as well. */
+  /** The path that the provider uses in place of the `/v1` that callers write; null if the provider uses `/v1` too. */
   readonly apiPath: string | null
   readonly host: string
   /** The provider's own key, where the configuration has one. */
   readonly apiKey: string | null
   readonly priceProvider: string | null
-  /** What becomes of calls while the store is down. */
+  /** Whether calls are refused (`closed`) or let through (`open`) while the store is down. */
   readonly onStoreDown: 'closed' | 'open'
   readonly timeouts: { readonly firstByteMs: number; readonly idleMs: number }
 }
@@ -45,10 +45,13 @@ export interface PricedCall {
   readonly promptPrice: Microcredits
 }
 
-/** Reads along with an answer. */
+/** Reads usage from an answer while it is forwarded. */
 export interface Meter {
   push(chunk: Buffer): void
-  /** What the answer told, whether it came to its end or not: at once, or when all that came compressed is unpacked. */
+  /**
+   * What the answer reported, whether or not it is complete. Synchronous for a plain answer; a Promise for a compressed
+   * one, resolved when everything received is unpacked.
+   */
   end(): Reading | Promise<Reading>
 }
 
@@ -67,7 +70,7 @@ export interface Outcome {
   readonly failure: 'unreachable' | 'timeout' | 'broken' | null
 }
 
-/** An exchange of which nothing is known. */
+/** The outcome of an exchange whose result is unknown. */
 export const LOST: Outcome = {
   sent: true,
   status: null,
@@ -78,10 +81,10 @@ export const LOST: Outcome = {
   failure: 'broken',
 }
 
-/** What is noted on the way of a call that will be logged. */
+/** The facts that are collected while a sampled call runs. */
 export interface CallRecord {
   caller: Caller | null
-  /** A priced model's id: what a caller invents is not repeated. */
+  /** The id of a priced model; a name that the caller invented is not logged. */
   model: string | null
   stream: boolean
   held: Microcredits | null
@@ -92,16 +95,16 @@ export interface CallRecord {
   upstream: Outcome | null
 }
 
-/** One call on its way, from its headers to the end of its answer. */
+/** One call in flight, from its headers to the end of its answer. */
 export interface Call {
   readonly opened: OpenRequest
   readonly target: UpstreamTarget
   readonly route: MeteredRoute
-  /** The path at the provider, as it stood on the wire. */
+  /** The path below the upstream's prefix, exactly as the client sent it. */
   readonly path: string
   readonly requestId: string
   /** When the call arrived (`performance.now()`). */
   readonly startedMs: number
-  /** What is noted of it for the log; null for most. */
+  /** The facts to log; null for a call that is not sampled. */
   readonly record: CallRecord | null
 }

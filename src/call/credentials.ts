@@ -1,7 +1,7 @@
-/** Where a caller's credentials stand in a request, and what is left of it without them. */
+/** Finds the caller's credentials in a request, and removes them from its query. */
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** Headers and query parameters that hold the caller's credentials; none of them may reach an upstream or a log. */
+/** Headers that carry the caller's credentials. None of them may reach an upstream or a log. */
 export const CREDENTIAL_HEADERS: readonly string[] = [
   'authorization',
   'x-api-key',
@@ -14,7 +14,7 @@ const KEY_PARAMETER = 'key'
 
 const BEARER = /^Bearer +(\S+)$/i
 
-/** The query string without the caller's key, as it may be forwarded: '' or with its question mark. */
+/** The query string without the caller's key, as it may be forwarded: '' or a string that starts with '?'. */
 export function forwardableQuery(url: string): string {
   const mark = url.indexOf('?')
   if (mark === -1) return ''
@@ -40,7 +40,7 @@ export interface Credential {
   readonly isBearer: boolean
 }
 
-/** The one key that all credentials of the request agree on; what is wrong where there is none, or they differ. */
+/** The one key that all credentials of the request agree on. Returns a fault if there is none, or if they differ. */
 export function credentialOf(headers: IncomingHttpHeaders, url: string): Credential | { fault: string } {
   const found: string[] = []
   const { authorization } = headers

@@ -1,28 +1,28 @@
 /**
- * Unpacks a compressed answer on a copy, for the meter only: the client gets the bytes as they came. Upstreams are asked
- * for plain answers, so this is for those which compress all the same.
+ * Unpacks a compressed answer on a copy, for the meter only: the client gets the bytes as they came. The gateway asks
+ * upstreams for plain answers, so this is for upstreams that compress anyway.
  *
- * It never throws and never rejects. What is no such code, breaks it, or would fill the memory is given up, and then
- * nothing of what was unpacked can be believed. An answer that breaks off is unpacked as far as it came.
+ * It never throws and never rejects. It gives up on an unknown coding, on invalid data and on data that would fill the
+ * memory; then nothing that was unpacked counts as reliable. An answer that breaks off is unpacked as far as it came.
  */
 import { constants, createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib'
 import type { Transform } from 'node:stream'
 import { unzstd } from './zstd.ts'
 
-/** No answer of an AI API is longer, once unpacked; a bomb is. */
+/** Limit on the unpacked size. No answer of an AI API is longer; a decompression bomb is. */
 export const MAX_UNPACKED_BYTES = 64 * 1024 * 1024
-/** What may wait to be unpacked, because it came faster than the CPU is. */
+/** Limit on the bytes that wait to be unpacked because they arrive faster than the CPU can unpack them. */
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024
-/** RFC 9110 allows any number; nobody has a reason for more. */
+/** RFC 9110 allows any number of codings; no server has a reason to apply more than this. */
 const MAX_CODINGS = 3
 
 export interface Decoder {
   push(chunk: Buffer): void
-  /** Resolves when `onData` has had all that could be unpacked, with whether it can be believed. */
+  /** Resolves when `onData` got everything that could be unpacked. The value says whether the result is reliable. */
   end(): Promise<boolean>
 }
 
-/** Where an unpacker leaves what it unpacked, or that it cannot. */
+/** Receives what an unpacker unpacked, or the news that it failed. */
 export interface Unpacked {
   data(chunk: Buffer): void
   fail(): void
@@ -31,7 +31,7 @@ export interface Unpacked {
 /** Undoes one content coding. */
 export interface Unpacker {
   push(chunk: Buffer): void
-  /** Resolves when everything that was pushed is unpacked, or the unpacker was stopped. */
+  /** Resolves when everything that was pushed is unpacked, or when the unpacker was stopped. */
   end(): Promise<void>
   stop(): void
 }
@@ -59,7 +59,7 @@ export function createDecoder(contentEncoding: string, onData: (chunk: Buffer) =
     for (const unpacker of unpackers) unpacker.stop()
   }
   let sink = onData
-  // They stand in the order in which they were applied: the last comes off first.
+  // The header lists codings in the order in which they were applied: the last one is removed first.
   for (const make of makers) {
     const unpacker = make({ data: bounded(sink, fail), fail })
     unpackers.unshift(unpacker)
@@ -101,7 +101,10 @@ function unbrotli(to: Unpacked): Unpacker {
   return streaming(createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }), to)
 }
 
-/** `deflate` means zlib's format (RFC 9110, section 8.4.1.2), but some send it without its two bytes in front. */
+/**
+ * `deflate` means zlib's format (RFC 9110, section 8.4.1.2), but some servers send raw deflate without the two header
+ * bytes.
+ */
 function inflate(to: Unpacked): Unpacker {
   let unpacker: Unpacker | null = null
   function start(first: number): Unpacker {
@@ -120,13 +123,13 @@ function inflate(to: Unpacked): Unpacker {
   }
 }
 
-/** Node's own unpackers work off the main thread, chunk by chunk and in order. */
+/** Node's own unpackers run off the main thread, chunk by chunk and in order. */
 function streaming(stream: Transform, to: Unpacked): Unpacker {
   let isOver = false
   const closed = new Promise<void>((resolve) => stream.once('close', resolve))
   stream.on('data', (chunk: Buffer) => to.data(chunk))
   stream.on('error', () => to.fail())
-  // What stands behind the end of the packed data is nobody's.
+  // Bytes after the end of the compressed data are ignored.
   stream.once('end', () => (isOver = true))
   return {
     push: (chunk) => {

@@ -1,4 +1,4 @@
-/** How requests end: answered with a refusal or by the provider, counted, and logged where they are of the sample. */
+/** Ends requests: writes refusals, counts outcomes, and logs sampled calls. */
 import type { ServerResponse } from 'node:http'
 import { refuse, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Family } from '../families/family.ts'
@@ -11,7 +11,7 @@ import { outcomeOf, writeRefusal } from './refusal.ts'
 export interface EndingsOptions {
   readonly metrics: Pick<CallMetrics, 'request' | 'refused'>
   readonly calls: CallLog
-  /** Whether the process is stopping: connections end with their answer. */
+  /** Whether the process is stopping. Then each connection is closed after its answer. */
   readonly stopping: () => boolean
 }
 
@@ -27,7 +27,10 @@ export class Endings {
     this.#options = options
   }
 
-  /** Our own headers on an answer. The connection is closed after it once the process is stopping, so that clients move on. */
+  /**
+   * The gateway's own headers for an answer. While the process is stopping they close the connection, so that clients
+   * move to another gateway.
+   */
   headers(requestId: string): string[] {
     return this.#options.stopping()
       ? ['x-request-id', requestId, 'connection', 'close']
@@ -45,13 +48,13 @@ export class Endings {
     writeRefusal(response, format, refusal, this.headers(requestId), requestId)
   }
 
-  /** Answers a metered call with a refusal, which ends it. */
+  /** Answers a metered call with a refusal and ends the call. */
   refuseCall(call: Call, refusal: Refusal): void {
     this.refuse(call.opened.response, call.target.family, refusal, call.requestId)
     this.end(call, outcomeOf(refusal.code), refusal.code)
   }
 
-  /** A metered call has ended. */
+  /** Counts a metered call that has ended, and logs it if it is sampled. */
   end(call: Call, outcome: RequestOutcome, code: ErrorCode | null): void {
     const { target, route, record, opened, requestId, startedMs } = call
     this.#options.metrics.request(target.name, target.family.name, outcome)
@@ -64,7 +67,7 @@ export class Endings {
     })
   }
 
-  /** A request that costs nothing has ended. */
+  /** Counts a request of a free route that has ended, and logs it if it is sampled. */
   endFree({ request }: OpenRequest, ending: PassedEnding): void {
     const { target, outcome } = ending
     this.#options.metrics.request(target.name, target.family.name, outcome)

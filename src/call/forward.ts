@@ -1,6 +1,7 @@
 /**
- * Sends the call to the upstream and its answer to the client, chunk by chunk and unchanged, with back-pressure, while its
- * meter reads along. Ends in exactly one Outcome, whatever breaks on either side.
+ * Sends the call to the upstream and passes its answer to the client chunk by chunk, with back-pressure, while the
+ * meter reads along. The bytes are unchanged, except that a usage event which the client did not ask for is removed.
+ * Each exchange ends in exactly one Outcome, whichever side breaks.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { errors, type Dispatcher } from 'undici'
@@ -15,7 +16,7 @@ import type { OpenCalls } from './open-calls.ts'
 import type { UnservedHandler } from './upstream-connections.ts'
 import { upstreamPath } from './upstream-path.ts'
 
-/** How much of an answer is read on, only for its usage report, after its client went away (C5). */
+/** How much of an answer is still read, only for its usage report, after the client disconnected (C5). */
 export interface DrainLimits {
   readonly bytes: number
   readonly ms: number
@@ -23,9 +24,9 @@ export interface DrainLimits {
 }
 
 export interface ForwardOptions {
-  /** Headers of our own on the answer, as a flat list. */
+  /** The gateway's own headers for the answer, as a flat list of names and values. */
   readonly ownHeaders: readonly string[]
-  /** In which apps name their user to us; no provider gets it. */
+  /** The header in which apps name their user to the gateway. It is not forwarded to providers. */
   readonly userHeader: string | undefined
   readonly drainLimits: DrainLimits
   readonly open: OpenCalls
@@ -39,7 +40,10 @@ export function forward(call: Forwarded, shape: CallShape, options: ForwardOptio
   })
 }
 
-/** A reason that HTTP allows (RFC 9112, section 4). Another one, as of a server that speaks Russian, means nothing: Node's stands for it. */
+/**
+ * A reason phrase that HTTP allows (RFC 9112, section 4). Any other one, for example in Cyrillic, is replaced by Node's
+ * default.
+ */
 const REASON = /^[\t\x20-\x7e\x80-\xff]+$/
 
 const CLIENT_GONE = new Error('the client went away')
@@ -95,7 +99,7 @@ class Exchange implements UnservedHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    // Nothing has been written yet: a client that left while we waited for a connection costs nothing.
+    // Nothing has been written yet: a call whose client left while it waited for a connection costs nothing.
     if (this.#clientGone) controller.abort(CLIENT_GONE)
     else this.#sent = true
     this.#startedMs = performance.now()
@@ -135,7 +139,7 @@ class Exchange implements UnservedHandler {
     const { response } = this.#call.opened
     const raw = controller.rawHeaders
     const kept = clientHeaders(Array.isArray(raw) ? raw : [], this.#options.ownHeaders, this.#filter === null)
-    // nginx would keep a stream back until its buffers are full.
+    // nginx would hold a stream back until its buffers are full.
     if (isStream || this.#shape.stream) kept.push('x-accel-buffering', 'no')
     try {
       if (REASON.test(statusMessage ?? '')) response.writeHead(status, statusMessage, kept)
@@ -148,7 +152,9 @@ class Exchange implements UnservedHandler {
     if (isStream || this.#shape.stream) response.flushHeaders()
   }
 
-  /** Each interim answer starts undici's clock anew: a series of them is no first byte. */
+  /**
+   * Each interim (1xx) answer restarts undici's timeout, so this checks the time to the first byte across all of them.
+   */
   #onInterim(controller: Dispatcher.DispatchController): void {
     const { firstByteMs } = this.#call.target.timeouts
     if (performance.now() - this.#startedMs > firstByteMs) controller.abort(new errors.HeadersTimeoutError())
@@ -175,7 +181,7 @@ class Exchange implements UnservedHandler {
     this.#finish(true, null)
   }
 
-  /** C5: it costs nothing, and is sent again for a client that still waits. */
+  /** C5: an unserved request costs nothing, and is sent again if its client still waits. */
   onUnserved(): boolean {
     this.#sent = false
     this.#stopDraining()
@@ -184,7 +190,7 @@ class Exchange implements UnservedHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#finish(false, failureOf(error, this.#sent))
-    // A break is passed on as one: an answer that merely ended would look whole.
+    // The client's connection is broken as well: an answer that merely ended would look complete.
     const { response } = this.#call.opened
     if (response.headersSent && !this.#clientGone) response.destroy()
   }
@@ -225,7 +231,7 @@ class Exchange implements UnservedHandler {
     this.#options.open.drains -= 1
   }
 
-  /** A reading that fails is one that told nothing: the call ends all the same, and its hold is settled. */
+  /** If the meter fails, there is no reading. The call still ends and its hold is settled. */
   #read(): Reading | null | Promise<Reading> {
     try {
       return this.#meter === null ? null : this.#meter.end()
@@ -247,7 +253,7 @@ class Exchange implements UnservedHandler {
   }
 }
 
-/** A header that came twice is a list. */
+/** A header that occurs twice is a list; its values are joined by commas. */
 function joined(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value
 }

@@ -1,6 +1,6 @@
 /**
- * What is not metered: a caller's own standing, routes that cost nothing, and everything that leads nowhere. Fastify serves
- * them, without a server of its own: requests come from the one listener (server.ts).
+ * Serves the requests that are not metered: a caller's own standing, free routes, and unknown paths. Fastify serves
+ * them without a listening server of its own: requests come from the one listener (server.ts).
  */
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http'
 import Fastify, {
@@ -44,12 +44,12 @@ export interface FreeRoutesOptions {
   readonly logger: Logger
   readonly open: OpenCalls
   readonly bodyLimits: BodyLimits
-  /** Where callers reach it, for messages that name addresses; null: what the call itself says. */
+  /** The gateway's public URL, for messages that name addresses; null to use the call's own Host header. */
   readonly publicUrl: string | null
   readonly stopping: () => boolean
 }
 
-/** No route of this plane has a schema, and Fastify would load two compilers for them all the same. */
+/** No route of this plane has a schema, but Fastify would load two schema compilers anyway. */
 const NO_SCHEMAS = {
   compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas },
 }
@@ -67,13 +67,13 @@ function storeDown(error: unknown): Refusal {
   return STORE_DOWN
 }
 
-/** What is free passes without the store where what costs does. */
+/** If paid calls fail open while the store is down, free calls do too. */
 function storeDownFree(error: unknown, { onStoreDown }: UpstreamTarget): Refusal | true {
   const refusal = storeDown(error)
   return onStoreDown === 'open' || refusal
 }
 
-/** An upstream's answer that broke after it had begun, and before anything of it was passed on. */
+/** An upstream's answer that broke after it had begun, but before any of it was passed on. */
 function isBrokenAnswer({ name, code }: { name: string; code?: string }): boolean {
   return name === 'HTTPParserError' || code?.startsWith('UND_ERR_') === true
 }
@@ -85,7 +85,7 @@ function refusalOf(error: FastifyError, limits: BodyLimits): Refusal {
       return tooLarge(limits)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return refuse('invalid_request', 'The content-type is not a media type.', { param: 'content-type' })
-    // Its own message repeats the address, and with it a key that stands in the query.
+    // Fastify's own message repeats the URL, and with it a key in the query.
     case 'FST_ERR_BAD_URL':
       return refuse('invalid_request', 'The path of the request cannot be decoded.')
     default:
@@ -100,18 +100,20 @@ function refusalOf(error: FastifyError, limits: BodyLimits): Refusal {
   }
 }
 
-/** The format of refusals below a path: that of the upstream's API whose prefix it has. */
+/** The refusal format for a path: that of the upstream whose prefix it has, otherwise problem details. */
 function formatFor(url: string, upstreams: FreeRoutesOptions['upstreams']): Format {
   return upstreams.find(({ prefix }) => url.startsWith(`${prefix}/`))?.target.family ?? problems
 }
 
-/** The format for a path that is no route: that of the API whose call it looks like, which its client can show. */
+/**
+ * The refusal format for an unknown path: that of the API whose call it looks like, because the client can display it.
+ */
 function formatOfCall({ raw }: FastifyRequest): Format | null {
   const api = apiOfCall(pathOf(raw.url ?? ''), raw.headers)
   return api === null ? null : FORMATS[api]
 }
 
-/** Tells what a wrong path was meant to be: only to callers with a valid key, since it names upstreams. */
+/** Explains wrong paths. Only callers with a valid key get the explanation, since it names upstreams. */
 function createHints({ lookUp, upstreams, publicUrl }: FreeRoutesOptions): PassThroughOptions['hintFor'] {
   return async ({ raw: { url = '', headers } }) => {
     const wrong = wrongPath(pathOf(url), headers, upstreams, originOf(headers, publicUrl))
@@ -119,13 +121,13 @@ function createHints({ lookUp, upstreams, publicUrl }: FreeRoutesOptions): PassT
     try {
       return isRefusal(await identify(lookUp, headers, url)) ? null : wrong
     } catch {
-      // The store cannot say who calls.
+      // The store cannot identify the caller.
       return null
     }
   }
 }
 
-/** What Fastify knows by its own request only. */
+/** Maps Node's request, which is all that Fastify knows, to the listener's OpenRequest. */
 const openedBy = new WeakMap<IncomingMessage, OpenRequest>()
 
 function openedOf({ raw }: FastifyRequest): OpenRequest {
@@ -136,7 +138,7 @@ function openedOf({ raw }: FastifyRequest): OpenRequest {
 
 type RefuseWith = (format: Format, request: FastifyRequest, reply: FastifyReply, refusal: Refusal) => void
 
-/** Resolves when they can be served. */
+/** Resolves when the free routes can be served. */
 export async function createFreeRoutes(options: FreeRoutesOptions): Promise<Serve> {
   const refuseWith: RefuseWith = (format, request, reply, refusal) => {
     reply.hijack()
@@ -163,7 +165,7 @@ function createApp(
 ): { readonly app: FastifyInstance; readonly handler: Handler } {
   let handler: Handler | undefined
   const app = Fastify({
-    // It never listens: Fastify only wants to have one.
+    // This server never listens: Fastify only requires that one exists.
     serverFactory: (handle) => {
       handler = handle
       return new Server()
@@ -171,7 +173,7 @@ function createApp(
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimits.bodyBytes,
-    // What arrives while we stop is answered by the pipeline, in the family's own format.
+    // The pipeline answers metered calls that arrive during a shutdown, in the family's own format.
     return503OnClosing: false,
     exposeHeadRoutes: false,
     schemaController: NO_SCHEMAS,
@@ -184,7 +186,7 @@ function createApp(
     },
   }) as unknown as FastifyInstance
   if (handler === undefined) throw new Error('Fastify has made no handler')
-  // Metered answers and refusals are written past Fastify, and see to it themselves.
+  // Refusals bypass Fastify and set this header themselves (endings.ts).
   app.addHook('onSend', (_request, reply, _payload, next) => {
     if (options.stopping()) reply.header('connection', 'close')
     next()
@@ -192,7 +194,7 @@ function createApp(
   return { app, handler }
 }
 
-/** What leads nowhere, and what fails before it is anybody's. */
+/** Answers unknown paths, and errors that occur before a route handles the request. */
 function answerTheRest(
   app: FastifyInstance,
   { upstreams, bodyLimits, logger }: FreeRoutesOptions,

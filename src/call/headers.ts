@@ -1,4 +1,4 @@
-/** Which headers go on, in either direction. */
+/** Decides which headers are forwarded, in both directions. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { remainingOf, type BillingPeriod } from '../core/policy.ts'
 import { rfc3339 } from '../core/text.ts'
@@ -8,7 +8,7 @@ import type { Decision } from '../ledger/ledger.ts'
 import type { UpstreamTarget } from './call.ts'
 import { CREDENTIAL_HEADERS } from './credentials.ts'
 
-/** RFC 9110, section 7.6.1, with what older software still sends: they concern one connection only. */
+/** RFC 9110, section 7.6.1, and headers that older software still sends. They concern one connection only. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -31,7 +31,7 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'cookie',
 ])
 
-/** Names that a Connection header adds to those which end at this hop. */
+/** The hop-by-hop headers, with those that a Connection header adds. */
 function namedByConnection(connection: string | undefined): ReadonlySet<string> {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return HOP_BY_HOP
   const names = connection
@@ -43,7 +43,10 @@ function namedByConnection(connection: string | undefined): ReadonlySet<string> 
     : new Set([...HOP_BY_HOP, ...names])
 }
 
-/** Names are few, and what they mean is always the same; but callers choose them, so only so many are remembered. */
+/**
+ * Header names are few and the decision on a name never changes. But callers choose the names, so the number of cached
+ * names is limited.
+ */
 const MOST_REMEMBERED = 256
 
 function remembering<T>(decide: (name: string) => T): (name: string) => T {
@@ -60,7 +63,7 @@ function remembering<T>(decide: (name: string) => T): (name: string) => T {
 
 const forwardedOf = new WeakMap<Family, (name: string) => boolean>()
 
-/** Whether a request's header goes on to an upstream of the family, by its name in lower case. */
+/** Whether a request header, by its name in lower case, is forwarded to upstreams of the family. */
 function isForwardedTo(family: Family): (name: string) => boolean {
   let isForwarded = forwardedOf.get(family)
   if (isForwarded === undefined) {
@@ -69,7 +72,8 @@ function isForwardedTo(family: Family): (name: string) => boolean {
         !NOT_FORWARDED.has(name) &&
         !name.startsWith('x-tollgate-') &&
         !family.removedHeaders.includes(name) &&
-        // What was unpacked to be priced goes on plain; bodies that nobody reads go on as they came.
+        // A body that was unpacked for pricing is forwarded plain. The generic family does not read bodies and forwards
+        // them as they came.
         (name !== 'content-encoding' || family.name === 'generic'),
     )
     forwardedOf.set(family, isForwarded)
@@ -78,8 +82,9 @@ function isForwardedTo(family: Family): (name: string) => boolean {
 }
 
 /**
- * The request's headers for the upstream. The caller's own Connection header is honoured before ours are added, so that
- * it cannot strip them (CVE-2026-33805). `userHeader` names a user to us, and is nobody else's business.
+ * The request's headers for the upstream. The caller's Connection header is applied before the gateway's own headers
+ * are added, so that it cannot strip them (CVE-2026-33805). `userHeader` names a user to the gateway and is not
+ * forwarded.
  */
 export function upstreamHeaders(
   headers: IncomingHttpHeaders,
@@ -100,19 +105,20 @@ export function upstreamHeaders(
   return out
 }
 
-/** A browser that was sent to an address with a key in it names that address with everything it asks for from there. */
+/** A browser that opened an address with a key in its query sends that address as the referer of later requests. */
 const CARRIES_KEY = /[?&]key=/i
 
-/** What becomes of an answer's header, by its name as it stands on the wire. */
+/** What happens to an answer's header, by its name as received. */
 const answerHeader = remembering((name) => {
   const lower = name.toLowerCase()
-  // An nginx in front of us takes orders from x-accel headers: where to redirect, whether to buffer.
+  // An nginx in front of the gateway obeys x-accel headers: where to redirect, whether to buffer.
   const isDropped = HOP_BY_HOP.has(lower) || lower.startsWith('x-tollgate-') || lower.startsWith('x-accel-')
-  // x-request-id is ours on every answer; the provider's own is what its support asks for.
+  // x-request-id is the gateway's own on every answer. The provider's id is kept under another name, because its
+  // support asks for it.
   return { lower, isDropped, name: lower === 'x-request-id' ? 'x-upstream-request-id' : name }
 })
 
-/** The answer's headers for the client, from undici's flat list of names and values, with ours. */
+/** The answer's headers for the client: those of undici's flat list of names and values, and the gateway's own. */
 export function clientHeaders(
   raw: readonly (Buffer | string)[],
   own: readonly string[],
@@ -146,7 +152,7 @@ function textOf(bytes: Buffer | string | undefined): string {
 
 const resets = new WeakMap<BillingPeriod, string>()
 
-/** Calls of one period share its object, and writing an instant out takes longer than all else here. */
+/** Calls of one period share its object, and formatting the instant costs more than everything else here. */
 function resetText(period: BillingPeriod): string {
   let text = resets.get(period)
   if (text === undefined) {
@@ -156,7 +162,7 @@ function resetText(period: BillingPeriod): string {
   return text
 }
 
-/** The headers that tell where the user stands, as at admission. */
+/** The headers that report the user's standing at admission. */
 export function standingHeaders(decision: Decision | null): string[] {
   if (decision === null) return []
   const { standing, period, now, explanation } = decision

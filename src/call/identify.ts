@@ -1,4 +1,4 @@
-/** Who pays for this call: whose key or token it is, the user that an app names, the source. */
+/** Finds out who pays for a call: the owner of the key or token, the user that an app names, and the source. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { isSource, isUserId } from '../core/policy.ts'
 import { isWellFormedKey } from '../core/virtual-key.ts'
@@ -13,17 +13,17 @@ import { isTokenShaped, type JwtIdentity, type JwtVerifier } from './jwt.ts'
 type Identity = KeyIdentity | JwtIdentity | null
 
 /**
- * Whom a credential names; null where it is not accepted. At once where that is remembered, as for nearly every call.
- * Rejects with StoreUnavailable or IdentityUnavailable.
+ * The identity that a credential stands for; null if it is not accepted. Synchronous if the identity is cached, as for
+ * nearly every call. Rejects with StoreUnavailable, IdentityUnavailable or TooManyLookups.
  */
 export type LookUp = ((credential: Credential) => Identity | Promise<Identity>) & {
-  /** The header in which apps name their user, beside `x-tollgate-user`; in lower case. */
+  /** The header in which apps name their user, besides `x-tollgate-user`; in lower case. */
   readonly userHeader?: string
 }
 
 const USER_HEADER = 'x-tollgate-user'
 
-/** Looks virtual keys up and, where issuers are configured, verifies what may be a token of theirs. */
+/** Looks up virtual keys. If issuers are configured, it verifies bearers that look like a JWT as tokens. */
 export function createLookUp(
   keys: Pick<KeyCache, 'lookup'>,
   jwt: JwtVerifier | null,
@@ -43,18 +43,20 @@ function header(headers: IncomingHttpHeaders, name: string): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }
 
-/** What a credential lets its bearer do. */
+/** What a credential permits. */
 interface Grant extends Pick<KeyIdentity, 'org' | 'user' | 'app' | 'sources'> {
-  /** What the credential is called in a message. */
+  /** The credential's name in messages. */
   readonly what: 'This key' | 'This token'
   readonly mayEnroll: boolean
 }
 
-/** How keys of AI providers begin: those who move a client over to the gateway often leave theirs in it. */
+/**
+ * Prefixes of the keys of AI providers. People who move a client to the gateway often leave the provider's key in it.
+ */
 const PROVIDER_KEY = /^(?:sk-|sk_|AIza|AQ\.|gsk_|xai-|pplx-|r8_|hf_|nvapi-)/
 const OWN_KEY = 'tg_'
 
-/** What is probably wrong with a key that nobody has; the key itself is not repeated. */
+/** Explains what is probably wrong with an unknown key, without repeating the key. */
 function unknownKey(key: string): string {
   const provider = PROVIDER_KEY.exec(key)?.[0]
   if (provider !== undefined) {
@@ -85,7 +87,7 @@ function grantOf(identity: Identity, credential: Credential): Grant | Refusal {
   return { org, user, sources, what: 'This key', app, mayEnroll: app }
 }
 
-/** Whom a header names; null where it is not there. */
+/** The user that a header names; null if the header is absent, a refusal if it is not a user id. */
 function namedIn(headers: IncomingHttpHeaders, name: string): string | null | Refusal {
   const named = header(headers, name)
   if (named === null || isUserId(named)) return named
@@ -96,7 +98,7 @@ function namedIn(headers: IncomingHttpHeaders, name: string): string | null | Re
   )
 }
 
-/** The user that an app names. Two headers that differ name nobody: one of them may be its user's own. */
+/** The user that an app names. Two headers that differ are refused: one of them may come from the app's own user. */
 function userOfApp(headers: IncomingHttpHeaders, user: string | null, userHeader: string): string | Refusal {
   const ours = namedIn(headers, USER_HEADER)
   if (ours !== null && typeof ours === 'object') return ours
@@ -121,7 +123,10 @@ function userOfApp(headers: IncomingHttpHeaders, user: string | null, userHeader
   )
 }
 
-/** A header of an app's own is not believed with a key or token of one user, whose header may come along all the same. */
+/**
+ * With a key or token of one user, only `x-tollgate-user` is checked. The app's configured header may be present and is
+ * ignored.
+ */
 function userOf(
   { what, app, user }: Grant,
   headers: IncomingHttpHeaders,
@@ -141,7 +146,10 @@ function userOf(
   return user
 }
 
-/** Nothing is known about the credential, so it is no 401: its key is not looked up now, or its issuer's cannot be had. */
+/**
+ * The credential could not be checked, so the answer is not a 401: too many unknown keys are being looked up, or the
+ * issuer's keys cannot be fetched.
+ */
 function unknowable(error: unknown): Refusal {
   if (error instanceof TooManyLookups) {
     return refuse('overloaded', 'Too many unknown keys are being looked up here. Try again in a moment.')
@@ -154,8 +162,8 @@ function unknowable(error: unknown): Refusal {
 }
 
 /**
- * At once where the credential's bearer is remembered. Rejects with StoreUnavailable when it is not and cannot be looked
- * up: never a wrong 401 (D1).
+ * Synchronous if the credential's identity is cached. Rejects with StoreUnavailable if it is not and the store cannot
+ * be asked: never a wrong 401 (D1).
  */
 export function identify(
   lookUp: LookUp,

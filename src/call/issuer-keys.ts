@@ -1,6 +1,6 @@
 /**
- * The public keys of one token issuer (RFC 7517). jose fetches and picks them; when they are fetched is decided here,
- * because jose counts its cool-down from the last fetch that succeeded: while an issuer is down, every call would ask it.
+ * The public keys of one token issuer (RFC 7517). jose fetches and selects them, but this module decides when. jose
+ * counts its cool-down from the last successful fetch, so every call would ask an issuer that is down.
  */
 import { createRemoteJWKSet, customFetch, errors, type FetchImplementation, type JWTVerifyGetKey } from 'jose'
 import { Client } from 'undici'
@@ -9,18 +9,24 @@ import { connectorThrough } from '../outbound/tunnel.ts'
 
 type FetchInit = Parameters<FetchImplementation>[1]
 
-/** Keys of this age are fetched anew behind the back of a call, which does not wait … */
+/** From this age on, the keys are refreshed in the background; calls do not wait for it. */
 const REFRESH_MS = 300_000
-/** … and from this age on they are not used any more: so long may an issuer be down before its tokens are not accepted. */
+/**
+ * From this age on, the keys are no longer used. This is how long an issuer may be down before its tokens are not
+ * accepted.
+ */
 const MAX_AGE_MS = 900_000
-/** A token is refused for a key that nobody knows only by a key set younger than this. */
+/**
+ * A token with an unknown key id is refused only if the key set is younger than this; otherwise the keys are fetched
+ * again.
+ */
 const UNKNOWN_KEY_MS = 5_000
-/** After a fetch that failed, callers are told so for this long without another one. */
+/** For this long after a failed fetch, calls fail without another attempt. */
 const FAILURE_MS = 1_000
 const TIMEOUT_MS = 3_000
 const MAX_BYTES = 1_048_576
 
-/** An issuer's keys cannot be fetched, so that nothing is known about its token: it is neither good nor bad. */
+/** An issuer's keys cannot be fetched, so its token can be neither accepted nor refused. */
 export class IdentityUnavailable extends Error {
   override readonly name = 'IdentityUnavailable'
 }
@@ -29,11 +35,11 @@ export interface IssuerKeysOptions {
   readonly jwksUrl: string
   /** Unix ms. */
   readonly now: () => number
-  /** Told of each fetch that failed. */
+  /** Called with the reason of each failed fetch. */
   readonly onFailure: (reason: string) => void
 }
 
-/** Finds the key of a token, for jose. Rejects with IdentityUnavailable, or with jose's own error where no key fits. */
+/** Finds the key of a token, for jose. Rejects with IdentityUnavailable, or with jose's own error if no key matches. */
 export function createIssuerKeys({ jwksUrl, now, onFailure }: IssuerKeysOptions): JWTVerifyGetKey {
   const keySet = createRemoteJWKSet(new URL(jwksUrl), {
     timeoutDuration: TIMEOUT_MS,
@@ -45,7 +51,7 @@ export function createIssuerKeys({ jwksUrl, now, onFailure }: IssuerKeysOptions)
   let failedAt = -Infinity
   let loading: Promise<void> | null = null
 
-  /** Whether less than `ms` have passed since; no longer so once the clock was set back to before it. */
+  /** Whether less than `ms` have passed since `since`. False if the clock was set back to before it. */
   const isWithin = (since: number, ms: number): boolean => now() >= since && now() - since < ms
 
   async function fetchKeys(): Promise<void> {
@@ -82,7 +88,10 @@ export function createIssuerKeys({ jwksUrl, now, onFailure }: IssuerKeysOptions)
   }
 }
 
-/** Asks for the keys, by the proxy of the environment where there is one; the answer is bounded, and no redirect is followed. */
+/**
+ * Fetches the keys, through the environment's proxy if there is one. The answer is bounded, and no redirect is
+ * followed.
+ */
 async function fetchBounded(url: string, { headers, signal }: FetchInit): Promise<Response> {
   const target = new URL(url)
   const proxy = proxyFor(target)
@@ -94,7 +103,7 @@ async function fetchBounded(url: string, { headers, signal }: FetchInit): Promis
     const { statusCode, body } = await client
       .request({ method: 'GET', path: target.pathname + target.search, headers, signal })
       .catch((error: unknown) => {
-        // The words of a connection name addresses, or nothing at all where several were tried.
+        // Node's connection errors name addresses, or have no message at all if several addresses were tried.
         const isOfConnection = error instanceof Error && 'code' in error && typeof error.code === 'string'
         throw isOfConnection ? new Error('fetch failed', { cause: error }) : error
       })
@@ -112,7 +121,7 @@ async function fetchBounded(url: string, { headers, signal }: FetchInit): Promis
   }
 }
 
-/** What failed, with its cause. */
+/** The error's message, with its cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error

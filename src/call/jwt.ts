@@ -1,7 +1,6 @@
 /**
- * Callers with a JWT of a configured issuer (RFC 7519): who they are is what the issuer signed. A token that was verified
- * is remembered by its hash for a minute, so that no call but the first pays for a signature; one that was refused is not
- * remembered at all.
+ * Authenticates callers by a JWT of a configured issuer (RFC 7519). A verified token is cached by its hash for up to a
+ * minute, so that only the first call pays for checking the signature. A refused token is not cached.
  */
 import { createHash } from 'node:crypto'
 import { decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose'
@@ -13,7 +12,7 @@ import { createIssuerKeys, IdentityUnavailable } from './issuer-keys.ts'
 
 type IssuerConfig = Config['auth']['jwt'][number]
 
-/** Whom a token speaks for. */
+/** The identity that a token stands for. */
 export interface JwtIdentity {
   readonly kind: 'token'
   readonly org: string
@@ -24,8 +23,8 @@ export interface JwtIdentity {
 
 export interface JwtVerifier {
   /**
-   * Whom a token speaks for; null for one that is not accepted, for whatever reason. Rejects with IdentityUnavailable
-   * when its issuer's keys cannot be fetched: that is never a reason to refuse a token as a bad one.
+   * The identity that a token stands for; null for a token that is not accepted, for any reason. Rejects with
+   * IdentityUnavailable if its issuer's keys cannot be fetched: that is never a reason to refuse the token.
    */
   verify(token: string): Promise<JwtIdentity | null>
 }
@@ -46,13 +45,16 @@ interface Verified {
 
 type Verify = (token: string, at: number) => Promise<Verified>
 
-/** How far an issuer's clock may be from ours, for `exp` and `nbf`. */
+/** How far an issuer's clock may differ from ours, for `exp` and `nbf`. */
 const CLOCK_TOLERANCE_SECONDS = 5
-/** So long may a token go on working whose key its issuer has withdrawn, beside the age of the keys themselves. */
+/**
+ * How long a verified token is cached. It adds to the age of the keys in how long a token keeps working after its
+ * issuer withdraws the signing key.
+ */
 const REMEMBERED_MS = 60_000
 const REMEMBERED = 50_000
 
-/** Whether a bearer may be a JWT: three parts with dots in between, which no virtual key has. */
+/** Whether a bearer may be a JWT: three parts separated by dots. Virtual keys contain no dots. */
 export function isTokenShaped(bearer: string): boolean {
   return bearer.split('.', 4).length === 3
 }
@@ -82,7 +84,8 @@ export function createJwtVerifier(
         return identity
       } catch (error) {
         if (error instanceof IdentityUnavailable) throw error
-        // The messages of jose name what is wrong and hold nothing of the token. What is not its own is the fault of a key.
+        // jose's messages name the fault and contain nothing of the token. An error that is not jose's own is the fault
+        // of a key.
         const reason = error instanceof Error ? error.message : String(error)
         logger[error instanceof errors.JOSEError ? 'debug' : 'warn']({ issuer, reason }, 'a token is refused')
         return null
@@ -91,7 +94,7 @@ export function createJwtVerifier(
   }
 }
 
-/** The issuer that a token claims to be of: nothing is verified yet, so it only chooses among those that are configured. */
+/** The issuer that a token claims. Nothing is verified yet, so the claim only selects one of the configured issuers. */
 function claimedIssuer(token: string): string | null {
   try {
     const { iss } = decodeJwt(token)
@@ -132,7 +135,10 @@ function createIssuer(config: IssuerConfig, now: () => number, logger: JwtVerifi
   }
 }
 
-/** An access token of Amazon Cognito and others has no `aud`, but the client that it was made for (RFC 9068, section 2.2). */
+/**
+ * Access tokens of Amazon Cognito and others have no `aud`; they name the client they were made for (RFC 9068, section
+ * 2.2).
+ */
 function isFor({ aud, client_id: client }: JWTPayload, audience: string): boolean {
   if (aud === undefined) return client === audience
   return Array.isArray(aud) ? aud.includes(audience) : aud === audience

@@ -6,7 +6,7 @@ import { isRefusal, refuse, type Refusal } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { identify, type LookUp } from './identify.ts'
 
-/** Without amounts where the organization hides them (E3). */
+/** Amounts are left out if the organization hides them (E3). */
 export interface StandingAnswer extends Partial<CreditFacts> {
   readonly user: string
   readonly org: string

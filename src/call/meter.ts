@@ -1,4 +1,4 @@
-/** Reads usage off an answer as it goes by (C2, C5): one pass, nothing held back. */
+/** Reads usage from an answer as it passes (C2, C5): one pass, nothing is held back. */
 import { EventStream } from '../core/event-stream.ts'
 import { JsonFields } from '../core/json-fields.ts'
 import { planFields, type FieldPlan } from '../core/json-names.ts'
@@ -9,9 +9,9 @@ import { createDecoder } from './decode.ts'
 import { collectAnswer, pathsOf, steadyPathsOf } from './answer.ts'
 
 /**
- * A meter for an answer of this content type and encoding. Whether it is an event stream is decided by its first bytes, and only
- * where they say nothing by its type. Never throws: what cannot be read counts as missing, and so does all that is in a body
- * that cannot be unpacked to its end.
+ * A meter for an answer of this content type and encoding. The first bytes decide whether it is an event stream; the
+ * content type decides only if they are inconclusive. Never throws: what cannot be read counts as missing. If a body
+ * cannot be unpacked to its end, its usage counts as missing too.
  */
 export function createMeter(
   family: Family,
@@ -68,7 +68,7 @@ interface Reader {
   end(): Reading
 }
 
-/** One JSON text; of an array at the top, each element is a document. */
+/** Reads one JSON text. If it is an array, each element is a document. */
 function readWhole(family: Family, route: MeteredRoute): Reader {
   const { fields, endDocument, read } = readFields(family, route, false)
   return {
@@ -116,7 +116,7 @@ const plans = {
   whole: new WeakMap<MeteredRoute, FieldPlan>(),
 }
 
-/** What to look for in the answers of a route: laid out once, not for each answer. */
+/** The fields to look for in the answers of a route, computed once per route. */
 function planOf(family: Family, route: MeteredRoute, isStream: boolean): FieldPlan {
   const kind = isStream ? 'stream' : 'whole'
   let plan = plans[kind].get(route)

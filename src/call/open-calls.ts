@@ -1,24 +1,24 @@
 /**
- * What is open on the data plane. There is one of these for the life of the process: a reload replaces bounds, and never
- * what is counted against them.
+ * Counts what is open on the data plane. There is one instance for the life of the process: a reload replaces the
+ * limits, never the counts.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 export class OpenCalls {
-  /** Requests that are not answered to their last byte, whatever they ask for. */
+  /** Requests of any kind whose answer is not finished. */
   requests = 0
-  /** Metered calls, from their arrival until their hold is settled. */
+  /** Metered calls, from their arrival until their hold is settled or they end without one. */
   calls = 0
-  /** Streams on their way from a provider. */
+  /** Streams that are being forwarded. */
   streams = 0
-  /** Answers that are read on for their usage report after the client went away (C5). */
+  /** Answers that are still read for their usage report after the client disconnected (C5). */
   drains = 0
   /** Bytes of request bodies in memory. */
   bodyBytes = 0
   readonly #bySocket = new WeakMap<Socket, OpenRequest[]>()
 
-  /** A request has come. It stays open until its answer is over or its connection is closed. */
+  /** Registers a request. It stays open until its answer is finished or its connection is closed. */
   open(request: IncomingMessage, response: ServerResponse): OpenRequest {
     const { socket } = request
     const ofSocket = this.#ofSocket(socket)
@@ -37,8 +37,8 @@ export class OpenCalls {
   }
 
   /**
-   * One listener for each connection. Node emits `close` only on the answer that is being written: one that a pipelining
-   * client has queued behind it would wait for ever.
+   * One `close` listener per connection. Node emits `close` only on the response that is being written, so a pipelined
+   * response queued behind it would wait for ever.
    */
   #ofSocket(socket: Socket): OpenRequest[] {
     const known = this.#bySocket.get(socket)
@@ -52,7 +52,7 @@ export class OpenCalls {
   }
 }
 
-/** A request on its way, and what becomes of it when its client goes away. */
+/** A request in flight, with the actions to take when its client disconnects or its answer ends. */
 export class OpenRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -73,18 +73,21 @@ export class OpenRequest {
     return this.request.socket.destroyed
   }
 
-  /** What the step under way does when the client goes away, in place of what the last one would have done; null for nothing. */
+  /** Sets the current step's action for a client that disconnects, replacing the previous step's; null for none. */
   whenGone(act: (() => void) | null): void {
     this.#onGone = act
   }
 
-  /** What is given back when the answer is over, however it ends; at once where it is. */
+  /**
+   * Sets the action that frees resources when the answer ends, in whatever way. If it has ended already, the action
+   * runs at once.
+   */
   whenOver(act: () => void): void {
     if (this.#isOver) act()
     else this.#whenOver = act
   }
 
-  /** The answer is over, or the connection is closed. */
+  /** Called when the answer ends or the connection is closed. */
   close(): void {
     if (this.#isOver) return
     this.#isOver = true
@@ -95,7 +98,7 @@ export class OpenRequest {
   }
 }
 
-/** A connection has a handful: a list of them costs less than a set, which is laid out anew every few changes. */
+/** A connection has a handful of requests: a list costs less than a set, which is reallocated every few changes. */
 function remove<T>(list: T[], item: T): void {
   const at = list.indexOf(item)
   if (at !== -1) list.splice(at, 1)

@@ -1,6 +1,6 @@
 /**
- * Routes that cost nothing (model lists), carried by @fastify/http-proxy. Only exact paths pass, as they stand on the wire:
- * nothing is decoded, so nothing can mean one thing here and another at the provider.
+ * Serves free routes (model lists) through @fastify/http-proxy. Only exact paths are allowed, as sent by the client.
+ * Nothing is decoded, so a path cannot mean one thing here and another at the provider.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
@@ -23,25 +23,28 @@ export interface PassThroughOptions {
   readonly url: string
   readonly dispatcher: Dispatcher
   readonly bodyLimits: BodyLimits
-  /** Reads a body whole, unpacked, and keeps its memory until the answer is over; null where the client goes away before that. */
+  /**
+   * Reads a complete body, unpacks it, and keeps its memory until the answer is finished. Resolves to null if the
+   * client disconnects before that.
+   */
   readonly readBody: (request: FastifyRequest, coding: Coding | null) => Promise<Buffer | Refusal | null>
-  /** What a path that is no route was meant to be, for callers who may know; null where that cannot be told. */
+  /** What an unknown path was probably meant to be, for callers with a valid key; null if that cannot be told. */
   readonly hintFor: (request: FastifyRequest) => Promise<WrongPath | null>
   readonly identify: (headers: IncomingHttpHeaders, url: string) => Promise<Caller | Refusal>
-  /** In which apps name their user, beside x-tollgate-user. */
+  /** The header in which apps name their user, besides x-tollgate-user. */
   readonly userHeader: string | undefined
-  /** A removed user fails at the very next call, whatever a cache says (A4). */
+  /** A removed user is refused from the next call on, whatever a cache says (A4). */
   readonly isMember: (caller: Caller) => Promise<boolean | Refusal>
   readonly requestIdOf: (request: FastifyRequest) => string
   readonly refuse: (request: FastifyRequest, reply: FastifyReply, refusal: Refusal) => void
-  /** A call was passed on and answered. */
+  /** Called when a call was passed on and answered. */
   readonly onAnswered: (request: FastifyRequest, reply: FastifyReply) => void
 }
 
-/** Answers every path below the prefix that is not metered: passes the free ones on, refuses all others. */
+/** Answers every path below the prefix that is not metered: passes the free ones on and refuses all others. */
 export async function registerPassThrough(app: FastifyInstance, options: PassThroughOptions): Promise<void> {
   const { target, prefix } = options
-  /** A refusal is an answer to Fastify as well, and must not be counted as the provider's. */
+  /** Fastify treats a refusal as an answer too; it must not be counted as the provider's. */
   const refused = new WeakSet<FastifyRequest>()
   const refuseOnce: PassThroughOptions['refuse'] = (request, reply, refusal) => {
     refused.add(request)
@@ -50,7 +53,8 @@ export async function registerPassThrough(app: FastifyInstance, options: PassThr
 
   async function admit(request: FastifyRequest): Promise<Refusal | null | 'gone'> {
     const url = request.raw.url ?? ''
-    // The router also finds routes behind `http://host`, where what follows the prefix is another path.
+    // The router also matches request targets that begin with `http://host`; for those, slicing the prefix off would
+    // give another path.
     const path = url.startsWith(`${prefix}/`) ? pathOf(url).slice(prefix.length) : pathOf(url)
     const allowed = target.family.free.some(
       (route) => route.method === request.method && route.path.test(path),
@@ -84,11 +88,11 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
     prefix,
     rewritePrefix: target.basePath,
     preRewrite: (rawUrl: string) => prefix + upstreamPath(target, rawUrl.slice(prefix.length)),
-    // Without an Agent of our own, the upstream's certificate would not be verified.
+    // http-proxy's own agent does not verify the upstream's certificate.
     undici: options.dispatcher,
     disableRequestLogging: true,
     httpMethods: ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'],
-    // By default one GET that gets 503 reaches the upstream eleven times.
+    // With the default, one GET that is answered with 503 would reach the upstream eleven times.
     retryMethods: [],
     preHandler: (request, reply, next) => {
       admit(request).then(
@@ -101,7 +105,7 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
     },
     handler: (request: FastifyRequest, reply: FastifyReply, dest: string, from: object) => {
       const body = taken.get(request)
-      // A body without a type would be written as JSON once more.
+      // A body without a content type would be serialized as JSON again.
       const contentType = request.headers['content-type'] ?? 'application/octet-stream'
       if (body === undefined) return reply.from(dest, from)
       return reply.from(dest, body.length === 0 ? { ...from, body: null } : { ...from, body, contentType })
@@ -127,7 +131,7 @@ function proxyOptions(options: PassThroughOptions, admit: Admit): FastifyHttpPro
   }
 }
 
-/** What can be told of a body from the headers. Only POST has one that is read. */
+/** Refuses bodies by their headers. Only the body of a POST is read. */
 function bodyRefusal({ headers, method }: FastifyRequest, limits: BodyLimits): Refusal | null {
   if (method !== 'POST' && headers['transfer-encoding'] !== undefined) {
     return refuse('invalid_request', 'A body needs a content-length here.', { param: 'transfer-encoding' })
@@ -137,7 +141,7 @@ function bodyRefusal({ headers, method }: FastifyRequest, limits: BodyLimits): R
   return coding !== null && typeof coding === 'object' ? coding : null
 }
 
-/** Bodies that were read whole. http-proxy would pass them on as they come: past every bound, and compressed. */
+/** Bodies that were read completely. http-proxy would stream them: past every limit, and compressed. */
 const taken = new WeakMap<FastifyRequest, Buffer>()
 
 async function takeBody(
@@ -152,7 +156,7 @@ async function takeBody(
   return null
 }
 
-/** Names are the caller's and the provider's, so that one may be `constructor`: a plain object would know it already. */
+/** Header names come from callers and providers, so one may be `constructor`, which a plain object already has. */
 function pairsToObject(pairs: readonly string[]): Record<string, string | string[]> {
   const headers = new Map<string, string | string[]>()
   for (let at = 0; at + 1 < pairs.length; at += 2) {

@@ -1,6 +1,6 @@
 /**
- * The way of a call: identify → read body → inspect → price → reserve → forward → settle. `#run` is that way, from top to
- * bottom; each step is a file that knows none of the others.
+ * Runs a call: identify → read body → inspect → price → reserve → forward → settle. `#run` lists these steps from top
+ * to bottom; each step is a file that does not know the others.
  */
 import type { Logger } from 'pino'
 import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
@@ -23,7 +23,7 @@ import { settle } from './settle.ts'
 import type { UnpricedUsage } from './unpriced.ts'
 import type { Coding } from './unpack.ts'
 
-/** What a call is decided by. Calls under way at a reload end by the options that they began with. */
+/** Everything that a call depends on. A call in flight at a reload ends with the options that it began with. */
 export interface PipelineOptions {
   readonly lookUp: LookUp
   readonly book: PriceBook
@@ -36,7 +36,7 @@ export interface PipelineOptions {
   readonly metrics: Pick<CallMetrics, 'overhead' | 'upstream'>
   readonly logger: Logger
   readonly unpriced: UnpricedUsage
-  /** Whether no new call is taken any more, because the grace for load balancers is over. */
+  /** Whether new calls are refused, because the grace period for load balancers is over. */
   readonly refusing: () => boolean
 }
 
@@ -50,7 +50,7 @@ export class Pipeline {
     this.#options = options
   }
 
-  /** Takes a call to its end, with its body unpacked by `coding`. Never rejects. */
+  /** Runs a call to its end, unpacking its body by `coding`. Never rejects. */
   async handle(call: Call, coding: Coding | null): Promise<void> {
     const { endings } = this.#options
     const inFlight = new InFlight(call, this.#options.open)
@@ -64,7 +64,7 @@ export class Pipeline {
     }
   }
 
-  /** The steps; a refusal where one of them ends the call before it is forwarded. */
+  /** Runs the steps. Resolves to a refusal if one of them ends the call before it is forwarded. */
   async #run(call: Call, coding: Coding | null, inFlight: InFlight): Promise<Refusal | null> {
     const { lookUp, book, ledger, open, bodyLimits, maxConcurrent, endings, refusing } = this.#options
     const { opened, target, route, record } = call
@@ -73,7 +73,7 @@ export class Pipeline {
     if (open.calls > maxConcurrent) return OVERLOADED
 
     const found = identify(lookUp, headers, url)
-    // Nearly every bearer is remembered, and such a call waits for nothing here.
+    // Nearly every credential is cached, and such a call does not wait here.
     const waits = found instanceof Promise
     const caller = waits ? await found : found
     if (isRefusal(caller)) return caller
@@ -115,7 +115,10 @@ export class Pipeline {
     return null
   }
 
-  /** Forwards the call, and times it. Never rejects: a call that fails here may have been served, and its hold must not stay open. */
+  /**
+   * Forwards the call and measures its time. Never rejects: a call that fails here may have been served, and its hold
+   * must not stay open.
+   */
   async #exchange(call: Call, { shape }: PricedCall, { decision }: Admission): Promise<Outcome> {
     const { open, metrics, endings, lookUp, drainLimits } = this.#options
     const sentMs = performance.now()
@@ -134,7 +137,7 @@ export class Pipeline {
     return outcome
   }
 
-  /** Answers where the provider did not; returns the code of the answer. */
+  /** Sends an error if the provider sent no answer. Returns the code of the error. */
   #answerFailure({ opened, target, requestId }: Call, outcome: Outcome): ErrorCode | null {
     const { response } = opened
     if (outcome.failure === null || outcome.clientGone || response.headersSent) return null
@@ -149,12 +152,15 @@ export class Pipeline {
     return refusal.code
   }
 
-  /** Ends a call that the store does not answer (D1), or that met a fault of our own. Never throws: nobody could catch it. */
+  /**
+   * Ends a call for which the store did not answer (D1), or that hit a fault of the gateway's own. Never throws: no
+   * caller could catch it.
+   */
   #fail(call: Call, error: unknown): void {
     const { endings, logger } = this.#options
     const { opened } = call
     if (error instanceof StoreUnavailable) {
-      // The watch over the store says once that it is down; a line for each call would drown it.
+      // The watch logs once that the store is down; one line per call would drown that.
       logger.debug({ reason: error.message }, 'the credit store did not answer')
       if (opened.isGone) endings.end(call, 'client_gone', null)
       else endings.refuseCall(call, STORE_DOWN)
@@ -179,7 +185,10 @@ export class Pipeline {
   }
 }
 
-/** A call that counts as in flight, with the memory of its body: until its hold is settled, or its client left before that was decided. */
+/**
+ * Counts a call as in flight and holds the memory of its body. This ends when the call does, or at once if the client
+ * disconnects before the body is read.
+ */
 class InFlight {
   readonly #call: Call
   readonly #open: OpenCalls

@@ -1,4 +1,4 @@
-/** What the call can cost at most, and what its prompt costs (C2, C4, C6, C7). */
+/** Computes the most that a call can cost, and what its prompt costs (C2, C4, C6, C7). */
 import { flatTariff, promptPrice, worstCase, type Factor, type Tariff } from '../core/tariff.ts'
 import { microcredits, type Microcredits } from '../core/units.ts'
 import { refuse, type Refusal } from '../errors.ts'
@@ -8,7 +8,7 @@ import type { PriceBook } from '../prices/price-book.ts'
 import type { PricedCall } from './call.ts'
 import { sizeOf } from './size.ts'
 
-/** What a model without a known maximum is taken to write at most. */
+/** Output tokens assumed as the maximum of a model without a known one. */
 const DEFAULT_MAX_OUTPUT = 8_192
 
 const SEARCH_SWITCH =
@@ -20,7 +20,10 @@ function strictWorstCase(shape: CallShape, tariff: Tariff): PricedCall['strictWo
   return worstCase(tariff, sizeOf(shape, shape.promptTokensBound, output ?? 0))
 }
 
-/** The tariff of a model that may answer the call; a refusal where it has none (C7), or none for what the call may do. */
+/**
+ * The tariff of a model that may answer the call. A refusal if the model has no price (C7), or no price for something
+ * that the call may do.
+ */
 function tariffOf(
   book: PriceBook,
   provider: string | null,
@@ -47,7 +50,10 @@ function tariffOf(
   return tariff
 }
 
-/** Finds the model's price; a refusal where it has none (C7). The hold is for the dearest of those that may answer. */
+/**
+ * Prices a call; a refusal if its model has no price (C7). The hold is for the most expensive of the models that may
+ * answer.
+ */
 export function price(book: PriceBook, provider: string | null, shape: CallShape): PricedCall | Refusal {
   if (shape.flatPrice !== null) return pricedBy(flatTariff(shape.model, shape.flatPrice), shape)
   const tariff = tariffOf(book, provider, shape, shape.model)
@@ -64,7 +70,10 @@ export function price(book: PriceBook, provider: string | null, shape: CallShape
   return call
 }
 
-/** The hold for what the request asks for: at its factor where that makes it dearer, since it may be served as standard too. */
+/**
+ * Applies the factors of the service tiers and regions that the request asks for. A factor below one does not lower the
+ * hold, since the request may be served as standard too.
+ */
 function asAsked(provider: string | null, call: PricedCall): PricedCall | Refusal {
   if (call.shape.asked.length === 0) return call
   let { worstCase, strictWorstCase, promptPrice } = call
@@ -103,7 +112,7 @@ function pricedBy(tariff: Tariff, shape: CallShape): PricedCall {
   }
 }
 
-/** The call at its own tariff, held for whichever of the two is dearer. */
+/** The call with its own tariff and the larger hold of the two. */
 function dearerOf(call: PricedCall, other: PricedCall): PricedCall {
   const [strict, otherStrict] = [call.strictWorstCase, other.strictWorstCase]
   return {

@@ -1,11 +1,11 @@
-/** Writes a refusal to the client, in the format of the API that was called (E2). */
+/** Writes a refusal to the client in the format of the API that was called (E2). */
 import type { ServerResponse } from 'node:http'
 import { ERRORS, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Family } from '../families/family.ts'
 import type { Outcome } from './call.ts'
 import type { RequestOutcome } from './call-metrics.ts'
 
-/** Headers and body of a refusal. A 402 tells the SDKs not to try again, and never when to. */
+/** Writes the headers and body of a refusal. A 402 tells SDKs not to retry. */
 export function writeRefusal(
   response: ServerResponse,
   family: Pick<Family, 'refusalBody'>,
@@ -27,25 +27,26 @@ export function writeRefusal(
   ]
   if (refusal.retryAfterSeconds !== null) headers.push('retry-after', String(refusal.retryAfterSeconds))
   if (status === 402) headers.push('x-should-retry', 'false')
-  // An upstream's reason that HTTP does not allow stays behind where it was refused, and would be refused again.
+  // A reason phrase of the upstream that HTTP does not allow stays on the response after it was rejected, and would be
+  // rejected again.
   response.statusMessage = ''
   response.writeHead(status, headers)
   response.end(body)
 }
 
-/** How a call is counted that the provider answered. */
+/** The outcome under which a call that the provider answered is counted. */
 export function outcomeOfStatus(status: number): RequestOutcome {
   return status >= 500 ? 'upstream_error' : 'ok'
 }
 
-/** How a refused call is counted. */
+/** The outcome under which a refused call is counted. */
 export function outcomeOf(code: ErrorCode): RequestOutcome {
   switch (code) {
     case 'user_credit_limit_reached':
     case 'request_exceeds_credit_limit':
       return 'denied'
     case 'credits_in_flight':
-    // Not the caller's fault, and over in a moment.
+    // Temporary, and not the caller's fault.
     case 'identity_unavailable':
     case 'overloaded':
     case 'shutting_down':

@@ -1,4 +1,4 @@
-/** Holds the call's credits, or words the refusal (C3, E1–E3). */
+/** Holds the call's credits, or builds the refusal (C3, E1–E3). */
 import { StoreUnavailable } from '../store/unavailable.ts'
 import type { Hold } from '../core/hold.ts'
 import { explain, type CreditRefusal } from '../core/explanation.ts'
@@ -11,14 +11,17 @@ import { sizeOf } from './size.ts'
 
 export interface Admission {
   readonly hold: Hold
-  /** Null for a call that was let through while the store is down. */
+  /** Null for a call that was let through while the store was down. */
   readonly decision: Decision | null
 }
 
 /** How a call waits for a store that does not answer. */
 export type Waiting = Required<Pick<Reservation, 'mayPass' | 'waitedMs' | 'isGone'>>
 
-/** Rejects with StoreUnavailable (D1): where it may be done without the store, only if that cannot be written down. */
+/**
+ * Rejects with StoreUnavailable (D1). If the upstream fails open, it rejects only if the call cannot be recorded in the
+ * journal or its client has disconnected.
+ */
 export async function reserve(
   ledger: Pick<Ledger, 'reserve' | 'letThrough'>,
   caller: Caller,

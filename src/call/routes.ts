@@ -1,7 +1,7 @@
 /**
- * Which path leads where, for one configuration; a reload puts another in its place. Routes that cost credits are served
- * here, without a framework: they need nothing of one, and what it does for a request costs as much as the enforcement
- * itself. Exact paths, bodies as raw bytes.
+ * Routes requests by path, for one configuration; a reload replaces the whole router. Metered routes are served here
+ * without a framework: they need none, and its overhead per request would equal the cost of the enforcement itself.
+ * Paths match exactly; bodies are raw bytes.
  */
 import type { IncomingMessage } from 'node:http'
 import findMyWay from 'find-my-way'
@@ -24,7 +24,7 @@ export interface RoutesOptions {
   readonly pipeline: Pick<Pipeline, 'handle'>
   readonly endings: Endings
   readonly calls: Pick<CallLog, 'begin'>
-  /** Serves whatever is not metered. */
+  /** Serves every request that is not metered. */
   readonly others: Serve
 }
 
@@ -34,14 +34,20 @@ interface Entry {
   readonly route: MeteredRoute
 }
 
-/** No escapes, no dot segments, nothing that one reader takes for the end of a path and another does not. */
+/**
+ * A path without escapes or dot segments, and without characters that some readers treat as the end of the path and
+ * others do not.
+ */
 const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]*)+$/
-/** RFC 9110, section 8.3.1; what follows a semicolon is the provider's to read. */
+/** RFC 9110, section 8.3.1. The provider interprets the parameters after the semicolon. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i
-/** Character sets in which an ASCII character stands for itself and nothing else does: UTF-7 could hide a key from us. */
+/**
+ * Character sets in which ASCII bytes always mean ASCII characters. UTF-7, for example, could hide a JSON key from the
+ * gateway.
+ */
 const PLAIN_CHARSET = /;\s*charset\s*=\s*"?(?:utf-?8|us-ascii|iso-8859-1)"?\s*(?:;|$)/i
-/** Serves metered routes; hands every other request on. */
+/** Serves metered routes; passes every other request to `others`. */
 export function createRoutes(options: RoutesOptions): Serve {
   const entryOf = createRouter(options)
   const webSocketOf = createWebSocketRouter(options)
@@ -54,7 +60,9 @@ export function createRoutes(options: RoutesOptions): Serve {
   }
 }
 
-/** The path alone decides: what it could be taken for otherwise was refused, or is not a route. */
+/**
+ * Only the method and the path select a route. Paths that could be read in another way are refused, or match no route.
+ */
 function createRouter({ upstreams }: RoutesOptions): (request: IncomingMessage) => Entry | null {
   const router = findMyWay({ caseSensitive: true })
   for (const { prefix, target } of upstreams) {
@@ -71,7 +79,7 @@ function createRouter({ upstreams }: RoutesOptions): (request: IncomingMessage) 
 
 const WEB_SOCKET = /(?:^|,)\s*websocket\s*(?:,|$)/i
 
-/** The route that a client asks to go on with by WebSocket. */
+/** The route on which a client asks to upgrade to WebSocket. */
 function createWebSocketRouter({ upstreams }: RoutesOptions): (request: IncomingMessage) => Entry | null {
   const entries = new Map<string, Entry>()
   for (const { prefix, target } of upstreams) {
@@ -87,8 +95,9 @@ function createWebSocketRouter({ upstreams }: RoutesOptions): (request: Incoming
 }
 
 /**
- * Without a listener for upgrades Node hands the request on like any other. Answered at once, whoever asks: clients try
- * again after a 404, and go on by HTTP after a 426. The connection ends, since what follows on it may be no HTTP.
+ * Without an `upgrade` listener, Node treats an upgrade request like any other request. It is answered without
+ * authentication: clients retry after a 404, and continue over HTTP after a 426. The connection is closed, since the
+ * bytes that follow may not be HTTP.
  */
 function refuseWebSocket(entry: Entry, opened: OpenRequest, { endings, calls }: RoutesOptions): void {
   opened.response.shouldKeepAlive = false
@@ -122,7 +131,7 @@ function serve(entry: Entry, opened: OpenRequest, { pipeline, endings, calls }: 
   else if (isPlain) void pipeline.handle(call, coding)
 }
 
-/** What can be told from the headers: a path or a body that two readers could understand differently. */
+/** Refuses, by the headers alone, a path or body that two readers could interpret differently. */
 function unreadable({ opened: { request }, route, path }: Call): Refusal | null {
   if (!PLAIN_PATH.test(path) || !(request.url ?? '').startsWith('/')) {
     return routeNotAllowed(route.method, path)

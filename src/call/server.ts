@@ -1,6 +1,6 @@
 /**
- * The listener that AI traffic goes through: one server and one request listener for the life of the process. What Node
- * leaves open by default is bounded; what a reload replaces is the one function that serves a request.
+ * The listener for AI traffic: one server and one request listener for the life of the process. It sets the limits that
+ * Node leaves open by default. A reload replaces only the function that serves a request.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,13 +11,13 @@ import type { Serve } from './routes.ts'
 export interface CallServerOptions {
   readonly open: OpenCalls
   readonly serve: Serve
-  /** What one caller may take of the server. */
+  /** Limits on what clients may take of the server. */
   readonly bounds: {
     readonly headSeconds: number
     readonly requestSeconds: number
     readonly connections: number
   }
-  /** The longest that a call may be silent: sockets stay open for that long. */
+  /** The longest that a call may be silent (ms); sockets stay open that long. */
   readonly silenceMs: number
 }
 
@@ -25,17 +25,23 @@ export interface CallServer {
   readonly server: Server
   /** Resolves with its address; rejects as Node's server does. */
   listen(host: string, port: number): Promise<string>
-  /** From the next request on, it is served by this; those under way end as they began. */
+  /** Serves all later requests with this function; requests in flight end as they began. */
   use(serve: Serve, silenceMs: number): void
-  /** Takes no more connections; resolves when the last one has ended. */
+  /** Stops accepting connections; resolves when the last one has ended. */
   close(): Promise<void>
 }
 
-/** Longer than a load balancer keeps its idle connections, so that it is never the one to write into a closed one. */
+/**
+ * Longer than a load balancer keeps idle connections, so that it never writes to a connection that this server has
+ * closed.
+ */
 const KEEP_ALIVE_MS = 72_000
-/** How often what is too slow is looked for, as a share of what a head may take: by default Node looks every 30 s. */
+/** Timeouts are checked this many times per `headSeconds`; by default Node checks every 30 s. */
 const CHECKS_PER_HEAD = 4
-/** By default about as long as a connection may idle that was used. */
+/**
+ * How long a connection may stay unused, in multiples of `headSeconds`. With the default setting this is roughly
+ * KEEP_ALIVE_MS.
+ */
 const UNUSED_PER_HEAD = 5
 
 export function createCallServer({ open, serve, bounds, silenceMs }: CallServerOptions): CallServer {
@@ -47,7 +53,8 @@ export function createCallServer({ open, serve, bounds, silenceMs }: CallServerO
       requestTimeout: requestSeconds * 1_000,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: (headSeconds * 1_000) / CHECKS_PER_HEAD,
-      // By default Node keeps the first of two Authorization headers, and whoever stands in front of us may go by the second.
+      // By default Node keeps the first of two Authorization headers, while a proxy in front of the gateway may use the
+      // second.
       joinDuplicateHeaders: true,
     },
     (request, response) => {
@@ -85,12 +92,15 @@ export function createCallServer({ open, serve, bounds, silenceMs }: CallServerO
   }
 }
 
-/** Where HTTP/1.0 has no chunks (RFC 9112, section 6.1), whoever stands in front of us may see the body end elsewhere. */
+/**
+ * HTTP/1.0 has no chunked bodies (RFC 9112, section 6.1), so a proxy in front of the gateway may see the body end
+ * elsewhere.
+ */
 function isFramedTwice({ httpVersionMinor, headers }: IncomingMessage): boolean {
   return httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined
 }
 
-/** An address that this machine can be reached at. */
+/** A URL at which this machine can reach the server. */
 function urlOf({ address, port }: AddressInfo): string {
   if (address === '0.0.0.0') return `http://127.0.0.1:${port}`
   return address.includes(':') ? `http://[${address}]:${port}` : `http://${address}:${port}`

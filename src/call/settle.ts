@@ -1,4 +1,4 @@
-/** Resolves the hold by how the call ended (C5): each hold exactly once. */
+/** Resolves the hold according to how the call ended (C5): each hold exactly once. */
 import type { Charge, Hold } from '../core/hold.ts'
 import type { Unpriced } from '../core/reports.ts'
 import { NOT_SAID, sumOfOutput, sumOfPrompt } from '../core/reports.ts'
@@ -11,7 +11,7 @@ import { priceOfServed } from '../prices/served.ts'
 import type { Outcome, PricedCall, UpstreamTarget } from './call.ts'
 import type { UnpricedUsage } from './unpriced.ts'
 
-/** What settling needs. */
+/** The dependencies of settling. */
 export interface Settlement {
   readonly ledger: Pick<Ledger, 'settle' | 'free'>
   readonly book: PriceBook
@@ -20,18 +20,21 @@ export interface Settlement {
 
 type Target = Pick<UpstreamTarget, 'name' | 'priceProvider'>
 
-/** Whether the provider may have served the call, so that it is charged. */
+/** Whether the provider may have served the call, so that the call is charged. */
 function served({ sent, status, reading }: Outcome): boolean {
   if (!sent) return false
   if (reading !== null && hasUsage(reading)) return true
-  // Asked, and the answer never came: nobody knows that it was not served.
+  // The request was sent and no answer came: it may have been served.
   if (status === null) return true
   if (status < 200 || status >= 300) return false
-  // An error that came as if it were an answer.
+  // A 2xx answer may still be an error.
   return reading === null || !reading.isError || reading.textBytes > 0
 }
 
-/** A report of zeros counts as one only beside an answer that holds nothing else. */
+/**
+ * Whether the answer reports usage. Zeros do not count as usage in an error; a guessed prompt counts only beside
+ * reported output.
+ */
 function hasUsage({ usage, guessedPrompt, guessedOutput, isError }: Reading): boolean {
   if (usage === null) return false
   if (guessedPrompt) return usage.output > guessedOutput || usage.audioOutput + usage.imageOutput > 0
@@ -56,10 +59,10 @@ export function settle(
   return charge
 }
 
-/** The usage to charge by, and the part of it that nobody reported. */
+/** The usage to charge, and the part of it that the provider reported. */
 interface ChargedUsage {
   readonly all: Usage
-  /** Null where all of it was reported. */
+  /** Null if all of it was reported. */
   readonly reported: Usage | null
 }
 
@@ -97,13 +100,13 @@ function unpricedSearches({ webSearches }: Usage, arePriced: boolean): readonly 
 
 function usageOf({ shape, tariff }: PricedCall, { reading, complete }: Outcome): ChargedUsage {
   const prompt = { input: shape.promptTokens, audioInput: shape.audioTokens }
-  // C5: no more than the request allows, or than the model can write.
+  // C5: guessed output is at most what the request allows or the model can write.
   const most = shape.maxOutput ?? tariff.maxOutput
   const allowed = most === null ? Infinity : most * shape.choices
   if (reading === null) return { all: { ...NO_USAGE, ...prompt }, reported: NO_USAGE }
   const { usage, guessedPrompt, guessedOutput, webSearches, textBytes } = reading
   const isNothing = usage !== null && sumOfPrompt(usage) + sumOfOutput(usage) === 0
-  // Zeros in an answer that broke off are those that it began with.
+  // Zeros in an answer that broke off are only those of its first report.
   if (usage === null || (isNothing && !complete)) {
     const output = Math.min(tokensOfText(textBytes), allowed)
     const reported = { ...NO_USAGE, webSearches }
@@ -116,8 +119,8 @@ function usageOf({ shape, tariff }: PricedCall, { reading, complete }: Outcome):
 }
 
 /**
- * A cost of which no more than `reported` is the provider's word. Four bytes a token is a guess, and where a strict worst
- * case is held, no guess may pass it (C4).
+ * Limits a cost of which only `reported` was reported by the provider. The estimate of four bytes per token may not
+ * exceed a hold for the strict worst case (C4).
  */
 function guessed(
   { strictWorstCase }: PricedCall,

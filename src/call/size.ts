@@ -1,11 +1,11 @@
-/** How large a call is, from what its request asks for: what prices and refusals are computed from. */
+/** Computes the size of a call from its request; prices and refusals are based on it. */
 import type { CallSize } from '../core/tariff.ts'
 import type { CallShape } from '../families/family.ts'
 
-/** Products beyond this are as good as unbounded, and keep every sum exact. */
+/** Larger products are cut to this, which is practically unbounded and keeps every sum exact. */
 const MAX_OUTPUT_TOKENS = 1_000_000_000
 
-/** The size of a call with so many prompt tokens. */
+/** The size of a call with this number of prompt tokens. */
 export function sizeOf(shape: CallShape, promptTokens: number, outputPerChoice: number): CallSize {
   return {
     promptTokens,

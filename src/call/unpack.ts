@@ -1,6 +1,6 @@
 /**
- * Unpacks the body of a request: one coding, to its very end. Answers are unpacked elsewhere (decode.ts), where one that
- * breaks off still counts; a request that breaks off is none.
+ * Unpacks a request body that has one content coding. A truncated body is an error. Answers are unpacked in decode.ts,
+ * where a truncated answer still counts.
  */
 import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib'
@@ -18,7 +18,7 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map([
   ['zstd', 'zstd'],
 ])
 
-/** The coding that a `content-encoding` header names; null where the body is plain, a refusal where it cannot be unpacked. */
+/** The coding in a `content-encoding` header; null if the body is plain, a refusal if the coding is not supported. */
 export function codingOf(contentEncoding: string | undefined): Coding | null | Refusal {
   if (contentEncoding === undefined) return null
   const name = contentEncoding.trim().toLowerCase()
@@ -32,7 +32,7 @@ export function codingOf(contentEncoding: string | undefined): Coding | null | R
   )
 }
 
-/** Where the plain bytes go: to `data`, in order, then to `end` or `fail`. Nothing is called after `stop`. */
+/** Receives the plain bytes: `data` in order, then `end` or `fail`. Nothing is called after `stop`. */
 export interface Plain {
   readonly data: (chunk: Buffer) => void
   readonly end: () => void
@@ -41,7 +41,7 @@ export interface Plain {
 
 export interface RequestUnpacker {
   push(chunk: Buffer): void
-  /** All of the body has come. */
+  /** The whole body was pushed. */
   end(): void
   stop(): void
 }
@@ -59,7 +59,10 @@ export function createUnpacker(coding: Coding, to: Plain): RequestUnpacker {
   }
 }
 
-/** `deflate` means zlib's format (RFC 9110, section 8.4.1.2), but some send it without its two bytes in front. */
+/**
+ * `deflate` means zlib's format (RFC 9110, section 8.4.1.2), but some clients send raw deflate without the two header
+ * bytes.
+ */
 function inflating(to: Plain): RequestUnpacker {
   let inner: RequestUnpacker | null = null
   return {
@@ -77,7 +80,7 @@ function inflating(to: Plain): RequestUnpacker {
   }
 }
 
-/** Node's own unpackers work off the main thread. They report a body that is not whole as an error. */
+/** Node's own unpackers run off the main thread. They report a truncated body as an error. */
 function streaming(stream: Transform, to: Plain): RequestUnpacker {
   let isOver = false
   let hasBytes = false
@@ -118,7 +121,7 @@ function fromZstd(to: Plain): RequestUnpacker {
     },
     fail: () => finish(to.fail),
   }
-  // Whoever reads the body bounds it.
+  // The reader of the body limits its size (bodies.ts).
   const unpacker = unzstd(unpacked, Infinity)
   return {
     push: (chunk) => unpacker.push(chunk),

@@ -1,13 +1,16 @@
-/** Notes usage that has no price of its own (C10): counted each time, logged once an hour. */
+/**
+ * Records usage that has no price of its own (C10): counted each time, logged at most once an hour per upstream, kind
+ * and name.
+ */
 import type { Logger } from 'pino'
 import { createLru } from '../core/lru.ts'
 import type { Unpriced } from '../core/reports.ts'
 import type { CallMetrics } from './call-metrics.ts'
 
 const LOGGED_EVERY_MS = 3_600_000
-/** Names are a provider's: so many of them are remembered. */
+/** Providers choose the names, so only this many are remembered. */
 const REMEMBERED = 1_000
-/** What may be a field's name, or a tier's; anything else a provider sent is not repeated. */
+/** A plausible name of a field or service tier; any other text from a provider is not logged. */
 const NAME = /^[\w.:-]{1,64}$/
 
 export interface UnpricedUsage {

@@ -1,7 +1,7 @@
 /**
- * The connections to one upstream. A server closes a connection that idles, and a request that is on its way by then reaches
- * nobody; undici does not send a POST again. So a request whose connection had served before and broke before the first byte
- * of an answer is sent once more, on a new connection: docs/decisions/0044-one-retry-and-the-way-out.md.
+ * The connections to one upstream. A server closes idle connections, and a request sent at that moment is lost; undici
+ * does not retry a POST. So a request is sent once more, on a new connection, if its connection had served before and
+ * broke before the first byte of an answer: docs/decisions/0044-one-retry-and-the-way-out.md.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
@@ -9,17 +9,20 @@ import { Client, Dispatcher, Pool, type buildConnector } from 'undici'
 
 export interface ConnectionsOptions extends Omit<Client.Options, 'connect'> {
   readonly connect: buildConnector.connector
-  /** How many may be open; a request that is sent again has one of its own. */
+  /** How many connections may be open. A retried request has a connection of its own in addition. */
   readonly connections: number
 }
 
-/** A handler that wants to know of a request that reached nobody. */
+/** A handler that is told when its request was not served. */
 export interface UnservedHandler extends Dispatcher.DispatchHandler {
-  /** The request is as good as never sent. False where it is not to be sent again; then its error comes. */
+  /**
+   * Called when the request can be treated as never sent. Returning false prevents the retry; then onResponseError
+   * follows.
+   */
   onUnserved?(): boolean
 }
 
-/** The connection of a client, of which undici shows nothing. */
+/** The current connection of a client, which undici does not expose. */
 interface Connection {
   socket: Socket | null
   /** How many requests were sent over it. */
@@ -27,14 +30,14 @@ interface Connection {
 }
 
 /**
- * A closed connection is noticed with the first packet that is sent over it. What breaks later than this broke while the
- * provider worked on the request, and working on it twice would cost twice.
+ * A closed connection is noticed with the first packet sent over it. A connection that breaks later than this broke
+ * while the provider worked on the request, and a retry would cost twice.
  */
 const UNNOTICED_MS = 5_000
 
 const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNABORTED'])
 
-/** The property of a dispatch by which its attempt learns of the client that undici's pool chose. */
+/** The property of the dispatch options by which an attempt learns which client undici's pool chose. */
 const ATTEMPT = Symbol('attempt')
 
 type Options = Dispatcher.DispatchOptions & { readonly [ATTEMPT]?: Attempt }
@@ -61,7 +64,10 @@ class WatchedClient extends Client {
   }
 }
 
-/** What undici's own `request` still brings along. It has a decorator for them, which fails with a second interim answer. */
+/**
+ * The callbacks of undici's old handler interface, which its `request` still uses. undici's own adapter for them fails
+ * at the second interim answer.
+ */
 interface OldHandler {
   onConnect?(abort: (reason?: Error) => void, context: unknown): void
   onHeaders?(status: number, headers: unknown, resume: () => void, message?: string): boolean
@@ -105,11 +111,11 @@ class OlderHandler implements Dispatcher.DispatchHandler {
   }
 }
 
-/** One request, on its way for the first or the second time. */
+/** One request, sent for the first or the second time. */
 class Attempt implements Dispatcher.DispatchHandler {
   readonly #handler: UnservedHandler
   readonly #again: () => void
-  /** How often it may be sent again. */
+  /** How many retries are left. */
   #left: number
   #connection: Connection | null = null
   #socket: Socket | null = null
@@ -181,9 +187,9 @@ class Attempt implements Dispatcher.DispatchHandler {
 
 export interface Connections {
   readonly dispatcher: Dispatcher
-  /** Resolves when every request has ended. */
+  /** Resolves when every request has ended. Requests in flight go on. */
   close(): Promise<void>
-  /** Ends what is under way. */
+  /** Aborts the requests in flight. */
   destroy(): Promise<void>
 }
 
@@ -212,10 +218,13 @@ export function openConnections(
 ): Connections {
   const open = (): Client => new WatchedClient(origin, options)
   const pool = new Pool(origin, { connections, factory: open })
-  /** Those of requests that are sent again. */
+  /** The clients of retried requests. */
   const fresh = new Set<Client>()
 
-  /** Any other connection of the pool may be closed as well: a server that restarts closes them all. */
+  /**
+   * A retry opens a new connection. Any other connection of the pool may be closed too, since a server that restarts
+   * closes them all.
+   */
   function sendFresh(request: Options, attempt: Attempt): void {
     const client = open()
     const forget = (): boolean => fresh.delete(client)

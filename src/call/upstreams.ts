@@ -1,4 +1,4 @@
-/** Connections to the upstreams: one pool each, certificates verified, everything bounded. */
+/** Opens connections to the upstreams: one pool each, with verified certificates and limits on everything. */
 import { readFileSync } from 'node:fs'
 import { buildConnector } from 'undici'
 import type { Config, Upstream } from '../config.ts'
@@ -28,7 +28,7 @@ function readCertificates(name: string, file: string): string {
   }
 }
 
-/** How a connection is made: directly or through a proxy, and with the upstream's certificate verified either way. */
+/** Connects directly or through a proxy; either way the upstream's certificate is verified. */
 function connectorOf(name: string, url: URL, upstream: Upstream): buildConnector.connector {
   const timeoutMs = upstream.timeouts.connectSeconds * 1_000
   const ca = upstream.ca === undefined ? {} : { ca: readCertificates(name, upstream.ca) }
@@ -49,10 +49,10 @@ export function openUpstream(
   const connections = openConnections(url.origin, {
     connections: limits.concurrent,
     connect: connectorOf(name, url, upstream),
-    // Without pipelining not even one request after the other is sent over a connection.
+    // 0 disables keep-alive: each request uses a new connection.
     pipelining: keepAliveMs === 0 ? 0 : 1,
     keepAliveTimeout: Math.max(keepAliveMs, 1),
-    // A server may ask for less, never for more.
+    // A server may ask for a shorter time, never for a longer one.
     keepAliveMaxTimeout: Math.max(keepAliveMs, 1),
     headersTimeout: firstByteSeconds * 1_000,
     bodyTimeout: idleSeconds * 1_000,

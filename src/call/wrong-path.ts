@@ -1,8 +1,8 @@
 /**
- * What a path that is no route was probably meant to be: base URLs without their `/v1`, without the prefix of an upstream,
- * with a slash too many, or of another API. Told, and never repaired: a repair would be a second reading of paths.
+ * Explains what an unknown path was probably meant to be: a base URL without its `/v1` or without an upstream's prefix,
+ * with an extra slash, or of another API. The path is never repaired: that would be a second way to read paths.
  *
- * It names upstreams, so that only callers with a valid key may see it.
+ * The explanation names upstreams, so only callers with a valid key may see it.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { refuse, type Refusal } from '../errors.ts'
@@ -16,25 +16,25 @@ export interface KnownUpstream {
 }
 
 export interface WrongPath {
-  /** What is wrong, and the base URL that was meant. */
+  /** The fault, and the base URL that was probably meant. */
   readonly hint: string
 }
 
-/** The ends of paths by which a call tells its API. */
+/** The path endings that identify the API of a call. */
 const CALLS: readonly (readonly [api: Api, call: RegExp])[] = [
   ['anthropic', /\/messages(?:\/count_tokens)?$/],
   ['gemini', /\/models\/[A-Za-z0-9._-]+:(?:generateContent|streamGenerateContent|countTokens)$/],
   ['openai', /\/(?:(?:chat\/)?completions|responses(?:\/compact|\/input_tokens)?|embeddings|moderations)$/],
 ]
 const MODELS = /\/models(?:\/[A-Za-z0-9._:@-]+){0,3}$/
-/** A path in which nothing can be read in two ways, but for its slashes. */
+/** A path that can be read in only one way, except for its slashes. */
 const PLAIN = /^\/[A-Za-z0-9._:@/-]*$/
 const DOTS = /\/\.{1,2}(?:\/|$)/
 
 const NAMES: Readonly<Record<Api, string>> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini' }
-/** What the base URLs of these SDKs end in: Anthropic's and Google's add the version themselves. */
+/** The ending of the base URLs of these SDKs. Anthropic's and Google's SDKs add the version themselves. */
 const VERSION: Readonly<Record<Api, string>> = { openai: '/v1', anthropic: '', gemini: '' }
-/** Most that one hint names. */
+/** The most base URLs that one hint names. */
 const MOST_NAMED = 3
 
 function apiOf(path: string, headers: IncomingHttpHeaders): { api: Api; call: string } | null {
@@ -50,7 +50,7 @@ function apiOf(path: string, headers: IncomingHttpHeaders): { api: Api; call: st
 
 const isBelow = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`)
 
-/** What `path` was probably meant to be; null where that cannot be told. `origin` is the gateway's own address. */
+/** What `path` was probably meant to be; null if that cannot be told. `origin` is the gateway's own address. */
 export function wrongPath(
   path: string,
   headers: IncomingHttpHeaders,
@@ -67,7 +67,7 @@ export function wrongPath(
   const meant = here !== undefined && speaks(here) ? [here] : upstreams.filter(speaks)
   if (meant.length === 0) return { hint: `No upstream here speaks ${NAMES[api]}'s API.` }
   const bases = meant.slice(0, MOST_NAMED).map(({ prefix }) => origin + prefix + VERSION[api])
-  // The path is right, so that something else is wrong with the call.
+  // The path is right, so something else is wrong with the call.
   const version = api === 'gemini' ? /^\/v1(?:beta|alpha)?$/ : /^\/v1$/
   const below =
     here !== undefined && here === meant[0]
@@ -92,14 +92,14 @@ function causeOf(path: string, clean: string, api: Api, here: KnownUpstream | un
 
 const HOST = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](?::\d{1,5})?$/
 
-/** The gateway's address as this caller sees it: the configured one, else what the call itself says. */
+/** The gateway's address as this caller sees it: the configured one, otherwise that of the call's headers. */
 export function originOf(headers: IncomingHttpHeaders, publicUrl: string | null): string {
   if (publicUrl !== null) return publicUrl.replace(/\/+$/, '')
   const { host = '', 'x-forwarded-proto': proto } = headers
   return `${proto === 'https' ? 'https' : 'http'}://${HOST.test(host) ? host : 'HOST'}`
 }
 
-/** The API that a call is of, by its path alone: its clients show messages in its own format only. */
+/** The API that a call belongs to. Its clients display error messages only in that API's format. */
 export function apiOfCall(path: string, headers: IncomingHttpHeaders): Api | null {
   return PLAIN.test(path)
     ? (apiOf(path.replace(/\/{2,}/g, '/').replace(/\/$/, ''), headers)?.api ?? null)

@@ -1,29 +1,29 @@
 /**
- * Unpacks Zstandard (RFC 8878) as it comes, the same on every version of Node.
+ * Unpacks Zstandard (RFC 8878) chunk by chunk, the same on every version of Node.
  *
- * The library keeps a whole window and moves it on with every block, in the turn in which it is asked. So what it is asked
- * for is looked at first: windows and blocks within what RFC 9659 allows for HTTP, and a small piece at a time, with a
- * turn of the event loop for others in between.
+ * The library keeps a whole window and shifts it with every block, synchronously. So the frame headers are checked
+ * before the library gets the data: windows and blocks must be within what RFC 9659 allows for HTTP. The data is passed
+ * in small pieces, and other work of the event loop runs in between.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Decompress } from 'fzstd'
 import type { Unpacked, Unpacker } from './decode.ts'
 
-/** RFC 9659, section 3: no decoder of HTTP's has to have more. */
+/** RFC 9659, section 3: HTTP decoders need not support larger windows. */
 const MAX_WINDOW_BYTES = 8 * 1024 * 1024
-/** Windows of all frames of an answer together. */
+/** Limit for the windows of all frames of one body together. */
 const MAX_WINDOWS_BYTES = 64 * 1024 * 1024
 const MAX_BLOCK_BYTES = 128 * 1024
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 const PIECE_BYTES = 512
 const TURN_MS = 4
 
-/** An unpacker that also knows whether what came ends with a frame, and there is at least one. */
+/** An unpacker that also knows whether the input contains at least one frame and ends with a complete one. */
 export interface ZstdUnpacker extends Unpacker {
   isWhole(): boolean
 }
 
-/** `maxQueuedBytes` may wait to be unpacked, because it came faster than that goes. */
+/** `maxQueuedBytes` limits the bytes that wait because they arrive faster than they can be unpacked. */
 export function unzstd(to: Unpacked, maxQueuedBytes = MAX_QUEUED_BYTES): ZstdUnpacker {
   const frames = new Frames()
   const queue: Buffer[] = []
@@ -32,7 +32,7 @@ export function unzstd(to: Unpacked, maxQueuedBytes = MAX_QUEUED_BYTES): ZstdUnp
   let isRunning = false
   let run: Promise<void> = Promise.resolve()
   const library = new Decompress((data) => {
-    // The only way out of a piece that unpacks to too much.
+    // Throwing is the only way to stop the library within a piece that unpacks to too much.
     if (stopped) throw new Error('stopped')
     to.data(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
   })
@@ -46,7 +46,7 @@ export function unzstd(to: Unpacked, maxQueuedBytes = MAX_QUEUED_BYTES): ZstdUnp
       frames.look(piece)
       library.push(piece, isLast)
     } catch {
-      // At the end this is an answer that broke off, which is unpacked as far as it came.
+      // An error at the end means that the input was truncated; it is unpacked as far as it came.
       if (!stopped && !isLast) to.fail()
     }
   }
@@ -91,7 +91,7 @@ const ZSTD_MAGIC = 0xfd2fb528
 const SKIPPABLE_MAGIC = 0x184d2a50
 const RLE_BLOCK = 1
 
-/** Walks from header to header of frames and blocks; throws at one that asks for too much, or is none. */
+/** Reads the headers of frames and blocks. Throws if a header asks for too much or is invalid. */
 class Frames {
   #step: Step = 'magic'
   #wanted = 4
@@ -101,7 +101,7 @@ class Frames {
   #windowsBytes = 0
   #frames = 0
 
-  /** Whether a frame has just ended. */
+  /** Whether the input so far ends with a complete frame. */
   isWhole(): boolean {
     return this.#frames > 0 && this.#step === 'magic' && this.#header.length === 0 && this.#skip === 0
   }
@@ -175,7 +175,7 @@ function littleEndian(bytes: readonly number[]): number {
   return bytes.reduceRight((value, byte) => value * 256 + byte, 0)
 }
 
-/** A frame's descriptor tells how long its header is: window, dictionary, size of the content (section 3.1.1.1). */
+/** The sizes in a frame header, by its descriptor: window, dictionary, content size (section 3.1.1.1). */
 function sizesIn(descriptor: number): { window: number; dictionary: number; content: number } {
   const isSingleSegment = (descriptor & 0x20) !== 0
   const flag = descriptor >>> 6
