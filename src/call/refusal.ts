@@ -5,7 +5,7 @@ import type { Family } from '../families/family.ts'
 import type { Outcome } from './call.ts'
 import type { RequestOutcome } from './call-metrics.ts'
 
-/** Writes the headers and body of a refusal. A 402 tells SDKs not to retry. */
+/** Writes the headers and body of a refusal. A 402 tells SDKs not to retry, and names no time to retry after. */
 export function writeRefusal(
   response: ServerResponse,
   family: Pick<Family, 'refusalBody'>,

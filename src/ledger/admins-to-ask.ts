@@ -1,15 +1,15 @@
-/** The admins whom a refused user should ask: those who were chosen to hear of it, by name (E3). */
+/** Finds the admins whom a refused user should ask: the organization's chosen recipients, by name (E3). */
 import { parseJson } from '../core/text.ts'
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import type { OrgView } from './org-views.ts'
 
-/** Who is an admin may change without the organization's settings: what was read is remembered only briefly. */
+/** Admins can change without a new revision of the organization's settings, so names are cached only briefly. */
 const REMEMBERED_MS = 10_000
 
 export type AdminsToAsk = (view: OrgView) => Promise<readonly string[]>
 
-/** Empty where any admin may be asked. Never rejects: a refusal stands, also when nobody can be named. */
+/** Empty if any admin may be asked. Never rejects: the refusal is sent even if no one can be named. */
 export function createAdminsToAsk(redis: RedisClient): AdminsToAsk {
   const known = new WeakMap<OrgView, { readonly at: number; readonly names: Promise<readonly string[]> }>()
   return (view) => {
@@ -32,7 +32,7 @@ async function readNames(redis: RedisClient, org: string, users: readonly string
       readonly name?: string | null
       readonly email?: string | null
     } | null
-    // One who stopped being an admin hears of nothing, and is not to be asked (O7).
+    // A recipient who is no longer an admin gets no notices, and should not be asked (O7).
     if (member === null || member.role !== 'admin') return []
     const { name = null, email = null } = member
     if (name !== null && email !== null) return [`${name} (${email})`]

@@ -1,4 +1,4 @@
-/** What the scripts that open an organization's books share of their input (lua/include/books.lua), filled call by call. */
+/** The input shared by the scripts that open an organization's books (lua/include/books.lua), filled call by call. */
 import type { Charge } from '../core/hold.ts'
 import type { Day } from '../core/units.ts'
 import { bucketOf } from './hold-ids.ts'
@@ -6,7 +6,7 @@ import { KeyGroup } from './key-group.ts'
 import * as keys from '../store/keys.ts'
 import { DAY_LIFE_MS } from '../store/lifetimes.ts'
 
-/** The part of an item that says what a call cost. */
+/** The fields of an item that describe what a call cost. */
 export function chargeItem({ model, cost, inputTokens, outputTokens }: Charge) {
   return { model, cost, input_tokens: inputTokens, output_tokens: outputTokens }
 }
@@ -26,17 +26,17 @@ export class BooksInput {
     this.#userDayLifeMs = userDayLifeMs
     this.#users = new KeyGroup((user) => keys.user(org, periodNo, user))
     this.#days = new KeyGroup((day) => keys.day(org, day))
-    // A day has no space in it.
+    // A day is always eight digits, so the user starts after the space.
     this.#userDays = new KeyGroup((name) => keys.userDay(org, name.slice(0, 8) as Day, name.slice(9)))
     this.#buckets = new KeyGroup((bucket) => keys.resolved(org, bucket))
   }
 
-  /** The hold's id, and the places of its user, day, user's day and bucket. */
+  /** The hold's id, and the positions of the keys of its user, day, user's day and bucket. */
   hold(id: string, user: string, day: Day) {
     return { hold_id: id, ...this.usage(user, day), bucket: this.#buckets.place(bucketOf(id)) }
   }
 
-  /** The places of a user, day and user's day: what usage without a hold touches. */
+  /** The positions of the keys of a user, day and user's day: those that usage without a hold touches. */
   usage(user: string, day: Day) {
     return {
       user: this.#users.place(user),
@@ -70,7 +70,7 @@ export class BooksInput {
     }
   }
 
-  /** `lifeEndMs` is when hashes of users end that a charge creates. */
+  /** `lifeEndMs` is when user hashes that a charge creates expire (Unix ms). */
   args(lifeEndMs: number) {
     return {
       period_no: this.#periodNo,
@@ -84,7 +84,7 @@ export class BooksInput {
     return { user_ids: this.#users.names }
   }
 
-  /** All of it, for a script that takes nothing else but its items. */
+  /** The complete input of a script that takes nothing else but its items. */
   input<Item>(lifeEndMs: number, items: readonly Item[]) {
     return {
       keys: this.keys(),

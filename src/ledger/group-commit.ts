@@ -1,12 +1,12 @@
 /**
- * Group commit: items that arrive close together share one run. While a run is under way, what arrives waits and forms
- * the next batch, so that batches grow exactly when the store is the bottleneck.
+ * Group commit: items that arrive close together share one run. Items that arrive during a run wait and form the next
+ * batch, so batches grow exactly when the store is the bottleneck.
  */
 export interface GroupCommit<T> {
   add(item: T): void
-  /** What waits for a batch of its own, in order. */
+  /** The items that wait for a batch, in order. */
   readonly waiting: readonly T[]
-  /** Takes away what waits and no longer has to. */
+  /** Removes the waiting items for which `isOver` holds. */
   drop(isOver: (item: T) => boolean): void
 }
 

@@ -1,6 +1,6 @@
 /**
- * Ids of holds: `<bucket>.<gateway>.<counter>`. The bucket is the five minutes of server time in which the id was minted,
- * in base 36; what became of the hold is kept under it, so that any script finds an id's fate in one look-up.
+ * Ids of holds: `<bucket>.<gateway>.<counter>`. The bucket is the five minutes of server time in which the id was
+ * minted, in base 36. How the hold was resolved is stored under its bucket, so any script finds it in one look-up.
  */
 import { randomBytes } from 'node:crypto'
 
@@ -19,7 +19,7 @@ export function createHoldIds(): HoldIds {
   }
 }
 
-/** Ids that come together were minted together. */
+/** Cache of the last bucket: ids of one batch were mostly minted in the same one. */
 let last = { prefix: '.', bucket: Number.NaN }
 
 /** The bucket that an id was minted in. */

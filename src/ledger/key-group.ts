@@ -1,4 +1,4 @@
-/** A list of a batch's keys: each key once, which the items name by its place, from 1 as Lua counts. */
+/** The keys of a batch, each once. Items refer to a key by its position, counted from 1 as in Lua. */
 export class KeyGroup<Name extends string | number> {
   readonly names: Name[] = []
   readonly keys: string[] = []

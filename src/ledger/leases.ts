@@ -1,4 +1,4 @@
-/** Leases of open holds: ours are renewed while their calls run, those of dead gateways are expired (C6). */
+/** Leases of open holds: this gateway renews its own while their calls run, and expires those of dead gateways (C6). */
 import type { Logger } from 'pino'
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
@@ -23,7 +23,10 @@ export interface LeasesOptions {
 }
 
 export interface Leases {
-  /** Expires whatever is overdue in any organization. Rejects when the store does. */
+  /**
+   * Expires the overdue leases of all organizations. Rejects if the organizations cannot be read; a failure within one
+   * organization is logged.
+   */
   sweep(): Promise<void>
   stop(): void
 }
@@ -32,7 +35,7 @@ export interface Leases {
 export function createLeases(options: LeasesOptions): Leases {
   const { redis, clock, leaseMs, logger, holds, resolving } = options
 
-  /** One organization's trouble (a shard that is down, a broken key) is no reason to let another's calls expire. */
+  /** A failure in one organization (a shard that is down, a broken key) must not let another's leases expire. */
   async function apart(org: string, what: string, work: () => Promise<void>): Promise<void> {
     try {
       await work()
@@ -68,13 +71,13 @@ export function createLeases(options: LeasesOptions): Leases {
     for (;;) {
       const due = await redis.zrangebyscore(keys.leases(org), '-inf', clock.now(), 'LIMIT', 0, SWEEP_BATCH)
       if (due.length === 0) return
-      // The script judges by the store's clock: where it lets all of them live, ours is ahead.
+      // The script uses the store's clock: if it expires none of them, this gateway's clock is ahead.
       if ((await resolving.expire(org, due)) === 0 || due.length < SWEEP_BATCH) return
     }
   }
 
   async function sweep(): Promise<void> {
-    // A gateway without calls hears of nothing, and the store's clock may have stepped.
+    // A gateway without calls gets no time from scripts' replies, and the store's clock may have stepped.
     clock.learn(await readStoreTime(redis))
     for await (const orgs of scanned((cursor) => redis.sscan(keys.ORGS, cursor, 'COUNT', SWEEP_ORGS)))
       await Promise.all(orgs.map((org) => apart(org, 'sweeping leases', () => sweepOrg(org))))
@@ -95,7 +98,7 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 }
 
-/** Works at an interval, never twice at once. */
+/** Runs `work` at an interval; skips a turn while the last run is not finished. */
 function every(ms: number, work: () => Promise<void>, onError: (error: unknown) => void): NodeJS.Timeout {
   let busy = false
   return setInterval(() => {

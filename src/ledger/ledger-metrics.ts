@@ -1,11 +1,11 @@
-/** What the ledger counts. On the hot path this only adds numbers up. */
+/** Metrics of the ledger. On the hot path they only add numbers. */
 import { CROSSING_TYPES, type CrossingType } from '../core/crossing.ts'
 import { MICROCREDITS_PER_CREDIT } from '../core/units.ts'
 import type { Instruments } from '../metrics/instruments.ts'
 import type { ScriptName } from '../store/scripts.ts'
 import type { WaitMetrics } from '../store/patience.ts'
 
-/** `returned`: charged when a lease ran out, and given back since its call was not served. */
+/** `returned`: charged when a lease expired, and given back because its call was not served. */
 const CREDIT_KINDS = ['held', 'charged', 'freed', 'expired', 'returned'] as const
 export type CreditKind = (typeof CREDIT_KINDS)[number]
 
@@ -32,7 +32,7 @@ export interface LedgerMetrics extends WaitMetrics {
   /** A provider reported more than the worst case that was held (C4). */
   holdExceeded(): void
   crossings(type: CrossingType, count: number): void
-  /** A script refused a batch because what is stored does not add up. */
+  /** A script refused a batch because the stored counters do not add up. */
   fault(script: CheckingScript): void
 }
 

@@ -1,8 +1,8 @@
 /**
- * The port between the path of a call and the store that holds credits. `redis-ledger.ts` is the implementation.
+ * The interface between the call pipeline and the store that holds credits. `redis-ledger.ts` implements it.
  *
- * Expected outcomes are values (an admission that is refused is one of them); a store that cannot be reached is an
- * exception, `StoreUnavailable`.
+ * Expected outcomes are values, including a refused admission. A store that cannot be reached is an exception,
+ * `StoreUnavailable`.
  */
 import type { Charge, Hold } from '../core/hold.ts'
 import type { BillingPeriod, Explanation, Source, Standing } from '../core/policy.ts'
@@ -15,34 +15,37 @@ export interface Reservation {
   readonly source: Source
   /** The name under which usage is kept: a priced model's id. */
   readonly model: string
-  /** Most that the call can cost, by the estimate of `straddle`. */
+  /** The most that the call can cost, by the estimate that `straddle` uses. */
   readonly worstCase: Microcredits
-  /** Most that the call can cost, certain; null where nothing bounds it (then `strict` refuses it). */
+  /** The certain maximum of what the call can cost; null if nothing bounds it (then `strict` refuses it). */
   readonly strictWorstCase: Microcredits | null
   /** What expiry charges when the gateway died: the price of the prompt. */
   readonly promptPrice: Microcredits
-  /** Whether an unknown user may be enrolled (the key is an app's; the organization has the last word). */
+  /**
+   * Whether an unknown user may be enrolled: the credential is an app's key or a token. The organization's setting
+   * decides.
+   */
   readonly mayEnroll: boolean
-  /** Whether the call passes without the store where waiting for it is in vain (D1, `open`). */
+  /** Whether the call may go through without the store once waiting for it is in vain (D1, `open`). */
   readonly mayPass?: boolean
-  /** For how long the call has waited for the store before (ms). */
+  /** How long the call has waited for the store before (ms). */
   readonly waitedMs?: number
-  /** Whether the caller has hung up: such a call no longer waits for the store. */
+  /** Whether the client has disconnected: such a call no longer waits for the store. */
   readonly isGone?: () => boolean
 }
 
-/** What the store said at admission or refusal; `amounts` as they stood with this call's own hold. */
+/** The store's decision. On an admission, `standing` includes this call's own hold. */
 export interface Decision {
   readonly now: UnixMs
   readonly period: BillingPeriod
   readonly standing: Standing
-  /** What the organization's mode of admission requires for the call. */
+  /** The amount that the organization's admission mode requires for the call. */
   readonly required: Microcredits
-  /** The organization's settings that a refusal is worded with, of the revision that this was decided under. */
+  /** The organization's settings for the text of a refusal, from the revision under which the call was decided. */
   readonly timezone: string
   readonly explanation: Explanation
   readonly orgName: string
-  /** Admins whom a refused user should ask, by name; empty where any may be asked, and for who was not refused. */
+  /** Admins whom a refused user should ask, by name; empty if any admin may be asked, and for admitted calls. */
   readonly admins: readonly string[]
 }
 
@@ -65,14 +68,19 @@ export interface UserStanding extends Standing {
 }
 
 export interface Ledger {
-  /** Holds the worst case of a call, or says why not, in one atomic step. Rejects with StoreUnavailable. */
+  /**
+   * Holds the worst case of a call, or returns why not, in one atomic step. Rejects with StoreUnavailable, or with
+   * UnsoundBooks if the stored counters do not add up.
+   */
   reserve(reservation: Reservation): Promise<ReserveResult>
   /**
-   * Lets a call through without limits because the store is down (D1, `open`): what it costs is charged when the store is
-   * back. Rejects with StoreUnavailable where that cannot be made sure of.
+   * Lets a call through without limits because the store is down (D1, `open`). Its cost is charged when the store is
+   * back. Rejects with StoreUnavailable if the charge cannot be guaranteed.
    */
   letThrough(reservation: Reservation): Promise<Hold>
-  /** Settles a hold to what the call cost. Never rejects: the ledger keeps trying until the store has it. */
+  /**
+   * Settles a hold to what the call cost. Never rejects: the ledger retries until the store, or the journal, has it.
+   */
   settle(hold: Hold, charge: Charge): void
   /** Frees a hold whose call was not served. Never rejects, like `settle`. */
   free(hold: Hold): void
@@ -80,6 +88,6 @@ export interface Ledger {
   isMember(org: string, user: string): Promise<boolean>
   /** A user's own standing (E4); null when the organization or the member does not exist. Rejects with StoreUnavailable. */
   standing(org: string, user: string): Promise<UserStanding | null>
-  /** Resolves when nothing that was handed to `settle` or `free` is still on its way, or after `ms`. */
+  /** Resolves to true when everything passed to `settle` or `free` is confirmed, or to false after `ms`. */
   drained(ms: number): Promise<boolean>
 }

@@ -1,4 +1,4 @@
-/** Lets a call through while the store is down: no limit is asked, and what it costs is written down (D1). */
+/** Lets a call through while the store is down: no limit is checked, and its cost goes to the journal (D1). */
 import { StoreUnavailable } from '../store/unavailable.ts'
 import type { Hold } from '../core/hold.ts'
 import { NOTHING } from '../core/units.ts'

@@ -1,4 +1,7 @@
-/** The holds that this gateway has open: made by a reservation, renewed while their calls run, closed when they are resolved. */
+/**
+ * The open holds of this gateway: added by a reservation, renewed while their calls run, removed when they are
+ * resolved.
+ */
 import type { Hold } from '../core/hold.ts'
 
 export class OpenHolds {

@@ -1,6 +1,7 @@
 /**
- * What this gateway believes of an organization: its open period, its day, its limits with the words of its refusals. A belief is only
- * ever used to build keys and texts; the scripts compare it with the organization's hash and answer `stale`.
+ * This gateway's cached view of an organization: its open period, its day, its limits and the texts of its refusals. A
+ * view is used only to build keys and texts. The scripts compare its period and day with the organization's hash and
+ * return `stale` if they have ended.
  */
 import { dayWithin, periodAfter, periodAt } from '../core/period.ts'
 import type { BillingPeriod, BillingSchedule, UserLimits } from '../core/policy.ts'
@@ -19,9 +20,9 @@ export interface OrgView {
   readonly createdAt: UnixMs
   readonly period: BillingPeriod
   readonly billing: BillingSchedule
-  /** As stored, '' for none: the roll compares it. */
+  /** As stored, '' for none; the roll script compares it. */
   readonly billingNext: string
-  /** With the words of refusals, and who hears of a user that reached the limit (L4). */
+  /** Includes the texts of refusals, and who is notified when a user reaches the limit (L4). */
   readonly limits: UserLimits
   readonly day: { readonly day: Day; readonly start: UnixMs; readonly end: UnixMs }
 }
@@ -30,7 +31,7 @@ export interface OrgViews {
   /** The view at `now`, rolled over to the next period where the last one has ended; null for an unknown org. */
   current(org: string, now: UnixMs): Promise<OrgView | null>
   forget(org: string): void
-  /** When the organization was created, as far as that was read here. */
+  /** When the organization was created; null if this gateway has not read it yet. */
   createdAt(org: string): UnixMs | null
 }
 
@@ -54,11 +55,12 @@ function viewOf(org: string, hash: OrgHash, now: UnixMs): OrgView | null {
   }
 }
 
-/** The period that follows `view`'s at `now`, under the schedule that is to take over, if one is (P4). */
+/** The period that follows the view's period and contains `now`, under the next schedule if there is one (P4). */
 function nextPeriod(view: OrgView, now: UnixMs): BillingPeriod {
   const next = view.billingNext === '' ? null : (JSON.parse(view.billingNext) as BillingSchedule)
   const bounds = next === null ? periodAt(view.billing, now) : periodAfter(next, view.period.end, now)
-  // A schedule that changed once may have left a first period that began off its grid: never before the last one's end.
+  // After a change of schedule, the first period may have begun off the grid. The next period never starts before it
+  // ends.
   const start = Math.max(bounds.start, view.period.end) as UnixMs
   return { no: view.period.no + 1, start, end: bounds.end }
 }
@@ -73,12 +75,12 @@ export function createOrgViews(redis: RedisClient): OrgViews {
     for (let attempt = 0; attempt < MAX_ROLLS; attempt += 1) {
       const view = viewOf(org, await readOrgHash(redis, org), now)
       if (view === null || now < view.period.end) return view
-      // The store says that the period has not ended: its clock is the one that counts, and reserve will tell us.
+      // The store says that the period has not ended. Its clock decides, and `reserve` returns its time.
       if (view.period.no === refused) return view
       const next = nextPeriod(view, now)
       const rolled = await runScript(redis, 'roll', rollInput(view, next))
       if (rolled === 'already') refused = view.period.no
-      // Where this machine's clock has jumped, only the store can say which period is to be opened.
+      // If this machine's clock has jumped, only the store's time tells which period to open.
       if (rolled === 'changed') now = await readStoreTime(redis)
     }
     throw new Error(`the billing period of ${org} could not be opened`)

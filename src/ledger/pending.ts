@@ -1,4 +1,4 @@
-/** A call that asks for a hold, until it is answered. */
+/** A call that waits for the answer to its reservation. */
 import { StoreUnavailable, UnsoundBooks } from '../store/unavailable.ts'
 import type { Reservation, ReserveResult } from './ledger.ts'
 import type { WaitMetrics } from '../store/patience.ts'
@@ -7,7 +7,7 @@ export interface PendingOptions {
   readonly reservation: Reservation
   /** The id of its hold. */
   readonly id: string
-  /** Until when it waits for a store that does not answer (`performance.now()`). */
+  /** Until when the call waits for a store that does not answer (`performance.now()`). */
   readonly deadlineMs: number
   readonly metrics: WaitMetrics
   readonly resolve: (result: ReserveResult) => void
@@ -19,10 +19,10 @@ export class Pending {
   id: string
   overdueRounds = 0
   settlesAwaited = false
-  /** How many settles had been tried here when the call was asked for. */
+  /** How many settles and frees this gateway had tried when the reservation was last sent. */
   settledBefore = 0
   readonly #options: PendingOptions
-  /** Since when it has waited for the store; null where the store answers. */
+  /** When it began to wait for the store (`performance.now()`); null while the store answers. */
   #waitingSinceMs: number | null = null
   #isOver = false
 
@@ -37,14 +37,14 @@ export class Pending {
     return this.#isOver
   }
 
-  /** The store does not answer, so it waits from now on. */
+  /** Records that the call waits because the store does not answer. */
   wait(): void {
     if (this.#waitingSinceMs !== null) return
     this.#waitingSinceMs = performance.now()
     this.#options.metrics.storeWait()
   }
 
-  /** Whether waiting on is in vain: its time is up, or its caller has hung up. */
+  /** Whether to stop waiting: the call's time is up, or its client has disconnected. */
   isInVain(nowMs: number): boolean {
     return nowMs >= this.#options.deadlineMs || this.reservation.isGone?.() === true
   }

@@ -1,8 +1,8 @@
 /**
- * The ledger on Redis: the life of a hold. `Reserving` makes it, `Leases` renews it while its call runs, `Resolving` ends it:
- * settled (charged), freed, or expired where its gateway died. Which of these came first is decided in the store, by the
- * hold's id; an expired hold is corrected at most once, by its own settle or free. `Replaying` brings what went by the
- * journal.
+ * The ledger on Redis, by the life of a hold. `Reserving` makes it and `Leases` renews it while its call runs.
+ * `Resolving` ends it: settled (charged), freed, or expired because its gateway died. The store decides by the hold's
+ * id which of these came first. An expired hold is corrected at most once, by its own settle or free. `Replaying`
+ * brings the journal's entries to the store.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -33,11 +33,14 @@ export interface RedisLedgerOptions {
   readonly userDayLifeMs: number
   readonly metrics: LedgerMetrics
   readonly logger: Logger
-  /** Called when a script put crossings into an organization's outbox, for the relay to fetch at once. */
+  /** Called when a script has put crossings into an organization's outbox, so that the relay fetches them at once. */
   readonly onCrossings: (org: string) => void
-  /** Knows whether the store answers; absent: failures are taken as they come. */
+  /** Knows whether the store answers; absent: each failure is handled on its own. */
   readonly watch?: StoreWatch
-  /** Absent: what the store does not take stays in memory, and no call is let through without it. */
+  /**
+   * Absent: settles and frees that the store does not confirm stay in memory, and no call is let through without the
+   * store.
+   */
   readonly journal?: Journal
   /** The longest that a call waits for a store that does not answer; absent: 0. */
   readonly patienceMs?: number
@@ -47,9 +50,9 @@ export interface RedisLedgerOptions {
 
 export interface RedisLedger extends Ledger {
   readonly openHolds: () => number
-  /** Opens the billing period that contains `now`, where the last one has ended. Rejects when the store does. */
+  /** Opens the billing period that contains `now`, if the last one has ended. Rejects when the store does. */
   openPeriod(org: string, now: UnixMs): Promise<void>
-  /** Counts crossings that something else than a call put into the outbox, and has them fetched. */
+  /** Counts crossings that were put into the outbox by something other than a call, and has them fetched. */
   crossed(org: string, type: CrossingType, count: number): void
   /** Expires every overdue lease now. Rejects when the store does. */
   sweep(): Promise<void>
@@ -59,7 +62,7 @@ export interface RedisLedger extends Ledger {
 
 const POLL_MS = 5
 
-/** Needs a connection that is ready: the store's clock is read first. Rejects with StoreUnavailable. */
+/** Requires a ready connection, since it reads the store's clock first. Rejects with StoreUnavailable. */
 export async function createRedisLedger(options: RedisLedgerOptions): Promise<RedisLedger> {
   const { redis, leaseMs, metrics, logger, onCrossings, userDayLifeMs, watch = UNWATCHED } = options
   const { journal = null, patienceMs = 0 } = options
@@ -120,7 +123,7 @@ async function drained(resolving: Resolving, ms: number): Promise<boolean> {
   return resolving.pending === 0
 }
 
-/** What is only asked, and decides nothing. */
+/** Read-only questions, which decide nothing. */
 function asking({
   redis,
   watch,

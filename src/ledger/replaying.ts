@@ -1,4 +1,4 @@
-/** Brings to the store what the journals hold, as soon as it answers: in order, and each entry once (D2). */
+/** Sends the entries of the journals to the store as soon as it answers: in order, and each entry once (D2). */
 import { UnsoundBooks } from '../store/unavailable.ts'
 import { dayAt } from '../core/period.ts'
 import type { BillingPeriod } from '../core/policy.ts'
@@ -46,7 +46,7 @@ interface Dated {
 export class Replaying {
   readonly #options: ReplayingOptions
   readonly #timer: NodeJS.Timeout
-  /** By organization whose counters do not add up: the round from which on they are tried again. */
+  /** Organizations whose counters do not add up, with the round from which on they are retried. */
   readonly #pausedUntil = new Map<string, number>()
   #isBusy = false
   #rounds = 0
@@ -83,7 +83,7 @@ export class Replaying {
       try {
         await this.#replayOrg(book, org, due)
       } catch (error) {
-        // Only an operator can mend that, and the log must not fill up until then.
+        // Only an operator can repair the counters, and until then the log must not fill up.
         if (error instanceof UnsoundBooks) this.#pausedUntil.set(org, this.#rounds + UNSOUND_ROUNDS)
         const fields = { org, journal: book.file.id }
         logRetry(logger, error, fields, 'replaying a journal failed, and is tried again')
@@ -107,7 +107,7 @@ export class Replaying {
     }
   }
 
-  /** The first entries, as far as they belong to one period. */
+  /** The leading entries that belong to one period. */
   async #samePeriod(view: OrgView, due: readonly Payable[]): Promise<Dated[]> {
     const batch: Dated[] = []
     for (const entry of due) {

@@ -1,4 +1,4 @@
-/** Reads what the scripts answer. Their formats are in the head of each file in lua/. */
+/** Parses the replies of the scripts. The head of each file in lua/ defines the format. */
 import { UnsoundBooks } from '../store/unavailable.ts'
 import type { CrossingType } from '../core/crossing.ts'
 import type { Source, Standing } from '../core/policy.ts'
@@ -20,7 +20,7 @@ export type ReserveEntry =
 
 export { CROSSING_TYPES, type CrossingType } from '../core/crossing.ts'
 
-/** What a lease's text says of its hold. */
+/** The fields of a lease's text. */
 export interface Lease {
   readonly periodNo: number
   readonly day: Day
@@ -28,7 +28,7 @@ export interface Lease {
   readonly user: string
 }
 
-/** The reply was not what the script promises: a bug or a foreign writer, never an expected outcome. */
+/** The reply is not in the script's format: a bug or a foreign writer, never an expected outcome. */
 class UnreadableReply extends Error {
   override readonly name = 'UnreadableReply'
 }
@@ -38,7 +38,7 @@ function words(reply: unknown): string[] {
   return reply.split(' ')
 }
 
-/** Throws UnsoundBooks, after `onFault`, where the head of a reply says that the script refused its batch. */
+/** Throws UnsoundBooks, after calling `onFault`, if the head of a reply says that the script refused its batch. */
 export function refuseFault(head: unknown, onFault?: () => void): void {
   if (typeof head !== 'string' || !head.startsWith('fault ')) return
   onFault?.()
@@ -46,8 +46,8 @@ export function refuseFault(head: unknown, onFault?: () => void): void {
 }
 
 /**
- * The entries of a script's reply: its head and one for each item of the batch. Throws UnsoundBooks, after `onFault`, where
- * the script refused the batch.
+ * The entries of a script's reply: its head, and one for each item of the batch. Throws UnsoundBooks, after calling
+ * `onFault`, if the script refused the batch.
  */
 export function entries(reply: unknown, onFault: () => void): { head: unknown; items: readonly unknown[] } {
   if (!Array.isArray(reply)) throw new UnreadableReply(`expected a list, got ${typeof reply}`)
@@ -101,12 +101,12 @@ export function readReserveEntry(entry: unknown): ReserveEntry {
   }
 }
 
-/** The store's time, which every script's reply begins with. */
+/** The store's time, from the head of a reply. */
 export function readTime(head: unknown): UnixMs {
   return Number(words(head)[1]) as UnixMs
 }
 
-/** How many crossings of each kind a settle or an expiry put into the outbox. */
+/** How many crossings of each kind a script put into the outbox. */
 export function readCrossings(head: unknown): Readonly<Record<CrossingType, number>> {
   const [, , orgAlerts, userAlerts, limits] = words(head)
   return {
@@ -116,7 +116,7 @@ export function readCrossings(head: unknown): Readonly<Record<CrossingType, numb
   }
 }
 
-/** Reads a member of the leases; a user's id stands last because it may hold any character but a space. */
+/** Parses a member of the leases. The user's id comes last because it may hold any character but a space. */
 export function readLease(text: string): Lease {
   const [periodNo, day, holdId, user] = text.split(' ')
   if (day === undefined || holdId === undefined || user === undefined) {
@@ -125,7 +125,7 @@ export function readLease(text: string): Lease {
   return { periodNo: Number(periodNo), day: day as Day, holdId, user }
 }
 
-/** A user hash's amounts by source, from an HMGET of `used:*` and `held:*` in the order of SOURCES. */
+/** Sums a user hash's amounts by source, from an HMGET of `used:*` and `held:*` in the order of SOURCES. */
 export function sumsBySource(
   values: readonly (string | null)[],
   excluded: Readonly<Record<Source, boolean>>,

@@ -1,4 +1,4 @@
-/** What reserve is called with, and the hold that comes of it. */
+/** Builds the input of the reserve script, and the hold that results. */
 import type { Hold } from '../core/hold.ts'
 import type { Microcredits } from '../core/units.ts'
 import { bucketOf } from './hold-ids.ts'
@@ -9,7 +9,7 @@ import type { OrgView } from './org-views.ts'
 import type { InputOf } from '../store/scripts.ts'
 import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
-/** A batch of one organization, each user's hash and each bucket declared once. */
+/** The input for a batch of one organization; each user's hash and each bucket is declared once. */
 export function reserveInput(
   view: OrgView,
   batch: readonly { readonly id: string; readonly reservation: Reservation }[],

@@ -1,4 +1,4 @@
-/** The calls of one organization that ask for a hold, in their order: one batch is decided, the others wait. */
+/** The queue of one organization's reservations, in order: one batch is decided while the others wait. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { UnsoundBooks } from '../store/unavailable.ts'
 import { reconnected, type RedisClient } from '../store/connection.ts'
@@ -12,31 +12,31 @@ export interface ReserveLineOptions {
   readonly org: string
   readonly redis: RedisClient
   readonly watch: StoreWatch
-  /** Puts the running batch to the store, and answers it. */
+  /** Sends the running batch to the store, and answers its calls. */
   readonly decide: () => Promise<void>
-  /** Has freed what may be held for a call that no longer waits. */
+  /** Frees the hold that may exist for a call that no longer waits. */
   readonly giveUp: (view: OrgView, pending: Pending) => void
 }
 
-/** What may have been admitted without an answer. */
+/** Tracks reservations that may have been admitted although no reply arrived. */
 interface Doubt {
-  /** The belief under which a question was put that was lost; null where nothing is in doubt. */
+  /** The view of the request whose reply was lost; null if nothing is in doubt. */
   lost: OrgView | null
-  /** The belief of the question that is under way. */
+  /** The view of the request in flight. */
   asked: OrgView | null
 }
 
 const MAX_BATCH = 64
-/** Before the same is asked again for the first time. */
+/** The pause before the first retry. */
 const ASK_AGAIN_AFTER_MS = 120
-/** The longest that asking again waits for a connection; a store that is down is found sooner, by the watch. */
+/** The longest that a retry waits for a connection. The watch finds out sooner that the store is down. */
 const RECONNECT_MS = 1_000
 export const NO_ANSWER = 'the store does not answer'
 const NONE: readonly Pending[] = []
 
 export class ReserveLine {
   readonly org: string
-  /** Those of the batch that is being decided. */
+  /** The calls of the batch that is being decided. */
   running = NONE
   readonly doubt: Doubt = { lost: null, asked: null }
   readonly #options: ReserveLineOptions
@@ -54,8 +54,8 @@ export class ReserveLine {
   }
 
   /**
-   * Decides a batch. What failed in a way that may pass is asked again with the same ids, which is safe whether it ran or
-   * not: once after a moment, and then each time that the store is back, for as long as somebody of the batch waits.
+   * Decides a batch. A temporary failure is retried with the same ids, which is safe whether or not the script ran:
+   * once after a moment, then each time that the store is back, as long as a call of the batch waits.
    */
   async #run(batch: readonly Pending[]): Promise<void> {
     this.running = batch
@@ -69,7 +69,7 @@ export class ReserveLine {
           for (const pending of this.running) this.#dismiss(pending, error.message, error)
           break
         }
-        // What the server itself said tells more than that its connection was closed after it.
+        // The server's own error tells more than the closed connection that followed it.
         const told = before !== null && !mayHaveRun(before) && mayHaveRun(error) ? before : error
         before = error
         await this.#waitAfter(attempt, told)
@@ -80,7 +80,7 @@ export class ReserveLine {
     this.doubt.lost = null
   }
 
-  /** Resolves when the same may be asked again. Who no longer waits has been told. */
+  /** Resolves when the batch may be retried. Calls that no longer wait have been answered by then. */
   async #waitAfter(attempt: number, error: unknown): Promise<void> {
     const { watch, redis } = this.#options
     if (attempt > 1) {
@@ -98,7 +98,10 @@ export class ReserveLine {
     await watch.back(this.org)
   }
 
-  /** The store does not answer: dismisses the calls that have waited for too long, and those whose caller has hung up. */
+  /**
+   * Called while the store does not answer. Dismisses the calls that have waited too long, and those whose client has
+   * disconnected.
+   */
   look(): void {
     const { waiting } = this.#queue
     if (this.running.length === 0 && waiting.length === 0) return
@@ -114,7 +117,7 @@ export class ReserveLine {
     this.#queue.drop(({ isOver }) => isOver)
   }
 
-  /** Dismisses every call: the error is none that passes. */
+  /** Dismisses every call, because the error is not temporary. */
   #dismissAll(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
     for (const pending of [...this.running, ...this.#queue.waiting]) this.#dismiss(pending, reason, error)

@@ -1,4 +1,4 @@
-/** Reserve, in batches of one organization each. */
+/** Makes reservations, in batches of one organization each. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { NOTHING, type Microcredits, type UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../store/connection.ts'
@@ -19,11 +19,11 @@ import type { StoreClock } from '../store/clock.ts'
 import { mayHaveRun, mayPass } from '../store/faults.ts'
 import type { StoreWatch } from '../store/watch.ts'
 
-/** A batch is asked again this often when the belief it was built on was stale. */
+/** How often a batch is sent while the store finds its view stale. */
 const MAX_STALE = 4
-/** Each round expires up to 500 holds of the user; a dead gateway may leave more than one round's. */
+/** Each round expires up to 500 holds of the user; a dead gateway may leave more than one round's worth. */
 const MAX_OVERDUE_ROUNDS = 20
-/** The longest that a call waits for the user's settles: a store that is slow must not keep a call that could be told. */
+/** The longest that a call waits for the user's settles: a slow store must not delay a refusal for longer. */
 const SETTLES_WAIT_MS = 1_000
 
 export interface ReservingOptions {
@@ -35,7 +35,10 @@ export interface ReservingOptions {
   readonly metrics: LedgerMetrics
   /** How long a call waits for a store that does not answer. */
   readonly patience: Patience
-  /** Expires leases of dead gateways that stand in a caller's way, frees what nobody owns, and knows which settles are under way. */
+  /**
+   * Expires leases of dead gateways that block a call, frees holds without an owner, and knows which settles are in
+   * flight.
+   */
   readonly resolving: Pick<Resolving, 'expire' | 'free' | 'underWay' | 'tried'>
   readonly holds: OpenHolds
   readonly adminsToAsk: AdminsToAsk
@@ -46,7 +49,7 @@ interface Decided {
   readonly view: OrgView
   readonly head: Extract<ReserveHead, { status: 'ok' }>
   readonly items: readonly unknown[]
-  /** The same was asked before, without an answer. */
+  /** The same batch was sent before, and its reply was lost. */
   readonly wasInDoubt: boolean
 }
 
@@ -75,7 +78,7 @@ export class Reserving {
   reserve(reservation: Reservation): Promise<ReserveResult> {
     const { watch, patience } = this.#options
     const { org, waitedMs = 0 } = reservation
-    // What passes without the store does not wait for one that has been down for long.
+    // A call that may pass without the store does not wait for one that has been down for long.
     const spentMs = waitedMs + (reservation.mayPass === true ? watch.downMs(org) : 0)
     return new Promise((resolve, reject) => {
       const deadlineMs = performance.now() + patience.ms - spentMs
@@ -110,15 +113,18 @@ export class Reserving {
     line.add(pending)
   }
 
-  /** What may be admitted by a question that was lost, should it arrive after all, nobody would own. The next has another id. */
+  /**
+   * Frees the hold that a lost request may still create, since no call would own it. A retry of the call gets another
+   * id.
+   */
   #giveUp(view: OrgView, pending: Pending): void {
     this.#options.resolving.free(holdOf(view, pending, NOTHING))
     if (!pending.isOver) pending.id = this.#mint()
   }
 
   /**
-   * What may have been admitted in a period or on a day that is over is given up, and asked for anew under other ids: one
-   * id admitted twice would be two holds with one fate.
+   * Reservations that may have been admitted in a period or day that is over are given up and retried under other ids.
+   * One id admitted twice would be two holds of which only one is resolved.
    */
   #startAnewWhereOver(view: OrgView, { running, doubt }: ReserveLine): void {
     const before = doubt.lost
@@ -147,7 +153,7 @@ export class Reserving {
     })
   }
 
-  /** Asks until the belief is fresh; null for an organization that does not exist. */
+  /** Sends the batch until its view is current; null for an organization that does not exist. */
   async #decide(line: ReserveLine): Promise<Decided | null> {
     const { views, clock, watch } = this.#options
     const { org, doubt } = line
@@ -174,8 +180,8 @@ export class Reserving {
   }
 
   /**
-   * Sends a batch once, and waits for the reply also where the store falls silent: who has no more time is told meanwhile.
-   * `doubt` remembers that it may have taken effect without an answer.
+   * Sends a batch once and waits for the reply, even if the store falls silent: calls that run out of time are answered
+   * meanwhile. `doubt` records that the batch may have taken effect without a reply.
    */
   async #ask(view: OrgView, { running, doubt }: ReserveLine): Promise<unknown> {
     const { redis, metrics, leaseMs, resolving } = this.#options
@@ -195,11 +201,11 @@ export class Reserving {
     }
   }
 
-  /** The settings may have been saved since the view was read: refusals are worded with those that decided (L8). */
+  /** Refusals use the texts of the settings that decided (L8): these may have been saved after the view was read. */
   async #withWordsOf(revision: number, view: OrgView, now: UnixMs): Promise<OrgView> {
     if (revision === view.revision) return view
     this.#options.views.forget(view.org)
-    // What was decided stands, also when its words cannot be had any more.
+    // The decision stands even if its texts can no longer be read.
     const { watch, views } = this.#options
     const fresh = await watch.guard(view.org, () => views.current(view.org, now)).catch(() => null)
     return fresh === null ? view : { ...fresh, period: view.period, day: view.day }
@@ -270,9 +276,9 @@ export class Reserving {
   }
 
   /**
-   * A caller that sends one call after the other must not be told of calls in flight only because the last one's settle
-   * is collecting company: the question is put once more behind it. A settle that was tried since may have come to the
-   * store behind the question, too.
+   * A caller that sends one call after another must not be refused for calls in flight only because the last settle
+   * still waits for its batch. So the reservation is sent once more after it. It is also sent again if a settle was
+   * tried meanwhile, since that may have reached the store after the reservation.
    */
   #askAgainAfterSettles(pending: Pending): boolean {
     if (pending.settlesAwaited) return false

@@ -1,4 +1,4 @@
-/** What came of holds, by the heads and statuses that the scripts answer, for the metrics. */
+/** Counts how holds were resolved, from the heads and statuses that the scripts return. */
 import type { Charge, Hold } from '../core/hold.ts'
 import type { LedgerMetrics } from './ledger-metrics.ts'
 import { CROSSING_TYPES, readCrossings } from './replies.ts'
@@ -18,7 +18,7 @@ export function countFreed(metrics: LedgerMetrics, hold: Hold, status: string): 
   else if (status.startsWith('returned ')) metrics.credits('returned', rest(status, 'returned'))
 }
 
-/** Answers whether there were any, which are in the outbox then. */
+/** Returns whether there were any crossings; these are in the outbox then. */
 export function countCrossings(metrics: LedgerMetrics, head: unknown): boolean {
   const crossings = readCrossings(head)
   const crossed = CROSSING_TYPES.filter((type) => crossings[type] > 0)
@@ -26,7 +26,7 @@ export function countCrossings(metrics: LedgerMetrics, head: unknown): boolean {
   return crossed.length > 0
 }
 
-/** Answers whether the lease was over; one whose hold is gone was, too: it was taken away. */
+/** Returns whether the lease is gone: it had expired, or it had no hold and was removed. */
 export function countExpired(metrics: LedgerMetrics, reply: string): boolean {
   const [status, cost, freed] = reply.split(' ')
   if (status !== 'expired') return status === 'already'

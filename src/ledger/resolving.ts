@@ -1,7 +1,8 @@
 /**
- * Settle, free and expire: the three ways in which a hold is resolved. Nothing here rejects towards the path of a call:
- * what the store did not confirm is tried again with the same id until it does. That is safe for ever, since the script
- * never charges an id that it cannot know any more, and bounded by the calls that can be in flight.
+ * Settle, free and expire: the three ways in which a hold is resolved. `settle` and `free` never reject: what the store
+ * did not confirm is retried with the same id until it does, or until the journal has it. Retrying is safe for ever,
+ * since the script never charges an id that it may have forgotten. The number of retries is bounded by the calls that
+ * can be in flight.
  */
 import type { Logger } from 'pino'
 import type { Charge, Hold } from '../core/hold.ts'
@@ -24,7 +25,7 @@ import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 const MAX_BATCH = 64
 const SETTLES_COLLECT_MS = 3
-/** With the waits between them, a third of a second. */
+/** With the waits in between, a third of a second. */
 const ATTEMPTS_BEFORE_JOURNAL = 2
 const SLOWEST_RETRY_MS = 5_000
 
@@ -35,7 +36,7 @@ interface Item {
   /** Null frees the hold. */
   readonly charge: Charge | null
   attempts: number
-  /** Whether an attempt that failed may have come to the store all the same. */
+  /** Whether a failed attempt may have reached the store anyway. */
   mayHaveCome: boolean
 }
 
@@ -46,7 +47,7 @@ export interface ResolvingOptions {
   readonly clock: StoreClock
   readonly metrics: LedgerMetrics
   readonly logger: Logger
-  /** Where goes what the store does not take; absent: it stays in memory until the store does. */
+  /** Takes what the store does not confirm; absent: that stays in memory until the store confirms it. */
   readonly journal: Journal | null
   readonly userDayLifeMs: number
   readonly holds: OpenHolds
@@ -89,7 +90,7 @@ export class Resolving {
     this.#submit('free', { hold, charge: null, attempts: 0, mayHaveCome: false })
   }
 
-  /** Expires those of the leases that are over, and answers how many were; rejects when the store does. */
+  /** Expires those of the leases that are over, and returns how many were. Rejects when the store does. */
   async expire(org: string, leases: readonly string[]): Promise<number> {
     let expired = 0
     for (const [periodNo, group] of byPeriod(leases.map(readLease), (lease) => lease.periodNo)) {
@@ -100,7 +101,7 @@ export class Resolving {
     return expired
   }
 
-  /** How many settles and frees have been tried so far, whatever came of it. */
+  /** How many settles and frees have been tried so far, whatever the result. */
   get tried(): number {
     return this.#underWay.tried
   }
@@ -142,7 +143,7 @@ export class Resolving {
       if (verb === 'settle') await this.#settleBatch(org, periodNo, group)
       else await this.#freeBatch(org, periodNo, group)
     } catch (error) {
-      // One user's counters may not add up, and that must not keep the others' calls from being charged.
+      // If one user's counters do not add up, the other users' calls must still be charged.
       if (error instanceof UnsoundBooks && group.length > 1) {
         for (const item of group) await this.#resolve(queue, verb, periodNo, [item])
         return
@@ -212,7 +213,7 @@ export class Resolving {
     return reply
   }
 
-  /** When hashes that a charge creates end: at the open period's end of life, also for an older period's. */
+  /** When hashes that a charge creates expire: at the open period's end of life, even in an older period. */
   async #endOfLife(org: string): Promise<number> {
     const { views, clock, watch } = this.#options
     const view = await watch.guard(org, () => views.current(org, clock.now()))
@@ -236,7 +237,10 @@ export class Resolving {
     this.#options.holds.closed(item.hold)
   }
 
-  /** What the store did not take at once, and will not in a moment, must outlive this process. */
+  /**
+   * Retries a failed item, or writes it to the journal if the store will not take it soon: it must outlive this
+   * process.
+   */
   #failed(queue: GroupCommit<Item>, item: Item, error: unknown): void {
     const { journal, watch } = this.#options
     const { hold, charge } = item

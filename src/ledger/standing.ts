@@ -15,7 +15,7 @@ const USER_FIELDS = [
   'held:agent_deployment',
 ] as const
 
-/** Reads a member's counters and limit in the view's period; null for who is no member. */
+/** Reads a member's counters and limit in the view's period; null if the user is not a member. */
 export async function readStanding(
   redis: RedisClient,
   view: Pick<OrgView, 'org' | 'period' | 'billing' | 'limits'>,

@@ -1,9 +1,9 @@
-/** Settles and frees that are on their way to the store, by user: who asks for a reservation may have to wait for them. */
+/** Settles and frees in flight to the store, by user. A reservation may have to wait for them. */
 import type { Hold } from '../core/hold.ts'
 
 interface OfUser {
   count: number
-  /** Who waits, and for how many more. */
+  /** The waiters, and how many more attempts each waits for. */
   readonly waiting: { left: number; readonly goOn: () => void }[]
 }
 
@@ -13,7 +13,7 @@ export class UnderWay {
   readonly #ofUsers = new Map<string, OfUser>()
   #tried = 0
 
-  /** How many have been tried so far, whatever came of it. */
+  /** How many have been tried so far, whatever the result. */
   get tried(): number {
     return this.#tried
   }
@@ -26,8 +26,8 @@ export class UnderWay {
   }
 
   /**
-   * Resolves when as much as is on its way for this user now has been tried; null when nothing is. What comes later is
-   * not waited for: under steady traffic there would be no end of it.
+   * Resolves when as many attempts as are in flight for this user now have been made; null if there are none. It does
+   * not wait for later ones: under steady traffic that would never end.
    */
   ofUser(org: string, user: string): Promise<void> | null {
     const known = this.#ofUsers.get(`${org} ${user}`)
@@ -35,7 +35,7 @@ export class UnderWay {
     return new Promise((goOn) => known.waiting.push({ left: known.count, goOn }))
   }
 
-  /** One was tried: whoever waits for this user's goes on, whatever came of it. */
+  /** Records that one was tried, whatever the result, and resumes the waiters that waited for it. */
   wasTried({ org, user }: Whose): void {
     this.#tried += 1
     const name = `${org} ${user}`
@@ -47,7 +47,7 @@ export class UnderWay {
       waiter.left -= 1
       if (waiter.left === 0) waiter.goOn()
     }
-    // They began to wait in this order, so those who are done stand in front.
+    // Waiters are in the order of arrival, so those that are done come first.
     while (known.waiting[0]?.left === 0) known.waiting.shift()
   }
 }
