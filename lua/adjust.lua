@@ -1,12 +1,12 @@
 #!lua
--- adjust: adds to what a user used in the open period, or takes from it, once per idempotency key (C8, A3). It is
--- usage of a model called `adjustment` with no calls, so it is part of every sum. What is added fires whatever it
--- crosses; what is taken off fires nothing and arms nothing again.
+-- adjust: adds to a user's usage in the open period, or subtracts from it, once per idempotency key (C8, A3). It is
+-- stored as usage of a model called `adjustment` with no calls, so every sum includes it. An addition fires the
+-- thresholds that it crosses; a subtraction fires nothing and re-arms nothing.
 --
--- Returns { head as settle's, 'adjusted', used by the user }; of an answer that was given before { 'repeated', id,
---         used }; { 'reused' } (the same idempotency key, something else asked) | { 'below_zero', used of that source
---         } | { 'too_much' } | { 'unknown_user' } (no member, and used nothing in the period) | { 'stale' } (period or
---         day have ended) | { 'no_org' } | { 'fault why' } (include/soundness.lua)
+-- Returns { head as settle's, 'adjusted', used by the user }; for a repeated request { 'repeated', id, used }; {
+--         'reused' } (same idempotency key, another request) | { 'below_zero', used of that source } | { 'too_much' }
+--         | { 'unknown_user' } (no member, and no usage in the period) | { 'stale' } (period or day have ended) | {
+--         'no_org' } | { 'fault why' } (include/soundness.lua)
 -- Effects as settle's; audit; the answer
 -- @include clock
 -- @include text
@@ -38,7 +38,7 @@ find_records(books, call)
 want_usage(call)
 read_books(books)
 local user = call.user
--- A user who was removed stays adjustable for what was used; a name that was never seen gets no counters (A5).
+-- The usage of a removed user can still be adjusted; a name without usage or membership gets no counters (A5).
 if redis.call('HEXISTS', key.members, user.id) == 0 and not redis.call('ZSCORE', key.top, user.id) then
   return { 'unknown_user' }
 end

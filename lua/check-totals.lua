@@ -1,7 +1,7 @@
 #!lua
--- check-totals: recomputes what an organization has used in its open period from its usage by day, and what is held
--- from its users' open holds; on request it puts right what differs, with a line in the audit log (decision 0037).
--- Without `days`, because they do not tell, what is used is left alone. `users` are those who may hold something.
+-- check-totals: recomputes an organization's usage in its open period from its usage by day, and its held credits
+-- from its users' open holds. On request it repairs differences, with a line in the audit log (decision 0037).
+-- Without `days`, the usage is not checked. `users` are those who may have open holds.
 --
 -- Returns { 'checked' | 'repaired', then three per difference: counter, stored and recomputed (microcredits) } | {
 --         'stale' } | { 'no_org' } | { 'unknown', user, … } (these have open holds as well: ask again with them)

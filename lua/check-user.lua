@@ -1,8 +1,7 @@
 #!lua
--- check-user: recomputes what a user has used from the usage by day, and what is held from the open holds; on request
--- it puts right what differs, with a line in the audit log (decision 0037). Calls in flight do not disturb it: no
--- other script runs in between. Without `user_days`, because days do not tell, the usage by model of the period is
--- believed.
+-- check-user: recomputes a user's usage from the usage by day, and the held credits from the open holds. On request
+-- it repairs differences, with a line in the audit log (decision 0037). Calls in flight do not disturb it: no other
+-- script runs in between. Without `user_days`, the period's usage by model is trusted.
 --
 -- Returns { 'checked' | 'repaired', held by the user, then three per difference: counter, stored and recomputed
 --         (microcredits) } | { 'stale' } | { 'no_org' }
@@ -19,7 +18,7 @@ local period_no = redis.call('HGET', key.org, 'period_no')
 if not period_no then return { 'no_org' } end
 if period_no ~= arg.period_no or now >= arg.day_end_ms then return { 'stale' } end
 
--- What is stored.
+-- The stored counters.
 local used, held, lines, true_held = {}, {}, {}, {}
 for _, source in ipairs(SOURCES) do used[source], held[source], true_held[source] = 0, 0, 0 end
 local hash = redis.call('HGETALL', key.user)
@@ -34,7 +33,7 @@ for i = 1, #hash, 2 do
   end
 end
 
--- What the days say.
+-- The usage by day.
 local believed = #key.user_days == 0 and lines or {}
 for _, day_key in ipairs(key.user_days) do
   local day = redis.call('HGETALL', day_key)

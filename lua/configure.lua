@@ -1,7 +1,7 @@
 #!lua
--- configure: saves fields of an organization's hash that make up one resource, all of them or none, if it is still as
--- it was read (A2), and adds the change to the audit log (A3). Percentage alerts that have not fired follow a changed
--- allowance: they wait at their new marks, or fire at once if usage is past them already (O3).
+-- configure: saves the fields of an organization's hash that make up one resource, all or none, if its version is the
+-- one that was read (A2). It adds the change to the audit log (A3). Percentage alerts that have not fired follow a
+-- changed allowance: they are armed at their new marks, or fire at once if usage has passed them (O3).
 --
 -- Returns { 'saved', count of crossings } | { 'conflict' } | { 'no_org' } | { 'not_admins', user, … } (O7) | { 'stale'
 --         } (the period has ended: open the next one and ask again)

@@ -1,10 +1,10 @@
 #!lua
--- create-org: creates an organization with its first billing period, unless there is one of that id.
+-- create-org: creates an organization with its first billing period, unless that id exists.
 --
--- Returns 'created' | 'exists' | 'deleting' (the hash has no period: its deletion has not finished) | 'wrong_period'
---         (it does not contain the server's time: compute it again)
--- Effects org (period_no 1; its first revision is the time, so that no gateway takes it for an earlier one of that
---         id), total, audit
+-- Returns 'created' | 'exists' | 'deleting' (the hash has no period: its deletion has not finished) |
+--         'wrong_period' (the period does not contain the server's time: compute it again)
+-- Effects org (period_no 1; the first revision is the time, so no gateway mistakes it for a revision of an earlier
+--         organization with that id), total, audit
 -- @include clock
 -- @include text
 -- @include audit
@@ -17,7 +17,7 @@ if now < arg.start_ms or now >= arg.end_ms then return 'wrong_period' end
 local start, finish = digits(arg.start_ms), digits(arg.end_ms)
 redis.call('HSET', key.org, 'revision', digits(now), 'created_at', digits(now), 'period_no', '1', 'period_start', start,
   'period_end', finish, unpack(arg.fields))
--- Nothing of an organization that had the same id before may be taken for this one's.
+-- Remove what is left of an earlier organization with the same id.
 redis.call('DEL', key.total, key.audit)
 redis.call('HSET', key.total, 'used', '0', 'held', '0', 'start', start, 'end', finish, 'next_mark', '',
   'billing', redis.call('HGET', key.org, 'billing') or '')

@@ -1,6 +1,6 @@
 #!lua
--- delete-alert: removes an organization alert if it is still as it was read (A2, A3). It never fires again (O9): not
--- in the open period, whose armed alerts it leaves, nor in one before, where a late charge finds that it is gone.
+-- delete-alert: removes an organization alert if its version is the one that was read (A2, A3). It never fires again
+-- (O9): in the open period it is disarmed, and in earlier ones a late charge finds that it is gone.
 --
 -- Returns { 'deleted' } | { 'conflict' } | { 'no_org' } | { 'stale' } (the period has ended: open the next one and ask
 --         again)

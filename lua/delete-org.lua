@@ -1,9 +1,10 @@
 #!lua
--- delete-org: begins the deletion of an organization, if its settings are still as they were read (A2). From here on
--- no call is admitted and no charge counted; what is left keeps the id until everything else is forgotten.
+-- delete-org: begins the deletion of an organization, if its settings have the version that was read (A2). From then
+-- on no call is admitted and no charge counted. The hash keeps the id reserved until everything else is deleted.
 --
--- Returns 'deleting' | 'conflict' | 'no_org' (or its deletion has begun: then it only has to be finished)
--- Effects org: nothing but created_at and deleting
+-- Returns 'deleting' | 'conflict' | 'no_org' (no such organization, or its deletion has begun and only has to be
+--         finished)
+-- Effects org: removes every field except created_at; sets deleting
 -- @include records
 -- @include tag
 local org = read_fields(key.org, { 'period_no', 'created_at' })

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- expire: resolves holds whose lease is over, because their gateway died: charges the prompt, frees the rest (C6).
+-- expire: resolves holds whose lease is over because their gateway died: charges the prompt and frees the rest (C6).
 --
 -- Returns { head as settle's, a status for each hold: 'expired cost freed', 'renewed' (its lease is not over),
---         'already' }; the head alone where the organization does not exist any more, whose leases then go; { 'fault
+--         'already' }; only the head if the organization no longer exists, whose leases are then deleted; { 'fault
 --         why' } (include/soundness.lua)
 -- Effects as settle's
 -- @include clock
@@ -26,7 +26,7 @@ for _, call in ipairs(items) do
   find_records(books, call)
   local field = 'o:' .. call.hold_id
   want(call.user, field)
-  -- What the hold says of source and model decides which counters are needed, so the holds are read first.
+  -- The hold's source and model decide which counters are needed, so the holds are read first.
   call.open = redis.call('HGET', call.user.key, field)
   if call.open then
     local amount, prompt, source, model = call.open:match('^(%d+) (%d+) (%S+) %d+ (.*)$')
@@ -39,10 +39,10 @@ end
 read_books(books)
 
 local function expire(call)
-  -- Taken from the record, since the same hold may be in the batch twice.
+  -- Read from the record, since the batch may contain the same hold twice.
   local open = call.user.value['o:' .. call.hold_id]
   if not open then
-    -- A lease without a hold is a remainder of a lost write: it goes, so that no sweep meets it again.
+    -- A lease without a hold is left over from a lost write. It is deleted, so that no sweep finds it again.
     books.released[#books.released + 1] = call.lease
     return 'already'
   end

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- free: takes up to 64 holds of calls that were not served off the books, at no cost, each once (C5).
+-- free: removes up to 64 holds of calls that were not served, at no cost, each once (C5).
 --
--- Returns { head as settle's, a status for each hold: 'freed', 'returned cost' (it had expired: what that charged is
---         given back), 'tombstone' (no such hold: a reserve that arrives late is refused), 'already' }; the head alone
---         where the organization does not exist any more; { 'fault why' } (include/soundness.lua)
--- Effects as settle's, but that nothing is crossed
+-- Returns { head as settle's, a status for each hold: 'freed', 'returned cost' (it had expired: the credits that
+--         the expiry charged are given back), 'tombstone' (no such hold: a reserve that arrives late is refused),
+--         'already' }; only the head if the organization no longer exists; { 'fault why' } (include/soundness.lua)
+-- Effects as settle's, but nothing is crossed
 -- @include clock
 -- @include text
 -- @include records

@@ -1,7 +1,8 @@
 #!lua
 -- log-delivery: adds the outcome of an attempt to deliver a notice to the log (N4).
 --
--- Returns 'logged' | 'gone' (no such delivery any more) | 'stale' (it was sent, or is in another round)
+-- Returns 'logged' | 'gone' (the delivery no longer exists) | 'stale' (it was sent already, or is in another
+--         round)
 -- Effects the delivery, the counts and indexes
 -- @include clock
 -- @include text
@@ -13,7 +14,7 @@ if not old then return 'gone' end
 local old_state, _, round = old:match(DELIVERY)
 if old_state == 'sent' or round ~= arg.round then return 'stale' end
 
--- One after the other: a second failure stays in its state.
+-- In two steps: a delivery that fails again stays in its state.
 counts[old_state] = counts[old_state] - 1
 counts[arg.state] = counts[arg.state] + 1
 redis.call('HSET', key.notice, field, delivery_text(arg.state, arg.attempts, round, now, arg.error))

@@ -1,8 +1,8 @@
 #!lua
--- open-notices: writes crossings of one organization to its log, before a queue gets them (N2, N4).
+-- open-notices: writes crossings of one organization to its log, before they go to a queue (N2, N4).
 --
--- Returns 'other_org' (made anew under this id since, being deleted, or gone) | for each notice: 'new', 'known',
---         'relayed' (a queue had it)
+-- Returns 'other_org' (it was recreated under this id, is being deleted, or is gone) | for each notice: 'new',
+--         'known', 'relayed' (a queue had it)
 -- Effects the hashes that are new, both indexes
 -- @include text
 -- @include records

@@ -1,10 +1,11 @@
 #!lua
--- plan-deliveries: decides once to whom a notice goes, some recipients at a time; whoever asks again gets the same
+-- plan-deliveries: decides once to whom a notice goes, some recipients at a time; a repeated request gets the same
 -- answer (N2, O7).
 --
--- Returns 'gone' (no such notice any more) | 'planned' (it was decided before: these are not added) | the text of each
---         of these deliveries
--- Effects those of them that are not there yet, the counts and indexes; with the last, the mark that it is planned
+-- Returns 'gone' (the notice no longer exists) | 'planned' (it was decided before: these are not added) | the text
+--         of each of these deliveries
+-- Effects those of them that are new, the counts and indexes; with the last part, the field that marks it as
+--         planned
 -- @include clock
 -- @include text
 -- @include records

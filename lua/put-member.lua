@@ -1,6 +1,6 @@
 #!lua
--- put-member: adds or replaces a member, if the membership is still as it was read (A2), and adds the change to the
--- audit log (A3).
+-- put-member: adds or replaces a member, if the membership has the version that was read (A2), and adds the change to
+-- the audit log (A3).
 --
 -- Returns 'saved' | 'conflict' | 'last_admin' (A1) | 'no_org'
 -- Effects members, removed members, admins (the members of that role: kept here and in remove-member only), audit

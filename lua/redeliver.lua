@@ -1,10 +1,10 @@
 #!lua
--- redeliver: queues the deliveries again that reached no one, because an admin asked for it (N2). The request goes to
--- the outbox in the same step, so that a gateway that dies before the queue has it leaves it to the next sweep.
+-- redeliver: queues the failed deliveries of a notice again because an admin asked for it (N2). The request goes to
+-- the outbox in the same step: if the gateway dies before the queue has it, the next sweep finds it.
 --
--- Returns 'gone' | 'nothing' (all of it is sent, or still in line) | the number of the round that begins
--- Effects failed and parked deliveries are queued; of all, those without recipients go, and the plan with them, so
---         that they are looked for again; audit; outbox
+-- Returns 'gone' | 'nothing' (every delivery was sent or is still queued) | the number of the round that begins
+-- Effects failed and parked deliveries are queued; if all are requested, those without recipients and the plan are
+--         deleted, so that recipients are looked up again; audit; outbox
 -- @include clock
 -- @include text
 -- @include records

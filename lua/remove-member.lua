@@ -1,6 +1,6 @@
 #!lua
--- remove-member: takes a member out of the organization, if the membership is still as it was read (A2, A3, A4). The
--- user's usage, custom limit and keys stay for a user who is added again.
+-- remove-member: removes a member, if the membership has the version that was read (A2, A3, A4). The user's usage,
+-- custom limit and keys are kept for a user who is added again.
 --
 -- Returns 'removed' | 'conflict' | 'last_admin' (A1)
 -- Effects members, removed members (no app enrolls the user again), admins, audit

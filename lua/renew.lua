@@ -2,7 +2,7 @@
 -- renew: keeps the leases of calls that still run (C6).
 --
 -- Returns 'ok now'
--- Effects moves the deadlines of those that are open to now + lease; one that was resolved stays resolved
+-- Effects moves the deadlines of open leases to now + lease; resolved ones stay resolved
 -- @include clock
 -- @include text
 local now = server_time()

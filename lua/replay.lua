@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- replay: brings up to 64 entries of a journal to the books, each exactly once (D2): settles and frees of a hold by
--- its id, charges of calls that were taken without the store by the journal and their number in it.
+-- replay: applies up to 64 entries of a journal, each exactly once (D2). Settles and frees of a hold are identified
+-- by its id, charges of calls that were let through without the store by the journal and their number in it.
 --
--- Returns { head as settle's, a status for each entry: as settle's or free's }; the head alone where the organization
---         does not exist any more; { 'fault why' } (include/soundness.lua)
+-- Returns { head as settle's, a status for each entry: as settle's or free's }; only the head if the organization
+--         no longer exists; { 'fault why' } (include/soundness.lua)
 -- Effects as settle's; the number of the last entry in journals
 -- @include clock
 -- @include text

@@ -1,5 +1,5 @@
 #!lua
--- reserve: holds the worst case of up to 64 calls of one organization, or says why not (C3, C4, E1, L1-L5).
+-- reserve: holds the worst case of up to 64 calls of one organization, or returns why not (C3, C4, E1, L1-L5).
 --
 -- Returns { head, one entry per call }. head: 'ok now revision crossings' | 'stale now' | 'no_org' | 'fault why'
 --         (include/soundness.lua). entry: 'reserved|denied|too_large|busy|unbounded used counted held limit|- amount',
@@ -55,7 +55,7 @@ local events, leases, members = {}, {}, { enrolled = {} }
 local deadline = now + arg.lease_ms
 local deadline_text, is_of, lease_of = digits(deadline), ' ' .. arg.day .. ' ', arg.period_no .. ' ' .. arg.day .. ' '
 
--- Takes a hold of `amount_text` into the books.
+-- Adds a hold of `amount_text` to the books.
 local function hold(call, amount_text)
   local user, source, amount = call.user, call.source, tonumber(amount_text)
   user.held[source] = user.held[source] + amount
@@ -87,7 +87,7 @@ local function answer(call)
     amount_text = open:match('^%d+')
   else
     status = admit(policy, is_strict, user, call, tonumber(amount_text))
-    -- The sums of users are parts of the total, so this bounds them, too.
+    -- The users' sums are parts of the total, so this bounds them too.
     if status == 'reserved' and total.held + tonumber(amount_text) > MOST then status = 'busy' end
     if status == 'busy' and (user.sweep_at or 0) <= now then
       local overdue = overdue_of(user, now)

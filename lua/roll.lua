@@ -1,8 +1,8 @@
 #!lua
 -- roll: opens the next billing period of an organization, once, and never backwards (P2, P4).
 --
--- Returns 'rolled' | 'already' (somebody else did, or the period has not ended) | 'changed' (read again, then try
---         again)
+-- Returns 'rolled' | 'already' (another gateway did, or the period has not ended) | 'changed' (read again, then
+--         retry)
 -- Effects org.period_*, org.billing; the new period's total and armed
 -- @include clock
 -- @include text

@@ -1,6 +1,6 @@
 #!lua
--- save-alert: saves an organization alert if it is still as it was read (A2, A3). A new one, and one whose version
--- rose because its threshold or type changed, is armed, or fires at once if usage is past it already (O8, O9).
+-- save-alert: saves an organization alert if its version is the one that was read (A2, A3). A new alert, or one whose
+-- version rose because its threshold or type changed, is armed, or fires at once if usage has passed it (O8, O9).
 --
 -- Returns { 'saved', count of crossings } | { 'conflict' } | { 'no_org' } | { 'full' } (O1) | { 'not_admins', user, …
 --         } (O7) | { 'stale' } (the period has ended: open the next one and ask again)

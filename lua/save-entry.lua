@@ -1,6 +1,6 @@
 #!lua
--- save-entry: adds, replaces or removes one entry of a hash of settings (custom limits, keys, channels), if it is
--- still as it was read (A2), and adds the change to the audit log (A3).
+-- save-entry: adds, replaces or removes one entry of a hash of settings (custom limits, keys, channels), if its
+-- version is the one that was read (A2), and adds the change to the audit log (A3).
 --
 -- Returns 'saved' | 'conflict' | 'no_org' | 'no_member' | 'full'
 -- Effects the hash, audit

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- settle: charges what up to 64 calls cost and takes their holds off the books, each exactly once (C3, C4, C6).
+-- settle: charges the cost of up to 64 calls and removes their holds, each exactly once (C3, C4, C6).
 --
--- Returns { 'ok now <org alerts> <user alerts> <limits reached>', a status for each call: 'charged', 'late' (the hold
---         was lost, and is young enough to know that it was not charged), 'corrected cost' (it had expired: what was
---         missing), 'already', 'too_old', 'other_org' (made anew under the same id since) }; the head alone where the
---         organization does not exist any more; { 'fault why' } (include/soundness.lua)
+-- Returns { 'ok now <org alerts> <user alerts> <limits reached>', a status for each call: 'charged', 'late' (the
+--         hold was lost, and the id is recent enough to know that it was not charged), 'corrected cost' (it had
+--         expired: the difference was charged), 'already', 'too_old', 'other_org' (recreated under the same id since)
+--         }; only the head if the organization no longer exists; { 'fault why' } (include/soundness.lua)
 -- Effects usage by user, model and day, top, leases, buckets, and every crossing to the outbox
 -- @include clock
 -- @include text

@@ -1,4 +1,4 @@
--- Those of the recipients who are not in the set of admins, as a reply (O7); nil where all of them are.
+-- The recipients who are not admins, as a reply (O7); nil if all are.
 local function not_admins_of(admins, recipients)
   local found = { 'not_admins' }
   for _, user in ipairs(recipients) do

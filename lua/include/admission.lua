@@ -1,12 +1,12 @@
--- What reserve decides with: whether a call may be held for, and which leases of dead gateways are in its way.
+-- Decisions of reserve: whether a call is admitted, and which leases of dead gateways block it.
 
--- Adds a field to those that are written to the user's hash; here `write` is a list.
+-- Adds a field to write to the user's hash; here `write` is a list.
 local function set(user, field, value)
   local write = user.write
   write[#write + 1], write[#write + 2] = field, value
 end
 
--- E1, in its order. `amount` is the worst case in the organization's mode of admission.
+-- The checks of E1, in its order. `amount` is the worst case in the organization's mode of admission.
 local function admit(policy, is_strict, user, call, amount)
   if amount == 0 or not user.limit or policy.excluded[call.source] then return 'reserved' end
   local left = user.limit - user.counted
@@ -18,8 +18,8 @@ local function admit(policy, is_strict, user, call, amount)
   return amount > left - held and 'busy' or 'reserved'
 end
 
--- The user's leases that are over (C6), at most 500, as { 'overdue', lease, … }; nil where there are none. The
--- earliest deadline is remembered in `sweep_at`, so that this looks at most once a lease.
+-- The user's leases that are over (C6), at most 500, as { 'overdue', lease, … }; nil if there are none. Otherwise the
+-- earliest deadline is stored in `sweep_at`, so that the search runs at most once per lease.
 local function overdue_of(user, now)
   local late, earliest, all = { 'overdue' }, nil, redis.call('HGETALL', user.key)
   for i = 1, #all, 2 do
@@ -40,7 +40,7 @@ local function overdue_of(user, now)
   return nil
 end
 
--- Makes an unknown user a member where the organization allows it. A user whom an admin removed stays removed (A4).
+-- Makes an unknown user a member if the organization allows it. A user removed by an admin stays removed (A4).
 local function enroll(org, members, call)
   local id = call.user.id
   if call.may_enroll ~= '1' or org.auto_enroll ~= '1' then return false end

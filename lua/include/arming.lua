@@ -1,5 +1,5 @@
--- Writes what `place` (alerts.lua) decided about alerts of the open period: which wait, which fire, which no longer
--- wait.
+-- Writes the decisions of `place` (alerts.lua) on alerts of the open period: which are armed, which fire, and which
+-- are disarmed.
 local function new_plan()
   return { arm = {}, disarm = {}, fire = {} }
 end

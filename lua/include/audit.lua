@@ -1,6 +1,5 @@
--- Every change is in the organization's audit log, written in the step that makes it (A3). Entries are kept for 13
--- months; the log itself goes when its last entry does. The change is in the arguments; `before` and `after` replace
--- its own.
+-- Adds a change to the organization's audit log, in the step that makes it (A3). Entries are kept for 13 months; the
+-- log expires with its last entry. The arguments describe the change; `before` and `after` override its own.
 local AUDIT_LIFE_MS = 396 * 86400000
 
 local function audit(log, now, before, after)

@@ -8,7 +8,7 @@ local function open_books(now)
   local books = {
     now = now,
     org = org,
-    -- An organization that was deleted gets no counters any more, which one that is made anew would inherit.
+    -- A deleted organization gets no counters: a new one with the same id would inherit them.
     is_there = org.period_no ~= nil,
     policy = policy_of(org),
     alert = { on = org.alert_on == '1', mark = tonumber(org.alert_mark or 0), version = org.alert_version or '0' },
@@ -20,7 +20,7 @@ local function open_books(now)
     days = new_records(key.days),
     user_days = new_records(key.user_days),
     buckets = new_records(key.buckets),
-    -- Crossings for the outbox, and leases to take away.
+    -- Crossings for the outbox, and leases to remove.
     events = {},
     released = {},
   }
@@ -34,19 +34,19 @@ local function open_books(now)
   return books
 end
 
--- A call's records in place of their numbers.
+-- Replaces a call's key numbers with their records.
 local function find_records(books, call)
   call.user, call.day = books.users[call.user], books.days[call.day]
   call.user_day, call.bucket = books.user_days[call.user_day], books.buckets[call.bucket]
 end
 
--- What tells whether a hold is open, and how it was resolved.
+-- Requests the fields that tell whether a hold is open, and how it was resolved.
 local function want_hold(call)
   want(call.user, 'o:' .. call.hold_id)
   want(call.bucket, call.hold_id)
 end
 
--- What `charge` adds to.
+-- Requests the fields that `charge` adds to.
 local function want_usage(call)
   local usage = call.source .. '|' .. call.model
   want(call.user, 'm:' .. usage)
@@ -54,7 +54,7 @@ local function want_usage(call)
   want(call.user_day, usage)
 end
 
--- Reads every counter that was wanted.
+-- Reads every requested counter.
 local function read_books(books)
   local users, days, user_days, buckets = books.users, books.days, books.user_days, books.buckets
   for i = 1, #users do read_user(users[i]) end
@@ -63,8 +63,8 @@ local function read_books(books)
   for i = 1, #buckets do read_record(buckets[i]) end
 end
 
--- Reads all that charging or freeing these calls touches. A call that was taken without the store has no hold, and
--- therefore no bucket.
+-- Reads everything that charging or freeing these calls touches. A call that was let through without the store has no
+-- hold, and therefore no bucket.
 local function read_calls(books, calls)
   for i = 1, #calls do
     local call = calls[i]

@@ -1,4 +1,4 @@
--- What changes the books in memory: a charge with what it crosses, and a hold that is taken off.
+-- Changes the books in memory: charges a cost and fires what it crosses, and releases holds.
 
 local function add_usage(record, field, cost, calls, input, output)
   local usage = record.usage or {}
@@ -16,13 +16,14 @@ local function add_usage(record, field, cost, calls, input, output)
   sum[1], sum[2], sum[3], sum[4] = sum[1] + cost, sum[2] + calls, sum[3] + input, sum[4] + output
 end
 
--- Every organization alert whose mark the usage has reached, once (O4-O6). In a period that is over an alert waits as
--- it was at the end, but one that was deleted since never fires (O9).
+-- Fires every organization alert whose mark the usage has reached, once (O4-O6). In an earlier period the alerts stay
+-- as they were at its end, but a deleted alert never fires (O9).
 local function fire_alerts(books)
   local total, now_text = books.total, digits(books.now)
   local is_over = books.org.period_no ~= arg.period_no
   while total.next_mark and total.used >= total.next_mark do
-    -- From the next mark on: an alert that fired in this batch already is in the set until the end of the script.
+    -- Starts at the next mark: an alert that fired earlier in this batch stays in the set until the end of the
+    -- script.
     local due = redis.call('ZRANGEBYSCORE', key.armed, digits(total.next_mark), digits(total.used), 'WITHSCORES')
     for i = 1, #due, 2 do
       local id, version, kind, threshold = due[i]:match('^(%S+) (%S+) (%S+) (%S+)$')
@@ -39,7 +40,8 @@ local function fire_alerts(books)
   end
 end
 
--- The per-user alert and the per-user limit, once each, by what the user has used in all and what of it counts.
+-- Fires the per-user alert and the per-user limit, once each: the alert by the user's total usage, the limit by the
+-- part that counts.
 local function fire_of_user(books, user, source, all, counted)
   local alert, events = books.alert, books.events
   if alert.on and all >= alert.mark and user.value.alerted ~= alert.version then
@@ -54,8 +56,8 @@ local function fire_of_user(books, user, source, all, counted)
   end
 end
 
--- Adds a cost to every counter that has it, and notes what it crosses. Returns the cost, cut where the total would
--- pass MOST.
+-- Adds a cost to every counter concerned, and records what it crosses. Returns the cost, cut so that the total does
+-- not exceed MOST.
 local function charge(books, call, cost, calls, input, output)
   local user, total, source = call.user, books.total, call.source
   if cost ~= math.floor(cost) then books.fault = 'a cost of ' .. cost .. ' of ' .. user.id end
@@ -69,14 +71,14 @@ local function charge(books, call, cost, calls, input, output)
   add_usage(call.user_day, usage, cost, calls, input, output)
   local all, counted = sums(books.policy, user.used)
   user.total = all
-  -- What is given back fires nothing, and arms nothing again (C8).
+  -- Giving credits back fires nothing and re-arms nothing (C8).
   if cost <= 0 then return cost end
   if total.next_mark and total.used >= total.next_mark then fire_alerts(books) end
   fire_of_user(books, user, source, all, counted)
   return cost
 end
 
--- Takes an open hold off the books; `open` is its text in the user hash.
+-- Removes an open hold from the books; `open` is its text in the user hash.
 local function release(books, call, open)
   local user, total, field = call.user, books.total, 'o:' .. call.hold_id
   local amount, source, date = open:match('^(%d+) %d+ (%S+) (%d+)')

@@ -1,4 +1,4 @@
--- The end of every script that opens the books: checks them, writes each key once, and makes the head of the reply.
+-- Ends every script that opens the books: checks them, writes each key once, and builds the head of the reply.
 
 local function fault_of(books)
   if books.fault then return books.fault end
@@ -9,7 +9,7 @@ local function fault_of(books)
   return fault_of_total(books.total)
 end
 
--- Answers whether the hash gained a field: it may be new then, and every hash that is new gets its end of life.
+-- Returns whether the hash gained a field: it may be new then, and every new hash gets an expiry.
 local function write_record(record)
   local args, n = {}, 0
   for field, value in pairs(record.write) do args[n + 1], args[n + 2], n = field, value, n + 2 end
@@ -75,7 +75,7 @@ local function write_events(books)
   end
 end
 
--- The first line of a reply: the server's time, and how many crossings of each kind went to the outbox.
+-- The head of a reply: the server's time, and how many crossings of each kind went to the outbox.
 local function head_of(books)
   local counts = { ['org.alert.crossed'] = 0, ['user.alert.crossed'] = 0, ['user.limit.reached'] = 0 }
   for _, event in ipairs(books.events) do counts[event.type] = counts[event.type] + 1 end

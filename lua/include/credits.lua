@@ -1,5 +1,5 @@
--- Microcredits as the decimal number of credits that the API shows: every digit, no trailing zeros. Division comes
--- after the rest is taken off, since an inexact quotient could round up.
+-- Microcredits as the decimal number of credits that the API shows: every digit, no trailing zeros. The remainder is
+-- subtracted before dividing, since an inexact quotient could round up.
 local function credits(amount)
   local size = math.abs(amount)
   local rest = math.fmod(size, 1000000)

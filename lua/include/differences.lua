@@ -1,9 +1,9 @@
--- Counters that differ from what they are recomputed as, for the reply and for the audit log (decision 0037).
+-- Counters whose stored and recomputed values differ, for the reply and for the audit log (decision 0037).
 local function new_differences()
   return { reply = { 'checked' }, before = {}, after = {} }
 end
 
--- Answers whether they differ, and notes it if they do.
+-- Returns whether the values differ, and records the difference.
 local function differs(found, counter, stored, recomputed)
   if stored == recomputed then return false end
   local reply, before, after = found.reply, found.before, found.after
@@ -13,7 +13,7 @@ local function differs(found, counter, stored, recomputed)
   return true
 end
 
--- The reply after all of it was put right, which the audit log then says.
+-- Writes the repair to the audit log and returns the reply.
 local function repaired(found, now)
   audit(key.audit, now, '{' .. table.concat(found.before, ',') .. '}', '{' .. table.concat(found.after, ',') .. '}')
   found.reply[1] = 'repaired'

@@ -1,6 +1,6 @@
--- The mark that a charge must reach before it looks further, once the members of `leaving` are gone from `armed`. They
--- go after this: a key that becomes empty is elsewhere while its slot moves, and the script would break off at the
--- next look at it.
+-- Writes `next_mark`, the lowest mark in `armed` without the members of `leaving`: a charge below it checks no
+-- alerts. The caller removes the members after this. A key that becomes empty while its slot moves is looked up on
+-- the other node, and the next access to it would abort the script.
 local function write_next_mark(leaving)
   local is_leaving, mark = {}, ''
   for _, member in ipairs(leaving) do is_leaving[member] = true end

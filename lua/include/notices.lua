@@ -2,7 +2,7 @@
 local STATES = { 'queued', 'sent', 'failed', 'parked', 'no_recipients' }
 local DELIVERY = '^(%S+) (%d+) (%d+) (%d+) ?(.*)$'
 
--- What is kept of a delivery; `round` counts how often an admin had the notice sent again.
+-- The stored text of a delivery; `round` counts how often an admin had the notice sent again.
 local function delivery_text(state, attempts, round, at, error_text)
   return table.concat({ state, attempts, round, digits(at), error_text }, ' ')
 end
@@ -16,7 +16,7 @@ local function counts_of(notice)
   return counts
 end
 
--- Adds notices to an index, and takes out what is older than the log shows, which they are not.
+-- Adds notices to an index, and removes those that are older than the log shows. The added ones are not.
 local function add_to_index(index, members)
   local scored = {}
   for i, member in ipairs(members) do scored[2 * i - 1], scored[2 * i] = '0', member end

@@ -1,6 +1,5 @@
--- Which users the per-user limit counts and caps (L1, L2, L5, L6), from the fields of the org's hash and the custom
--- limits. What runs once a call is written out where a loop would be shorter: in Lua 5.1 that is most of what a call
--- costs.
+-- Which users the per-user limit counts and caps (L1, L2, L5, L6), from the fields of the organization's hash and the
+-- custom limits. Code that runs once per call avoids loops: in Lua 5.1 they would be most of a call's cost.
 local SOURCES = { 'chat', 'workflow', 'agent_deployment' }
 local USED = { chat = 'used:chat', workflow = 'used:workflow', agent_deployment = 'used:agent_deployment' }
 local HELD = { chat = 'held:chat', workflow = 'held:workflow', agent_deployment = 'held:agent_deployment' }
@@ -13,8 +12,8 @@ local function policy_of(org)
   }
 end
 
--- Gives a user's record its limit in microcredits, as a number and as text (both nil where nothing caps the user), the
--- field that says when it was reached, and the fields of its sums. `custom` is false where there is no custom limit.
+-- Sets a user's limit in microcredits, as a number and as text (both nil if nothing caps the user). Also sets the
+-- field that records when it was reached, and the fields to read. `custom` is false without a custom limit.
 local function cap(policy, user, custom)
   if policy.on and custom ~= 'unlimited' then
     user.limit_text = custom or policy.default
@@ -35,7 +34,7 @@ local function read_user(user)
     agent_deployment = tonumber(value['held:agent_deployment'] or 0) }
 end
 
--- Sums by source: all of them, and those that count towards the limit.
+-- Sums over the sources: of all, and of those that count towards the limit.
 local function sums(policy, by_source)
   local all, excluded = by_source.chat + by_source.workflow + by_source.agent_deployment, policy.excluded
   local counted = all

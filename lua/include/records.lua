@@ -7,8 +7,8 @@ local function read_fields(key, names)
   return fields
 end
 
--- A record is one hash of a batch: `fields` to read, the `value` of each once it is read, what is to be set in
--- `write`, and what was added up of usage in `usage`, as numbers until it is written.
+-- A record is one hash of a batch: `fields` to read, their `value` after reading, the fields to set in `write`, and
+-- the added-up usage in `usage`, as numbers until it is written.
 local function new_records(keys)
   local records = {}
   for i = 1, #keys do records[i] = { key = keys[i], fields = {}, value = {}, write = {} } end

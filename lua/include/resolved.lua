@@ -1,13 +1,13 @@
--- How a hold was resolved is kept by its id, for longer than anyone may still ask (docs/design.md, invariant 5).
+-- How a hold was resolved is stored by its id, for longer than anyone may still ask (docs/design.md, invariant 5).
 local BUCKET_MS = 300000
 local HORIZON_MS = 900000
 local HORIZON_BUCKETS = HORIZON_MS / BUCKET_MS
 local RESOLVED_LIFE_MS = 2100000
--- A journal may come back long after the lease ran out, and must then know what expiring has charged (D2).
+-- A journal may be replayed long after the lease ran out, and must then know what the expiry charged (D2).
 local EXPIRED_LIFE_MS = 604800000
 local MOST_NOTED = 16
 
--- Answers whether the key was made just now: whatever is older has a lifetime.
+-- Returns whether the key is new: every older key has an expiry.
 local function keep(key, life)
   local left = redis.call('PTTL', key)
   if left < life then redis.call('PEXPIRE', key, life) end
@@ -18,9 +18,10 @@ local function mark(bucket, id, text)
   bucket.value[id], bucket.write[id] = text, text
 end
 
--- The life of a bucket runs by the store's clock, which may step: then what is forgotten must not pass for what never
--- was. So the organization's hash has in `memory` the latest bucket of the store's time, and those that were begun and
--- whose horizon is not over by that; one that is gone, or was begun anew (it has a minus there), has forgotten.
+-- A bucket expires by the store's clock, which may step; a forgotten id must not pass for one that never existed. So
+-- `memory` in the organization's hash has the latest bucket of the store's time, and the buckets that were begun and
+-- are within the horizon. A listed bucket that no longer exists, or was begun again (marked by a minus), has
+-- forgotten.
 local function has_forgotten(memory, bucket)
   local no = bucket.no
   if tonumber(memory:match('^%d+')) >= no + HORIZON_BUCKETS then return true end
@@ -28,7 +29,7 @@ local function has_forgotten(memory, bucket)
   return memory:find(' ' .. no .. ' ', 1, true) and redis.call('EXISTS', bucket.key) == 0
 end
 
--- `memory` once something was written to a bucket.
+-- Returns `memory` after a write to a bucket.
 local function noted(memory, bucket, is_new, now)
   local no, latest, current = bucket.no, tonumber(memory:match('^%d+')), math.floor(now / BUCKET_MS)
   local is_known = memory:find(' ' .. no .. ' ', 1, true)

@@ -1,6 +1,6 @@
--- Charges what a call cost and takes its hold off the books, once by its id. `forgotten` is the status of an id that is
--- neither open nor remembered, and so old that a charge of it may have been forgotten: 'too_old' (nothing is charged),
--- or 'late' (the cost is charged, since no settle of the call was ever sent).
+-- Charges what a call cost and removes its hold, once by its id. `forgotten` is the status of an id that is neither
+-- open nor remembered, and so old that an earlier charge of it may have been forgotten: 'too_old' (nothing is
+-- charged), or 'late' (the cost is charged, since no settle of the call was ever sent).
 local function settle(books, call, forgotten)
   if call.org_created_at ~= '' and call.org_created_at ~= books.org.created_at then return 'other_org' end
   local bucket, id = call.bucket, call.hold_id

@@ -1,21 +1,21 @@
--- Checks before the first write. What fails one is a fault of ours or a store that was changed by hand: the batch is
--- refused whole with `fault`, and nothing is written.
+-- Checks before the first write. A failure means a bug or a store that was edited by hand: the whole batch is refused
+-- with `fault`, and nothing is written.
 
--- No sum may pass 2^53, beyond which Lua's numbers skip some.
+-- A sum beyond 2^53 would be inexact, since Lua's numbers are doubles.
 local MOST = 9000000000000000
 
 local function is_amount(n)
   return n >= 0 and n <= MOST and n % 1 == 0
 end
 
--- Whether each of the sums by source is an amount; written out, since it runs once a call.
+-- Whether each of the sums by source is an amount; written without a loop, since it runs once per call.
 local function are_amounts(by_source)
   local chat, workflow, agent = by_source.chat, by_source.workflow, by_source.agent_deployment
   return chat >= 0 and workflow >= 0 and agent >= 0 and chat + workflow + agent <= MOST
     and chat % 1 == 0 and workflow % 1 == 0 and agent % 1 == 0
 end
 
--- What is wrong with a user's sums; nil where nothing is.
+-- The fault in a user's sums; nil if there is none.
 local function fault_of_user(user)
   if are_amounts(user.held) and are_amounts(user.used) then return nil end
   for i = 1, #SOURCES do

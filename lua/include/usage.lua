@@ -1,3 +1,3 @@
--- A usage field: credits, calls, tokens of input and of output. A late free takes its call back from a day that may be
--- gone, so the first two may be below zero.
+-- A usage field: credits, calls, input tokens, output tokens. A late free subtracts its call from a day whose hash
+-- may have expired, so the first two may be negative.
 local USAGE = '^(%-?%d+) (%-?%d+) (%d+) (%d+)$'
