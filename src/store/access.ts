@@ -1,11 +1,14 @@
-/** By what right the configuration says that the store is used, and which of its keys is wrong where the store refuses that. */
+/**
+ * Reads the store's address and credentials from the configuration, and names the wrong setting if the store refuses
+ * them.
+ */
 import { readFileSync } from 'node:fs'
 import { hasCredentials } from '../config/urls.ts'
 import type { RedisConfig } from '../config.ts'
 import { StartupError } from '../errors.ts'
 import type { StoreAccess, StoreAddress } from './connection.ts'
 
-/** With the texts of the files that the configuration names, as they are now. */
+/** Reads the files that the configuration names, as they are now. */
 function readAccess({ username, password, tls }: RedisConfig): StoreAccess {
   const pem = (file: string): string => readFileSync(file, 'utf8')
   return {
@@ -22,14 +25,14 @@ function readAccess({ username, password, tls }: RedisConfig): StoreAccess {
   }
 }
 
-/** Where a store is that somebody else runs; null for an embedded one. */
+/** The address of an external store; null for an embedded one. */
 export function remoteAddress(redis: RedisConfig): StoreAddress | null {
   const access = readAccess(redis)
   if (redis.cluster !== undefined) return { ...access, cluster: redis.cluster }
   return redis.url === undefined ? null : { ...access, url: redis.url }
 }
 
-/** The key that the password stands under. */
+/** The setting that holds the password. */
 export function secretKey({ url }: RedisConfig): 'url' | 'password' {
   return url !== undefined && hasCredentials(url) ? 'url' : 'password'
 }
@@ -39,8 +42,8 @@ const UNTRUSTED =
   /^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?)$/
 
 /**
- * What a store said for which waiting is no remedy, as a StartupError (exit code 1) that names the key; null where it
- * may be another story in a moment.
+ * The StartupError (exit code 1, naming the setting) for a store's error that waiting cannot fix; null for an error
+ * that may be temporary.
  */
 export function accessFault(error: Error, redis: RedisConfig, what: string): StartupError | null {
   const fault = (key: string, message: string): StartupError =>

@@ -1,6 +1,6 @@
 /**
- * How every setting is saved (docs/decisions/0009): an entity that is read has a tag, the hash of the text that is stored of
- * it; the script that saves compares it, writes, and puts the change into the audit log, all in one step (A2, A3).
+ * How settings are saved (docs/decisions/0009). An entity that is read has a tag, the hash of its stored text. The
+ * script that saves it compares the tag, writes, and adds the change to the audit log, all in one step (A2, A3).
  */
 import { createHash } from 'node:crypto'
 
@@ -28,14 +28,14 @@ export const AUDIT_ACTIONS = [
 ] as const
 export type AuditAction = (typeof AUDIT_ACTIONS)[number]
 
-/** What the audit log says of a change, but for the time, which is the store's. */
+/** An entry of the audit log, without the time, which the store adds. */
 export interface Change {
   /** `operator`, or the id of an admin of the organization. */
   readonly actor: string
   readonly action: AuditAction
-  /** The id of what was changed: of the organization itself, a user, an alert … */
+  /** The id of the changed entity: the organization itself, a user, an alert … */
   readonly target: string
-  /** As the API shows it, never with a secret; null where there was, or is, nothing. */
+  /** As the API shows it, never with a secret; null if there was, or is, no such entity. */
   readonly before: unknown
   readonly after: unknown
 }
@@ -43,21 +43,21 @@ export interface Change {
 /** An entity together with the version of it that was read. */
 export type Tagged<T> = T & { readonly tag: string }
 
-/** A change that holds only where the entity is still as it was read. */
+/** A change that is saved only if the entity is unchanged since it was read. */
 export interface Save {
-  /** The tag that was read; NO_TAG where there was no such entity. */
+  /** The tag that was read; NO_TAG if there was no such entity. */
   readonly expected: string
   readonly change: Change
 }
 
 export const NO_TAG = ''
 
-/** The version of an entity, from the text that the store has of it, as `tag_of` of the scripts makes it. */
+/** The version of an entity, from its stored text; the scripts' `tag_of` computes the same. */
 export function tagOf(text: string): string {
   return createHash('sha1').update(text).digest('hex')
 }
 
-/** The arguments that `audit` of the scripts takes. */
+/** The arguments of the scripts' `audit`. */
 export function changeArgs({ actor, action, target, before, after }: Change) {
   return {
     actor,

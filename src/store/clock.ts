@@ -7,13 +7,13 @@ export interface StoreClock {
   learn(serverNow: UnixMs): void
 }
 
-/** Asks the store for its time. Rejects as the connection does. */
+/** Reads the store's time. Rejects as the connection does. */
 export async function readStoreTime(redis: RedisClient): Promise<UnixMs> {
   const [seconds, microseconds] = await askAny(redis, (server) => server.time())
   return (Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)) as UnixMs
 }
 
-/** `wallClock` is this machine's, which may be wrong, and may jump. */
+/** `wallClock` is this machine's clock, which may be wrong and may jump. */
 export function createStoreClock(wallClock: () => number = Date.now): StoreClock {
   let offset = 0
   return {

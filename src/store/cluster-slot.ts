@@ -1,4 +1,4 @@
-/** The slot of a Redis Cluster in which a key lies (Redis Cluster Specification, "Key distribution model"). */
+/** The Redis Cluster slot of a key (Redis Cluster Specification, "Key distribution model"). */
 const SLOTS = 16_384
 
 /** CRC-16/XMODEM, polynomial 0x1021, byte by byte. */
@@ -8,7 +8,7 @@ const TABLE = Uint16Array.from({ length: 256 }, (_unused, byte) => {
   return crc
 })
 
-/** `tag` is what is hashed: an organization's id for all its keys, the whole key where there is no hash tag. */
+/** `tag` is the text that is hashed: the organization's id for all its keys, the whole key if it has no hash tag. */
 export function slotOf(tag: string): number {
   let crc = 0
   for (const byte of Buffer.from(tag)) {

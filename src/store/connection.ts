@@ -1,4 +1,4 @@
-/** Connections to the store. Each purpose has its own, because each must fail in its own way. */
+/** Connections to the store. Each purpose has its own, because each must handle failures in its own way. */
 import { once } from 'node:events'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { StoreUnavailable, UnsoundBooks } from './unavailable.ts'
@@ -7,7 +7,7 @@ import { LastingCluster } from './lasting-cluster.ts'
 
 export type RedisClient = Redis | Cluster
 
-/** By what right a connection is made, beyond what a URL says. */
+/** Credentials of a connection, beyond those in a URL. */
 export interface StoreAccess {
   readonly username?: string
   readonly password?: string
@@ -20,16 +20,16 @@ export interface StoreAccess {
   }
 }
 
-/** Where the store is: one server by URL or by socket, or the seeds of a cluster. */
+/** The store's address: one server by URL or socket, or the seeds of a cluster. */
 export type StoreAddress = StoreAccess &
   ({ readonly url: string } | { readonly socketPath: string } | { readonly cluster: readonly string[] })
 
 const COMMAND_TIMEOUT_MS = 2_000
 
 /**
- * The connection of decisions. ioredis by default runs a command again when the connection drops after the command ran
- * and before the reply came, which counts a charge twice; these four options together make an ambiguous outcome a
- * rejection, which the ledger resolves by asking again with the same hold ids.
+ * The connection for decisions. If a connection drops after a command ran and before its reply came, ioredis by default
+ * sends the command again, which would count a charge twice. The first four options turn such an unknown result into a
+ * rejection, and the ledger resolves it by asking again with the same hold ids.
  */
 const DECISIVE: RedisOptions = {
   autoResendUnfulfilledCommands: false,
@@ -37,7 +37,7 @@ const DECISIVE: RedisOptions = {
   enableOfflineQueue: false,
   commandTimeout: COMMAND_TIMEOUT_MS,
   connectTimeout: 2_000,
-  // A connection on which nothing comes back any more may be dead without either end knowing it.
+  // A connection without replies may be dead without either end noticing.
   socketTimeout: 5 * COMMAND_TIMEOUT_MS,
   retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
   // 1 reconnects without sending the command again; 2 would run a script twice.
@@ -46,7 +46,7 @@ const DECISIVE: RedisOptions = {
   keepAlive: 10_000,
 }
 
-/** A connection that only listens: it must come back by itself for ever, and it never runs a script. */
+/** A connection that only listens: it reconnects for ever by itself, and never runs a script. */
 const LISTENING: RedisOptions = {
   ...DECISIVE,
   enableOfflineQueue: true,
@@ -56,8 +56,8 @@ const LISTENING: RedisOptions = {
 }
 
 /**
- * A connection that takes jobs from a queue: it waits for the store for ever, and so does whatever it was asked for. What
- * runs here may run twice, and must be written for it.
+ * A connection that takes jobs from a queue: it waits for the store for ever, and so do its commands. Its commands may
+ * run twice and must tolerate that.
  */
 const WORKING: RedisOptions = {
   maxRetriesPerRequest: null,
@@ -68,7 +68,7 @@ const WORKING: RedisOptions = {
   keepAlive: 10_000,
 }
 
-/** `decide` fails fast and never runs a command twice; it is also how jobs are put into a queue. */
+/** `decide` fails fast and never runs a command twice; jobs are also put into a queue with it. */
 export type Purpose = 'decide' | 'listen' | 'work'
 
 const OPTIONS: Readonly<Record<Purpose, RedisOptions>> = {
@@ -77,7 +77,7 @@ const OPTIONS: Readonly<Record<Purpose, RedisOptions>> = {
   work: WORKING,
 }
 
-/** Opens a connection in the background; errors reach the `error` event and whoever sends a command. */
+/** Opens a connection in the background. Errors reach the `error` event and the sender of a command. */
 export function connect(address: StoreAddress, purpose: Purpose): RedisClient {
   const options = { ...OPTIONS[purpose], ...accessOf(address) }
   if ('cluster' in address) return connectCluster(address.cluster, purpose, options)
@@ -101,11 +101,12 @@ function accessOf({ username, password, tls }: StoreAccess): RedisOptions {
 }
 
 /**
- * How a cluster's redirections are followed. MOVED, ASK and TRYAGAIN say that nothing ran, so that the same command may be
- * sent again at once, 16 times. TRYAGAIN is what a script of several keys gets while its slot moves: it is tried for about a second.
+ * How a cluster's redirections are followed. MOVED, ASK and TRYAGAIN mean that nothing ran, so the same command is sent
+ * again, up to 16 times. TRYAGAIN answers a script of several keys while its slot moves; it is retried for about a
+ * second.
  */
 const REDIRECTIONS: ClusterOptions = {
-  // It asks one master only, which may be the one that hangs; what each serves is watched anyway.
+  // The ready check asks only one master, which may be the one that hangs; the watch checks every server anyway.
   enableReadyCheck: false,
   retryDelayOnTryAgain: 100,
   slotsRefreshTimeout: 500,
@@ -114,8 +115,8 @@ const REDIRECTIONS: ClusterOptions = {
 }
 
 /**
- * A cluster's connection by default sends a command again whose connection closed, to any node, although it may have run:
- * that is left to the ledger, as on a single server. A cluster that is down says so at once.
+ * By default a cluster's connection resends a command whose connection closed, to any node, although it may have run.
+ * The ledger handles that itself, as on a single server. A cluster that is down fails at once.
  */
 const DECISIVE_REDIRECTIONS: ClusterOptions = {
   ...REDIRECTIONS,
@@ -127,7 +128,7 @@ function connectCluster(seeds: readonly string[], purpose: Purpose, redisOptions
   const cluster = new LastingCluster(seeds.map(parseHostPort), {
     ...(purpose === 'decide' ? DECISIVE_REDIRECTIONS : REDIRECTIONS),
     redisOptions,
-    // It would look the seeds' addresses up, for which no certificate is.
+    // By default ioredis connects to the seeds' IP addresses, for which certificates are not valid.
     ...(redisOptions.tls !== undefined && { dnsLookup: (host, found) => found(null, host) }),
     enableOfflineQueue: redisOptions.enableOfflineQueue ?? false,
   })
@@ -136,8 +137,8 @@ function connectCluster(seeds: readonly string[], purpose: Purpose, redisOptions
 }
 
 /**
- * ioredis connects to a node with the first command, and refuses the next ones until it is connected. A replica that becomes
- * a master has to be connected by then.
+ * ioredis connects to a node with the first command, and refuses further commands until it is connected. A replica that
+ * becomes a master must be connected by then.
  */
 function connectEarly(cluster: Cluster): void {
   const connectNode = (node: Redis): void => {
@@ -153,8 +154,8 @@ function parseHostPort(text: string): { host: string; port: number } {
 }
 
 /**
- * Asks one server, the next of a cluster's seeds at each attempt, on a connection of its own. Answers what is in the way, which
- * the other connections do not tell while they try again; null where it answers.
+ * Asks one server, the next of a cluster's seeds at each attempt, on a connection of its own. Returns the error that
+ * prevents a connection, which the other connections do not report while they retry; null if the server answers.
  */
 export async function whatIsInTheWay(address: StoreAddress, attempt: number): Promise<Error | null> {
   const options: RedisOptions = {
@@ -173,7 +174,7 @@ export async function whatIsInTheWay(address: StoreAddress, attempt: number): Pr
   try {
     await redis.connect()
     await redis.ping()
-    // A connection asks for this before it is ready.
+    // ioredis sends this before a connection is ready.
     await redis.info('server')
     return null
   } catch (error) {
@@ -183,20 +184,22 @@ export async function whatIsInTheWay(address: StoreAddress, attempt: number): Pr
   }
 }
 
-/** Asks a server of the store for what any of them knows: the only one, or all masters of a cluster, of which the first answer counts. */
+/**
+ * Asks for something that any server knows: the only server, or all masters of a cluster, whose first answer counts.
+ */
 export function askAny<T>(redis: RedisClient, ask: (server: Redis) => Promise<T>): Promise<T> {
   return redis instanceof Cluster ? Promise.any(redis.nodes('master').map(ask)) : ask(redis)
 }
 
-/** Resolves when the connection is ready (again), or when it still is not after so long. */
+/** Resolves when the connection is ready (again), or after `ms` at the latest. */
 export async function reconnected(redis: RedisClient, ms: number): Promise<void> {
   if (redis.status === 'ready') return
   await once(redis, 'ready', { signal: AbortSignal.timeout(ms) }).catch(() => undefined)
 }
 
 /**
- * Runs a store operation; whatever a connection or the server did wrong comes out as StoreUnavailable. That counters do not
- * add up (UnsoundBooks) is no fault of the connection's.
+ * Runs a store operation. Every error becomes StoreUnavailable, except UnsoundBooks: counters that do not add up are
+ * not a fault of the connection.
  */
 export async function storeCall<T>(operation: () => Promise<T>): Promise<T> {
   try {

@@ -1,4 +1,4 @@
-/** New credentials for the same store, while connections to it are open: what is rotated must not need a restart. */
+/** Applies new credentials to open connections of the same store, so that rotating them needs no restart. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
 import { hasCredentials } from '../config/urls.ts'
@@ -13,10 +13,10 @@ interface Credentials {
 }
 
 const TRIAL_MS = 2_000
-/** What a server answers to whom it does not know, or does not let do anything. */
+/** Replies to wrong credentials or missing permissions. */
 const REFUSAL = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b.*/
 
-/** What a connection to this address identifies itself with. */
+/** The credentials of connections to this address. */
 export function credentialsOf(address: StoreAddress): Credentials {
   if (!('url' in address) || !hasCredentials(address.url)) {
     const { username, password } = address
@@ -28,9 +28,9 @@ export function credentialsOf(address: StoreAddress): Credentials {
 }
 
 /**
- * Rejects with a StartupError where the store, or a node of a cluster that the configuration names, refuses them. One that
- * does not answer is believed to take them: calls are refused in any case until it does, and what was changed while it was
- * away would else need somebody to come back.
+ * Rejects with a StartupError if the store, or a cluster node that the configuration names, refuses the credentials. A
+ * server that does not answer is assumed to accept them. Calls are refused in any case until it answers, and rejecting
+ * would make the operator apply the change again later.
  */
 export async function tryCredentials(redis: RedisConfig): Promise<void> {
   const address = remoteAddress(redis)
@@ -47,10 +47,13 @@ export async function tryCredentials(redis: RedisConfig): Promise<void> {
   throw new StartupError(`redis.${secretKey(redis)}: the store refuses these credentials: ${refusal}`, 1)
 }
 
-/** From its next connect on, and at once where it is connected: the store may be about to close what has the ones before. */
+/**
+ * Uses the credentials from the next connect on, and at once if it is connected: the store may be about to close
+ * connections with the old ones.
+ */
 export function useCredentials(redis: RedisClient, credentials: Credentials): void {
   if (redis instanceof Cluster) {
-    // Nodes that it meets from now on are made from these.
+    // Later nodes are connected with these options.
     Object.assign(redis.options.redisOptions ?? {}, credentials)
     for (const node of redis.nodes('all')) useCredentials(node, credentials)
     return
@@ -58,7 +61,7 @@ export function useCredentials(redis: RedisClient, credentials: Credentials): vo
   const { username, password } = credentials
   Object.assign(redis.options, { username, password })
   if (redis.status !== 'ready' || password === undefined) return
-  // One that subscribes is allowed nothing else, and keeps what it has until it connects again.
+  // A subscribed connection may not send AUTH, and keeps its credentials until it reconnects.
   if (redis.mode === 'subscriber') return
   const identified = username === undefined ? redis.auth(password) : redis.auth(username, password)
   identified.catch(() => undefined)

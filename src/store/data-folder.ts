@@ -1,8 +1,8 @@
 /**
- * The folder with an embedded Redis' data. Two servers on one append-only file would ruin it, so a folder has one owner
- * at a time. Who owns it is asked of the server itself: the owner keeps a connection with a name open, and the kernel
- * closes that connection however the owner dies. A server without an owner is what a crash left behind; it is shut
- * down, and its data is taken over.
+ * The data folder of an embedded Redis. Two servers on one append-only file would corrupt it, so a folder has one owner
+ * at a time. The server itself knows its owner: the owner keeps a named connection open, and the kernel closes that
+ * connection however the owner dies. A server without an owner was left by a crash; it is shut down, and its data is
+ * taken over.
  */
 import { chmod, mkdir, mkdtemp, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,15 +14,15 @@ import { StartupError } from '../errors.ts'
 /** The name of the owner's connection. */
 export const OWNER = 'tollgate-owner'
 const SOCKET = 'redis.sock'
-/** A file with the path of the socket, where it is not in the folder itself. */
+/** A file with the socket's path, if the socket is not in the folder itself. */
 const SOCKET_ELSEWHERE = 'socket.path'
-/** A socket's path must fit into 104 bytes on macOS and 108 on Linux, with its end mark. */
+/** A socket's path, with its end mark, must fit into 104 bytes on macOS and 108 on Linux. */
 const LONGEST_SOCKET_PATH = 100
 const POLL_MS = 20
 const SHUTDOWN_MS = 15_000
 const LONGEST_START_MS = 30_000
 
-/** Makes the folder, for us alone. */
+/** Makes the folder, accessible to this user only. */
 export async function makeFolder(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -32,24 +32,24 @@ export async function makeFolder(dir: string): Promise<void> {
   }
 }
 
-/** A connection for supervision. The owner's comes back for ever; a visitor's ends with the server. */
+/** A connection for supervision. The owner's reconnects for ever; a visitor's ends with the server. */
 export function connectTo(socketPath: string, name: string): Redis {
   const redis = new Redis({
     path: socketPath,
     connectionName: name,
-    // The name has to stand while the data still loads, hence no check for "ready".
+    // The name must be set while the data still loads, so there is no check for "ready".
     enableReadyCheck: false,
     maxRetriesPerRequest: 0,
     commandTimeout: 2_000,
     connectTimeout: 2_000,
     retryStrategy: () => (name === OWNER ? POLL_MS : null),
   })
-  // Commands reject with what went wrong; an unheard `error` event would only print it.
+  // Commands reject with the error; ioredis prints `error` events that no one listens to.
   redis.on('error', () => undefined)
   return redis
 }
 
-/** Shuts down a server that a crash left behind. Throws where its owner is still there after `handoverMs`. */
+/** Shuts down a server that a crash left behind. Throws if its owner is still there after `handoverMs`. */
 export async function takeOver(dir: string, handoverMs: number): Promise<void> {
   const socketPath = await lastSocket(dir)
   const visitor = connectTo(socketPath, 'tollgate-visitor')
@@ -61,8 +61,8 @@ export async function takeOver(dir: string, handoverMs: number): Promise<void> {
       await pause(POLL_MS)
     }
     await visitor.shutdown('NOSAVE').catch(() => undefined)
-    // Its end of the connection closes when the process ends, which is after everything was written to disk. Asking for
-    // the process instead would wait for ever where nobody collects it, as in a container without an init.
+    // The server's end of the connection closes when its process ends, after everything was written to disk. Checking
+    // the process id instead would wait for ever if no parent reaps it, as in a container without an init.
     while (visitor.status !== 'end') {
       if (performance.now() > deadline + SHUTDOWN_MS) throw failure(`the last server in ${dir} does not end`)
       await pause(POLL_MS)
@@ -73,7 +73,7 @@ export async function takeOver(dir: string, handoverMs: number): Promise<void> {
   await forgetSocket(socketPath)
 }
 
-/** Whether a server is behind the connection. One that is there but does not answer is an error: it has the data open. */
+/** Whether a server answers. A server that is there and does not answer is an error: it has the data open. */
 async function answers(visitor: Redis, dir: string): Promise<boolean> {
   try {
     await visitor.info('server')
@@ -91,12 +91,12 @@ async function isOwned(visitor: Redis): Promise<boolean> {
   return String(clients).includes(` name=${OWNER} `)
 }
 
-/** A failure to have a store at all: exit code 2. */
+/** The error for an embedded store that cannot be used: exit code 2. */
 export function failure(message: string): StartupError {
   return new StartupError(`redis.embedded: ${message}`, 2)
 }
 
-/** `redis.sock` in the folder, or in a fresh folder for temporary files where that path is too long for a socket. */
+/** `redis.sock` in the folder, or in a new temporary folder if that path is too long for a socket. */
 export async function chooseSocket(dir: string): Promise<string> {
   const inside = join(dir, SOCKET)
   if (Buffer.byteLength(inside) <= LONGEST_SOCKET_PATH) {
@@ -113,10 +113,10 @@ async function lastSocket(dir: string): Promise<string> {
   return readFile(join(dir, SOCKET_ELSEWHERE), 'utf8').catch(() => join(dir, SOCKET))
 }
 
-/** Removes a socket that nobody listens on any more, with the folder that was made for it. */
+/** Removes an unused socket, and the folder that was made for it. */
 export async function forgetSocket(socketPath: string): Promise<void> {
   await rm(socketPath, { force: true })
-  // It fails for the folder of the data, which is not empty.
+  // Fails if that is the data folder, which is not empty.
   if (dirname(socketPath).startsWith(join(tmpdir(), 'tollgate-')))
     await rmdir(dirname(socketPath)).catch(() => undefined)
 }
@@ -125,9 +125,9 @@ export async function forgetSocket(socketPath: string): Promise<void> {
 const ours = new Set<string>()
 
 /**
- * Lets one gateway at a time look for a server in this folder and start one. The lock of a process that is gone counts as
- * left behind, and so does one that has been the same for longer than any start takes while we waited. No file's time is
- * compared with the time of day, which may have stepped in between.
+ * Lets one gateway at a time look for a server in this folder and start one. A lock counts as left behind if its
+ * process is gone, or if it has not changed during this wait for longer than any start takes. File times are not
+ * compared with the time of day, which may have stepped.
  */
 export async function lockStart(dir: string): Promise<() => Promise<void>> {
   const path = join(dir, 'starting.lock')
@@ -164,12 +164,13 @@ async function identityOf(path: string): Promise<string> {
 async function isLeftBehind(path: string): Promise<boolean> {
   try {
     const pid = Number(await readFile(path, 'utf8'))
-    // We hold none: it is of an earlier process with our id, as containers give the same ones each time.
+    // This process does not hold it: an earlier process had the same id, as in containers, where ids repeat.
     if (pid === process.pid) return true
     if (pid > 0) process.kill(pid, 0)
     return false
   } catch (error) {
-    // ESRCH: no such process. Anything else (the lock is gone, not ours to signal) is for the next look.
+    // ESRCH: no such process. After any other error (the lock is gone, or its process belongs to another user) the next
+    // round checks again.
     return error instanceof Error && 'code' in error && error.code === 'ESRCH'
   }
 }

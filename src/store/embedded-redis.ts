@@ -1,6 +1,6 @@
 /**
- * A Redis of our own, for those who have none: a child process on a private socket, its data in one folder, started
- * again when it dies. data-folder.ts sees to it that a folder never has two servers.
+ * Runs an embedded Redis for installations without one: a child process on a private socket, with its data in one
+ * folder, restarted when it dies. data-folder.ts ensures that a folder never has two servers.
  */
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,9 +19,9 @@ import { findRedisServer, lastLine, runRedisServer, type ServerProcess } from '.
 
 export interface EmbeddedRedis {
   readonly socketPath: string
-  /** Of the server that runs now; another one after a restart. */
+  /** The current server's process; another one after a restart. */
   readonly pid: number
-  /** Shuts the server down, with everything on disk, and waits until it is gone. */
+  /** Shuts the server down, writing everything to disk, and waits until it is gone. */
   stop(): Promise<void>
 }
 
@@ -31,14 +31,14 @@ const FIRST_ANSWER_MS = 30_000
 const LOADING_MS = 600_000
 const FASTEST_RESTART_MS = 50
 const SLOWEST_RESTART_MS = 5_000
-/** A server that ran so long is started again at once. */
+/** After a server has run this long, its next restart is fast again. */
 const STABLE_MS = 60_000
 
 /**
- * Starts a server with its data in `dir`, and starts it again whenever it dies before `stop`. Resolves when it answers.
- * `log` hears about restarts; `handoverMs` is how long the folder's last owner gets to leave, so that a restart of the
- * gateway need not be timed. Rejects with a StartupError (exit code 2) where no server can be had: none installed, the
- * folder in use by another gateway, or a server that does not start.
+ * Starts a server with its data in `dir`, and restarts it whenever it dies before `stop`. Resolves when it answers.
+ * `log` gets a message for each restart. `handoverMs` is how long the folder's last owner may take to leave, so that a
+ * restart of the gateway needs no timing. Rejects with a StartupError (exit code 2) if no server is installed, another
+ * gateway uses the folder, or the server does not start.
  */
 export async function startEmbeddedRedis(
   dir: string,
@@ -121,7 +121,7 @@ class Supervisor implements EmbeddedRedis {
     return this.#stopping.signal.aborted
   }
 
-  /** Starts the server again whenever it goes away, less and less eagerly while that does not help. */
+  /** Restarts the server whenever it ends, with growing pauses while that does not help. */
   async #keepRunning(): Promise<void> {
     let failures = 0
     while (!this.#isStopping()) {
@@ -147,7 +147,7 @@ class Supervisor implements EmbeddedRedis {
     this.#stopping.abort()
     await this.#server?.stop()
     await this.#running
-    // A restart that was under way has brought up another server in the meantime.
+    // A restart in progress may have started another server in the meantime.
     await this.#server?.stop()
     this.#owner.disconnect()
     await forgetSocket(this.socketPath)

@@ -1,8 +1,8 @@
 /**
- * Every Redis key of Tollgate is built here, and nowhere else.
+ * Builds every Redis key of Tollgate.
  *
- * All keys of an organization carry the hash tag `{org}`, so that one script sees all of them on one node of a Redis
- * Cluster. docs/store.md says what each holds, how long it lives and what it weighs.
+ * All keys of an organization carry the hash tag `{org}`, so that one script can use all of them on one node of a Redis
+ * Cluster. docs/store.md describes the content, lifetime and size of each.
  */
 import type { Day } from '../core/units.ts'
 
@@ -10,11 +10,11 @@ const PREFIX = 'tg'
 
 /** SET of organization ids; written before the organization itself, so that sweeps miss none. */
 export const ORGS = `${PREFIX}:orgs`
-/** STREAM of the deletions of organizations, whose own logs go with them (A3). */
+/** STREAM of the deletions of organizations, whose own logs are deleted with them (A3). */
 export const OPERATOR_AUDIT = `${PREFIX}:audit`
-/** STRING of the gateway's sweep through all outboxes: whose turn it is, and what the last one had to leave. */
+/** STRING: the lock for the sweep through all outboxes, and the work that the last sweep left. */
 export const OUTBOX_SWEEP = `${PREFIX}:outbox-sweep`
-/** STRING of the gateway's turn at checking a sample of users for drift. */
+/** STRING: the lock for the check of a sample of users for drift. */
 export const DRIFT_CHECK = `${PREFIX}:drift-check`
 /** Pub/sub channel: the SHA-256 of a virtual key whose cached look-up must be dropped, or `*` for all of them. */
 export const KEY_INVALIDATIONS = `${PREFIX}:key-invalidations`
@@ -33,7 +33,7 @@ export const org = (id: string): string => `${PREFIX}:{${id}}:org`
 export const members = (id: string): string => `${PREFIX}:{${id}}:members`
 /** SET of users whom an admin removed: no app enrolls them again. */
 export const removedMembers = (id: string): string => `${PREFIX}:{${id}}:removed`
-/** SET of members whose role is admin, so that nobody has to look through all members for them. */
+/** SET of members whose role is admin, so that finding them needs no scan of all members. */
 export const admins = (id: string): string => `${PREFIX}:{${id}}:admins`
 /** STREAM of every change of an organization's settings (A3). */
 export const audit = (id: string): string => `${PREFIX}:{${id}}:audit`
@@ -47,22 +47,22 @@ export const channels = (id: string): string => `${PREFIX}:{${id}}:channels`
 export const channelTests = (id: string): string => `${PREFIX}:{${id}}:channel-tests`
 /** HASH alert id → JSON of an organization alert. */
 export const alerts = (id: string): string => `${PREFIX}:{${id}}:alerts`
-/** STRING: what was answered to an adjustment, by the hex SHA-256 of its idempotency key. */
+/** STRING: the answer to an adjustment, by the hex SHA-256 of its idempotency key. */
 export const adjusted = (id: string, sha256: string): string => `${PREFIX}:{${id}}:adjusted:${sha256}`
 /** ZSET of open holds by the end of their lease (Unix ms); members are made by `lease()`. */
 export const leases = (id: string): string => `${PREFIX}:{${id}}:leases`
 /** STREAM of crossings that wait for delivery. */
 export const outbox = (id: string): string => `${PREFIX}:{${id}}:outbox`
-/** HASH of a crossing and what became of its deliveries: the log of notifications (N4). */
+/** HASH of a crossing and the state of its deliveries: the log of notifications (N4). */
 export const notice = (id: string, noticeId: string): string => `${PREFIX}:{${id}}:notice:${noticeId}`
 /** ZSET of the notices that have a delivery in a state, or of `all`, in order of their members (`notice-log.ts`). */
 export const notices = (id: string, state: string): string => `${PREFIX}:{${id}}:notices:${state}`
 /** HASH hold id → how it was resolved, for the ids minted in one five-minute bucket. */
 export const resolved = (id: string, bucket: number): string => `${PREFIX}:{${id}}:resolved:${bucket}`
 
-/** STRING that shows whether writes are taken, while the store refuses an organization's; it lives for a second. */
+/** STRING that tests whether writes are accepted, after the store refused an organization's; it lives for a second. */
 export const probe = (id: string): string => `${PREFIX}:{${id}}:probe`
-/** HASH journal id → the last of its entries that was charged: none is charged twice (D2). */
+/** HASH journal id → the last of its entries that was applied, so that none is charged twice (D2). */
 export const journals = (id: string): string => `${PREFIX}:{${id}}:journals`
 
 /** HASH of a period's totals: used, held, next_mark, start, end, and the schedule (billing) that it was opened under. */
@@ -82,6 +82,6 @@ export const day = (id: string, date: Day): string => `${PREFIX}:{${id}}:d${date
 export const userDay = (id: string, date: Day, userId: string): string =>
   `${PREFIX}:{${id}}:d${date}:u:${userId}`
 
-/** A member of `leases`: all that is needed to build the keys which expiring the hold touches. */
+/** A member of `leases`: everything needed to build the keys that expiring the hold touches. */
 export const lease = (periodNo: number, date: Day, holdId: string, userId: string): string =>
   `${periodNo} ${date} ${holdId} ${userId}`

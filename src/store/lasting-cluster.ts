@@ -1,7 +1,8 @@
 /**
- * A cluster's connection that comes back. ioredis (5.11) says `close` once for each node that ends. Where the last nodes of
- * an earlier connection end while the names of the seeds are being looked up for the next one, that is given up, and no
- * further attempt is made: whoever waits for it waits for ever, such as a queue's worker after it has reset its connection.
+ * A cluster connection that always reconnects. ioredis (5.11) emits `close` once for each node that ends. If the last
+ * nodes of an earlier connection end while the seeds' names are being resolved for the next one, ioredis gives that up
+ * and makes no further attempt. Then every command waits for ever, for example a queue worker's after it has reset its
+ * connection.
  */
 import { Cluster, type ClusterNode, type ClusterOptions } from 'ioredis'
 
@@ -11,7 +12,7 @@ const FORGOTTEN_MS = 1_500
 export class LastingCluster extends Cluster {
   readonly #seeds: ClusterNode[]
   #look: NodeJS.Timeout | undefined
-  /** Without an initial value, as the constructor of Cluster connects. */
+  /** No initial value: the constructor of Cluster connects before one would be assigned. */
   declare private isWanted: boolean
 
   constructor(seeds: ClusterNode[], options: ClusterOptions) {
@@ -42,7 +43,7 @@ export class LastingCluster extends Cluster {
     return super.quit(...args)
   }
 
-  /** As Cluster's, whose copies would not last. */
+  /** Replaces Cluster's method, whose copies would not reconnect. */
   override duplicate(seeds: ClusterNode[] = [], options: ClusterOptions = {}): LastingCluster {
     return new LastingCluster(seeds.length > 0 ? seeds : [...this.#seeds], { ...this.options, ...options })
   }

@@ -1,4 +1,4 @@
-/** One server of the store: whether it gives signs of life, and who waits for it. */
+/** Watches one server of the store: whether it responds, and who waits for it. */
 import { isNoConnection } from './faults.ts'
 
 export interface NodeWatchOptions {
@@ -7,32 +7,35 @@ export interface NodeWatchOptions {
   /** How long a server may be silent. */
   readonly silenceMs: number
   readonly ping: () => Promise<unknown>
-  /** A write to the keys of an organization that this server refused. */
+  /** Tries a write to the keys of an organization whose writes this server refused. */
   readonly probe: (org: string) => Promise<unknown>
   readonly onAnswer: () => void
   readonly onDown: (reason: string) => void
   readonly onUp: (downMs: number) => void
 }
 
-/** Fewer than a process that runs comes round in the time of silence. */
+/**
+ * The ticks without an answer that are needed to call a server silent; a process that runs normally has more in that
+ * time.
+ */
 const LEAST_ROUNDS = 4
 
 export class NodeWatch {
-  /** Those who wait for an answer of this server; each is called once with the reason when it counts as down. */
+  /** Callbacks of operations in flight; each is called once with the reason when the server counts as down. */
   readonly waiting = new Set<(reason: string) => void>()
-  /** Those who wait until it answers again; each is called once. */
+  /** Callbacks of those who wait until it answers again; each is called once. */
   readonly waitingForReturn = new Set<() => void>()
   readonly #options: NodeWatchOptions
-  /** When the first question was put that has no good answer yet. */
+  /** When the first ping without a successful answer was sent. */
   #askedAt: number | null = null
-  /** How often this process has come round since then. */
+  /** How many ticks this process has run since then. */
   #rounds = 0
   #isAsking = false
   #lastError = 'no answer'
   /** When it was found to be down. */
   #downAt: number | null = null
   #reason = ''
-  /** The organization whose writes it refused, where it is down for that. */
+  /** The organization whose writes the server refused, if it is down because of that. */
   #refusedOrg: string | null = null
 
   constructor(options: NodeWatchOptions) {
@@ -51,23 +54,26 @@ export class NodeWatch {
     return this.#reason
   }
 
-  /** What its last failure said; while it is down this may change, as when it comes back with another password. */
+  /**
+   * The message of its last failure. It may change while the server is down, for example if it comes back with another
+   * password.
+   */
   get lastError(): string {
     return this.#lastError
   }
 
-  /** For how long it has been down, in ms; 0 while it is up. */
+  /** How long it has been down, in ms; 0 while it is up. */
   get downMs(): number {
     return this.#downAt === null ? 0 : performance.now() - this.#downAt
   }
 
-  /** For how long it has given no sign of life, in ms; 0 while it is up, or answers and refuses. */
+  /** How long it has not responded, in ms; 0 while it is up, or responds with refusals. */
   get silentMs(): number {
     if (this.#downAt === null || this.#askedAt === null || this.#refusedOrg !== null) return 0
     return performance.now() - this.#askedAt
   }
 
-  /** Asks for a sign of life, one question at a time. */
+  /** Sends a ping, or a probe write after a refusal; one at a time. */
   ask(): void {
     if (this.#askedAt !== null) this.#rounds += 1
     if (this.#isAsking) return
@@ -86,8 +92,8 @@ export class NodeWatch {
   }
 
   /**
-   * Finds it down where it has been silent for too long. Time in which this process did not run, because the machine is
-   * overloaded, is not the server's silence, and likely it did not run either.
+   * Marks the server as down if it was silent for too long. Time in which this process did not run, because the machine
+   * is overloaded, does not count: the server likely did not run either.
    */
   judge(): void {
     if (this.#askedAt === null || this.#rounds < LEAST_ROUNDS) return
@@ -96,8 +102,8 @@ export class NodeWatch {
   }
 
   /**
-   * A call failed for good: from here on only a write of this organization's shows that it serves again. Null where the
-   * connection is gone, so that any sign of life does.
+   * Marks the server as down after a failure that a retry did not fix. From then on only a write to this organization's
+   * keys shows that it serves again. If `org` is null, the connection is gone, and any response does.
    */
   refused(reason: string, org: string | null): void {
     if (this.isDown) return
@@ -107,7 +113,10 @@ export class NodeWatch {
     this.#goDown(reason)
   }
 
-  /** It serves no keys any more, and is missed by nobody. Who waits for it is redirected by its connection. */
+  /**
+   * The server no longer serves keys and is not watched any more. Waiting operations resume, and their connection
+   * redirects them.
+   */
   leave(): void {
     this.#isBack()
   }
@@ -115,7 +124,7 @@ export class NodeWatch {
   #answered(org: string | null): void {
     this.#isAsking = false
     this.#options.onAnswer()
-    // A sign of life that was asked for before the refusal proves nothing.
+    // An answer to a ping that was sent before the refusal proves nothing.
     if (org !== this.#refusedOrg) return
     this.#askedAt = null
     this.#rounds = 0

@@ -1,4 +1,4 @@
-/** An organization's hash, decoded: the one place that knows how each field is written, and what stands for one that is missing. */
+/** Decodes an organization's hash: the only place that knows each field's format, and the default for a missing one. */
 import type {
   Admission,
   BillingPeriod,
@@ -20,7 +20,7 @@ export interface VersionedUserAlerts extends UserAlerts {
   readonly version: number
 }
 
-/** As it is stored: its period may have ended since, and then its next schedule is the one in force (P4). */
+/** As stored: its period may have ended since, and then its next schedule applies (P4). */
 export interface StoredOrg {
   readonly name: string
   readonly allowance: Microcredits

@@ -1,6 +1,6 @@
 /**
- * How long a call waits for a store that does not answer (D1). Calls to a model take seconds, and a fork, a slow sync or a
- * failover takes less: waiting is right, and refusing is for what lasts longer.
+ * How long a call waits for a store that does not answer (D1). A model call takes seconds, while a fork, a slow sync or
+ * a failover takes less. So calls wait first, and are refused only if the outage lasts longer.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { mayPass } from './faults.ts'
@@ -9,12 +9,12 @@ import type { StoreWatch } from './watch.ts'
 export interface WaitMetrics {
   /** A call began to wait for the store. */
   storeWait(): void
-  /** It has waited for so long, whatever came of it. */
+  /** A call has waited this long, whatever the result. */
   storeWaited(seconds: number): void
 }
 
 export interface Patience {
-  /** The longest that a call waits for the store; 0 for not at all. */
+  /** The longest that a call waits for the store; 0: it does not wait. */
   readonly ms: number
   readonly metrics: WaitMetrics
 }
@@ -24,12 +24,12 @@ export const NO_PATIENCE: Patience = {
   metrics: { storeWait: () => undefined, storeWaited: () => undefined },
 }
 
-/** Before the same is asked again of a server that is not known to be down. */
+/** The pause before a retry on a server that is not known to be down. */
 const ASK_AGAIN_AFTER_MS = 100
 
 /**
- * Reads from the store, again and again until it answers or the patience ends. Rejects with the last failure. What may
- * pass is waited for; a refusal of credentials or rights, and any other error, is told at once.
+ * Reads from the store, retrying until it answers or the time is up. Rejects with the last failure. Temporary failures
+ * are retried; a refusal of credentials or permissions, and any other error, rejects at once.
  */
 export async function patiently<T>(
   { ms, metrics }: Patience,
@@ -58,8 +58,8 @@ export async function patiently<T>(
 }
 
 /**
- * Resolves when the server of this tag answers again, at once where it does, or after so long. A server that is found to
- * refuse this gateway is not waited for.
+ * Resolves when the server of this tag answers again (at once if it does), or after `ms`. It does not wait for a server
+ * that refuses this gateway's credentials.
  */
 export async function backWithin(watch: StoreWatch, tag: string, ms: number): Promise<void> {
   if (watch.downMs(tag) === 0) return

@@ -1,4 +1,4 @@
-/** Many reads as one message to the store. */
+/** Sends many reads as one message to the store. */
 import { Cluster } from 'ioredis'
 import type { RedisClient } from './connection.ts'
 
@@ -6,9 +6,9 @@ import type { RedisClient } from './connection.ts'
 export type Read = readonly [command: 'hmget' | 'hscan', key: string, ...args: (string | number)[]]
 
 /**
- * The replies in the order of the reads. Rejects with the first that failed, as the connection does. On a cluster each goes
- * by itself, all at once: a pipeline is redirected as a whole, and while its slot moves the other node has only a part of
- * the keys, so that the rest would look empty.
+ * Resolves to the replies in the order of the reads. Rejects with the first failure, as the connection does. On a
+ * cluster each read is sent separately, all at once. A pipeline is redirected as a whole, and while its slot moves, the
+ * other node has only some of the keys, so the rest would look empty.
  */
 export async function pipelined(redis: RedisClient, reads: readonly Read[]): Promise<unknown[]> {
   if (reads.length === 0) return []

@@ -1,4 +1,4 @@
-/** Finding a redis-server on this machine, and running one that cannot outlive us. */
+/** Finds a redis-server on this machine, and runs one that cannot outlive the gateway. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, closeSync, constants, openSync } from 'node:fs'
@@ -14,7 +14,7 @@ const STOP_MS = 10_000
 
 /**
  * The path of a Valkey or Redis server of version 7 or newer on `searchPath`. Throws a StartupError (exit code 2) that
- * says what to type where there is none.
+ * says how to install one if there is none.
  */
 export async function findRedisServer(searchPath: string = process.env['PATH'] ?? ''): Promise<string> {
   let tooOld = ''
@@ -42,7 +42,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Such as `7.0.15`; `unknown` where the program does not say. */
+/** For example `7.0.15`; `unknown` if the program does not report it. */
 async function versionOf(path: string): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(path, ['--version'], { timeout: 5_000 })
@@ -54,9 +54,9 @@ async function versionOf(path: string): Promise<string> {
 
 export interface ServerProcess {
   readonly pid: number
-  /** How the process went, such as `SIGKILL` or `exit code 1`; null while it runs. */
+  /** How the process ended, for example `SIGKILL` or `exit code 1`; null while it runs. */
   readonly ended: string | null
-  /** Resolves when the process is gone, with what `ended` then says. Never rejects. */
+  /** Resolves when the process is gone, with the value of `ended`. Never rejects. */
   readonly exited: Promise<string>
   /** Ends the process and waits for it: SIGTERM, which writes everything to disk, and SIGKILL if that takes too long. */
   stop(): Promise<void>
@@ -114,10 +114,10 @@ async function end(child: ChildProcess, exited: Promise<string>): Promise<void> 
 }
 
 /**
- * Starts a watchdog: a shell that waits on a pipe from us and ends the server when the pipe breaks, which happens
- * however we die. A line through the pipe releases it. A shell, because it weighs a few hundred kilobytes, is on every
- * system with a Redis, and needs nothing installed; the server itself has no "end with your parent" that works on both
- * Linux and macOS. Should the watchdog die as well, the next start takes the server over (see embedded-redis.ts).
+ * Starts a watchdog: a shell that waits on a pipe from the gateway and ends the server when the pipe breaks, however
+ * the gateway dies. A line through the pipe releases it. A shell needs a few hundred kilobytes, is on every system with
+ * a Redis, and requires no installation. The server itself has no "end with your parent" that works on both Linux and
+ * macOS. If the watchdog dies as well, the next start takes the server over (data-folder.ts).
  */
 function watchOver(pid: number): () => void {
   const script = 'read -r released && exit 0; kill -TERM "$1"'
@@ -125,14 +125,14 @@ function watchOver(pid: number): () => void {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
-  // Without a watchdog the server would at worst linger until the next start, so neither failure ends us.
+  // Without a watchdog the server would at worst run until the next start, so neither failure ends the gateway.
   watchdog.on('error', () => undefined)
   watchdog.stdin.on('error', () => undefined)
   watchdog.unref()
   return () => watchdog.stdin.end('released\n')
 }
 
-/** What the log of the server in `dir` ends with, and where it is. */
+/** The last line of the server's log in `dir`, and the log's path. */
 export async function lastLine(dir: string): Promise<string> {
   const log = join(dir, 'redis.log')
   const text = await readFile(log, 'utf8').catch(() => '')

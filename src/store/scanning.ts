@@ -1,9 +1,12 @@
-/** Walks through what the store hands out a part at a time (SCAN and its kin), so that it is never held up for long. */
+/**
+ * Iterates over results that the store returns in parts (SCAN and similar commands), so that the store is never blocked
+ * for long.
+ */
 
-/** One step: the next cursor, '0' after the last part, and what this part holds. */
+/** One step: returns the next cursor, '0' after the last part, and the items of this part. */
 type Step = (cursor: string) => Promise<readonly [string, readonly string[]]>
 
-/** Every part in turn, which may be empty. What comes or goes meanwhile may be missing, or come twice. */
+/** Yields every part, some of which may be empty. Items added or removed meanwhile may be missing or come twice. */
 export async function* scanned(step: Step): AsyncGenerator<readonly string[]> {
   let cursor = '0'
   do {

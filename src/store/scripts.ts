@@ -1,4 +1,4 @@
-/** The Lua scripts: read from `lua/` at start, with their names and includes put in, and run by their SHA-1. */
+/** Loads the Lua scripts from `lua/`, adds the named input and the includes, and runs them by their SHA-1. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { packageFile } from '../package.ts'
@@ -12,7 +12,7 @@ export type Arg = string | number
 type Named<Names, Value> = Names extends readonly string[] ? Readonly<Record<Names[number], Value>> : never
 type Valued<Fields> = Readonly<Record<keyof Fields, Arg>>
 
-/** What a script is called with, by the names of its signature. */
+/** A script's input, by the names of its signature. */
 export type Input<S extends Signature> = {
   readonly keys: Named<S['keys'], string>
 } & (S extends { readonly keyLists: infer Names }
@@ -26,7 +26,7 @@ export type Input<S extends Signature> = {
 
 export type InputOf<N extends ScriptName> = Input<(typeof SIGNATURES)[N]>
 
-/** The same for code that serves every script. */
+/** The input type for code that handles every script. */
 interface AnyInput {
   readonly keys: Readonly<Record<string, string>>
   readonly keyLists?: Readonly<Record<string, readonly string[]>>
@@ -53,9 +53,9 @@ function load(name: ScriptName): Script {
 }
 
 /**
- * The Lua lines that name what a script is called with. ARGV is one JSON list: a batch has hundreds of texts, and each that
- * is sent apart costs client and server more than all of the work on it. It has the arguments, the lengths of the lists of
- * keys and of texts, these texts, and then the items, one field after the other.
+ * The Lua lines that give a script's input its names. ARGV is one JSON list: a batch has hundreds of texts, and sending
+ * each separately costs client and server more than all other work on it. The list has the arguments, the lengths of
+ * the lists of keys and of texts, these texts, and then the items, field by field.
  */
 function prelude({ keys, keyLists = [], args = {}, lists = [], items }: Signature): string {
   const first = Object.keys(args).length
@@ -110,14 +110,14 @@ function scriptOf(name: ScriptName): Script {
   return script
 }
 
-/** The whole text that the server runs, names and includes and all. */
+/** The complete text that the server runs, including the prelude and the includes. */
 export function scriptSource(name: ScriptName): string {
   return scriptOf(name).source
 }
 
 /**
- * Runs a script on the node that holds its keys. The server's cache of scripts may be empty (a restart, SCRIPT FLUSH, a
- * new node): then, and only then, the whole source is sent, which is safe because NOSCRIPT means that nothing ran.
+ * Runs a script on the node that holds its keys. The server's script cache may be empty (a restart, SCRIPT FLUSH, a new
+ * node). Only then is the whole source sent, which is safe because NOSCRIPT means that nothing ran.
  */
 export async function runScript<N extends ScriptName>(
   redis: RedisClient,
@@ -157,7 +157,7 @@ function given<T>(value: T | undefined, name: string): T {
   return value
 }
 
-/** Half of a surrogate pair alone, which JSON writes as an escape that Redis refuses: with it would go the whole batch. */
+/** A lone surrogate. JSON writes it as an escape that Redis's JSON decoder refuses, and the whole batch would fail. */
 const LONE_SURROGATE = /\p{Surrogate}/gu
 
 function packed(argv: readonly string[]): string {

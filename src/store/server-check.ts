@@ -1,4 +1,7 @@
-/** Whether a server that answers is one that can keep the books: Redis or Valkey, 7 or later, by what it does and not by its name. */
+/**
+ * Checks whether the server can hold the ledger: Redis or Valkey, version 7 or later, judged by its behaviour and not
+ * by its name.
+ */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { StartupError } from '../errors.ts'
@@ -9,18 +12,21 @@ const OLDEST_MAJOR = 7
 const NEEDED = 'Tollgate needs Redis or Valkey, version 7 or later'
 
 /**
- * What every script of the gateway relies on: flags behind the shebang, the server's clock, JSON, and whole numbers of 16
- * digits. It touches no key.
+ * Tests the features that every script relies on: flags after the shebang, the server's clock, JSON, and whole numbers
+ * of 16 digits. It touches no key.
  */
 const PROBE = `#!lua flags=allow-oom
 local at = redis.call('TIME')
 return string.format('%.0f', 2 ^ 53 - #cjson.decode('[1]')) .. ' ' .. #at`
 const PROBED = '9007199254740991 2'
 
-/** Longer than a start needs, and short enough for a line of the log. */
+/** Limit on the server's text in an error message. */
 const MOST_TEXT = 200
 
-/** Rejects with a StartupError where the server could not do what it will be asked for (exit code 2), or refuses our credentials. */
+/**
+ * Rejects with a StartupError if the server lacks a required feature (exit code 2), or refuses the credentials (exit
+ * code 1).
+ */
 export async function checkServer(
   redis: RedisClient,
   config: Config['redis'],
@@ -39,7 +45,7 @@ export async function checkServer(
   }
 }
 
-/** What a server answered that is no Redis ≥ 7. */
+/** The error for a server that does not behave like Redis 7 or later. */
 export function unlike(what: string, error: unknown): StartupError {
   const text = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? ''
   return new StartupError(

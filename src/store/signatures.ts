@@ -1,21 +1,21 @@
 /**
- * What each Lua script is called with: its keys, its arguments and what each item of its batch has. The loader writes the
- * Lua lines that give them these names (scripts.ts): a script reads `key.org`, `arg.lease_ms`, `items[1].hold_id`.
+ * The input of each Lua script: its keys, its arguments and the fields of each item of its batch. The loader generates
+ * the Lua lines that give them these names (scripts.ts): a script reads `key.org`, `arg.lease_ms`, `items[1].hold_id`.
  *
- * Times are Unix milliseconds and amounts whole microcredits. `number` is a Lua number in the script; `text` is kept as it
- * is, where a script compares or stores it.
+ * Times are Unix milliseconds and amounts whole microcredits. `number` is a Lua number in the script. `text` stays as
+ * it is, because the script compares or stores it.
  */
 export type Type = 'text' | 'number'
 
 export interface Signature {
-  /** Keys that are always there, in their order in KEYS. */
+  /** Keys that are always present, in their order in KEYS. */
   readonly keys: readonly string[]
-  /** Behind them, lists of any number of keys. */
+  /** After them, lists of any number of keys. */
   readonly keyLists?: readonly string[]
   readonly args?: Readonly<Record<string, Type>>
   /** Lists of any number of texts. */
   readonly lists?: readonly string[]
-  /** What each item of a batch has. */
+  /** The fields of each item of a batch. */
   readonly items?: Readonly<Record<string, Type>>
 }
 
@@ -34,7 +34,7 @@ const BOOKS = {
   },
   lists: ['user_ids'],
 } as const
-/** A hold, with the places of its user, day, user's day and bucket in the lists of keys, from 1. */
+/** A hold, with the positions of its user, day, user's day and bucket in the lists of keys, from 1. */
 const HOLD = { hold_id: 'text', user: 'number', day: 'number', user_day: 'number', bucket: 'number' } as const
 const USAGE = {
   source: 'text',
@@ -42,14 +42,14 @@ const USAGE = {
   cost: 'number',
   input_tokens: 'number',
   output_tokens: 'number',
-  /** When the organization was created that admitted the call; empty for whichever is there. */
+  /** When the organization that admitted the call was created; empty to accept the current one. */
   org_created_at: 'text',
 } as const
 
 /** The log of one notice: its hash, and an index of the notices for each state of a delivery. */
 const NOTICE = {
   keys: ['notice', 'queued', 'sent', 'failed', 'parked', 'no_recipients'],
-  /** `oldest` is the beginning of the first member that the indexes still show. */
+  /** `oldest` is the prefix of the first member that the indexes still show. */
   args: { member: 'text', life_ms: 'text', oldest: 'text' },
 } as const
 
@@ -72,11 +72,11 @@ export const SIGNATURES = {
       bucket: 'number',
       source: 'text',
       worst_case: 'text',
-      /** Empty where nothing bounds the call. */
+      /** Empty if nothing bounds the call. */
       strict_worst_case: 'text',
       prompt_price: 'text',
       model: 'text',
-      /** '1' where an unknown user may become a member by this call. */
+      /** '1' if an unknown user may become a member by this call. */
       may_enroll: 'text',
     },
   },
@@ -87,13 +87,15 @@ export const SIGNATURES = {
     ...BOOKS,
     keys: [...BOOKS.keys, 'journals'],
     args: { ...BOOKS.args, journal: 'text' },
-    /** `kind` is settle, free or charge, which has no hold; `may_have_come` is '1' where the store may know the settle. */
+    /** `kind` is settle, free or charge, which has no hold. `may_have_come` is '1' if the store may know the settle. */
     items: { seq: 'number', kind: 'text', ...HOLD, ...USAGE, may_have_come: 'text' },
   },
   adjust: {
     ...BOOKS,
     keys: [...BOOKS.keys, 'members', 'audit', 'answer'],
-    /** `fingerprint` of what is asked is empty without an idempotency key; `after` lacks what is used. */
+    /**
+     * `fingerprint` of the request is empty without an idempotency key. `after` lacks the usage, which the script adds.
+     */
     args: {
       ...BOOKS.args,
       day_start_ms: 'number',
@@ -109,7 +111,10 @@ export const SIGNATURES = {
   renew: { keys: ['leases'], args: { lease_ms: 'number' }, lists: ['leases'] },
   roll: {
     keys: ['org', 'total', 'armed', 'alerts'],
-    /** `ends_no` is the period that ends, the others are of the one to open, computed with `billing_next` ('' for none). */
+    /**
+     * `ends_no` is the period that ends. The others describe the period to open, computed with `billing_next` ('' for
+     * none).
+     */
     args: {
       ends_no: 'text',
       period_no: 'text',
@@ -127,14 +132,14 @@ export const SIGNATURES = {
   },
   configure: {
     keys: ['org', 'admins', 'audit', 'alerts', 'total', 'armed', 'fired', 'outbox'],
-    /** `allowance` is empty where it is not saved. */
+    /** `allowance` is empty if it is not saved. */
     args: { tag: 'text', period_no: 'text', ...CHANGE, allowance: 'text', life_end_ms: 'text' },
     /** `resource` has the names of the fields whose tag was read, `fields` each field to save, then its value. */
     lists: ['resource', 'recipients', 'fields'],
   },
   'delete-org': {
     keys: ['org'],
-    /** `tag` is empty for whatever is there; `deletion` is JSON. */
+    /** `tag` is empty to accept any version; `deletion` is JSON. */
     args: { tag: 'text', deletion: 'text' },
     lists: ['resource'],
   },
@@ -148,7 +153,7 @@ export const SIGNATURES = {
   },
   'save-entry': {
     keys: ['org', 'entries', 'members', 'audit'],
-    /** Each may be empty: `text` removes the entry, `most` is any number, `member` is no one. */
+    /** Each may be empty: `text` removes the entry, `most` means no limit, `member` means no required member. */
     args: { tag: 'text', ...CHANGE, field: 'text', text: 'text', most: 'text', member: 'text' },
   },
   'save-alert': {
@@ -171,7 +176,7 @@ export const SIGNATURES = {
   'check-user': {
     keys: ['org', 'user', 'top', 'audit'],
     keyLists: ['user_days'],
-    /** `repair` is '1' to put right what differs. */
+    /** `repair` is '1' to repair differences. */
     args: {
       period_no: 'text',
       day_end_ms: 'number',
@@ -205,7 +210,7 @@ export const SIGNATURES = {
   },
   redeliver: {
     keys: [...NOTICE.keys, 'audit', 'outbox'],
-    /** `only` is the name of the one delivery that is wanted, empty for all. */
+    /** `only` is the name of the one requested delivery; empty for all. */
     args: { ...NOTICE.args, id: 'text', only: 'text', ...CHANGE },
   },
 } as const satisfies Readonly<Record<string, Signature>>

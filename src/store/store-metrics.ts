@@ -1,4 +1,4 @@
-/** What is counted of the store: whether it answers, and who waited for it. */
+/** Metrics of the store: whether it answers, and how long calls waited for it. */
 import type { Instruments } from '../metrics/instruments.ts'
 import type { WaitMetrics } from './patience.ts'
 import type { StoreWatch } from './watch.ts'
@@ -10,7 +10,7 @@ export interface StoreMetrics {
   readonly waits: WaitMetrics
   /** The store, or a server of it, stopped answering or answers again. */
   transition(to: 'up' | 'down'): void
-  /** Shows from now on whether the store answers. */
+  /** Exports from now on whether the store answers. */
   showUp(watch: Pick<StoreWatch, 'isUp'>): void
 }
 

@@ -1,4 +1,4 @@
-/** Opens the store that the configuration names, and refuses one that could not keep what it is given. */
+/** Opens the configured store, and refuses one that cannot hold the ledger. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
@@ -19,17 +19,17 @@ import { checkServer, unlike } from './server-check.ts'
 import { createStoreWatch, type StoreWatch } from './watch.ts'
 
 export interface Store {
-  /** Decisions go through this one. */
+  /** The connection for decisions. */
   readonly redis: RedisClient
-  /** This one only listens. */
+  /** The connection that only listens. */
   readonly listener: RedisClient
-  /** Whether it answers. */
+  /** Knows whether the store answers. */
   readonly watch: StoreWatch
-  /** One more connection, which `stop` closes with the others. */
+  /** Opens one more connection, which `stop` closes with the others. */
   open(purpose: Purpose): RedisClient
   /**
-   * Asks the store whether it takes the credentials of another configuration for it. Rejects with a StartupError where it
-   * refuses them; nothing has changed until `use`.
+   * Asks the store whether it accepts another configuration's credentials. Rejects with a StartupError if it refuses
+   * them; nothing changes until `use`.
    */
   prepare(config: Config['redis']): Promise<NextCredentials>
   /** Closes the connections, and the embedded server last. */
@@ -37,9 +37,9 @@ export interface Store {
 }
 
 export interface NextCredentials {
-  /** A connection with them. */
+  /** Opens a connection with the new credentials. */
   readonly open: Store['open']
-  /** Gives them to the connections that are open, and to those that will be. */
+  /** Applies the credentials to open and to later connections. */
   use(): void
 }
 
@@ -50,7 +50,7 @@ const CONNECT_MS = 1_000
 function describe(redis: Config['redis']): string {
   if (redis.embedded !== undefined) return `the embedded Redis in ${redis.embedded}`
   if (redis.cluster !== undefined) return `the Redis Cluster at ${redis.cluster.join(', ')}`
-  // The password that a URL may hold goes into no message.
+  // Messages must not contain the password that a URL may hold.
   return `the Redis at ${(redis.url ?? '').replace(/\?.*$/, '').replace(/\/\/.*@/, '//***@')}`
 }
 
@@ -76,7 +76,7 @@ async function waitUntilReady(
   const deadline = Date.now() + WAIT_MS
   let reason = 'it did not answer'
   for (let attempt = 0; Date.now() < deadline; attempt += 1) {
-    // Until it is connected it refuses commands, also where nothing is in the way. An error ends this wait.
+    // The connection refuses commands until it is connected, even if the server is fine. An error ends this wait.
     await reconnected(redis, CONNECT_MS)
     try {
       await redis.ping()
@@ -125,9 +125,9 @@ function createConnections(first: StoreAddress, logger: Logger) {
 }
 
 /**
- * Rejects with a StartupError when the store cannot be had within 30 s, or is too old (exit code 2), or when it refuses what the
- * configuration says of user, password or certificates (1). `runningSocket`
- * is that of the embedded server where another process runs it already.
+ * Rejects with a StartupError if the store cannot be reached within 30 s or is too old (exit code 2), or if it refuses
+ * the configured user, password or certificates (1). `runningSocket` is the socket of an embedded server that another
+ * process runs already.
  */
 export async function openStore(
   config: Config['redis'],

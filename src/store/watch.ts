@@ -1,10 +1,10 @@
 /**
- * Whether the store answers, known before a call asks (D1).
+ * Knows whether the store answers before a call asks it (D1).
  *
- * Every server is asked for a sign of life a few times a second. One that gives none for 220 ms counts as down, and
- * nothing more is sent to it until it answers again: calls wait for that (see patience.ts), and background work is told
- * at once. A server that gives signs of life and refuses what matters (a replica, a full disk) is found by a call that
- * failed twice, and asked by a write from then on.
+ * Every server is pinged many times a second. A server that does not respond for 220 ms counts as down, and nothing
+ * more is sent to it until it answers again: calls wait for that (patience.ts), and background work fails at once. A
+ * server that answers pings but refuses commands (a replica, a full disk) is detected by a call that failed twice. From
+ * then on it is tested by a write.
  */
 import { Cluster } from 'ioredis'
 import type { Logger } from 'pino'
@@ -16,23 +16,26 @@ import { NodeWatch } from './node-watch.ts'
 import { isNoConnection, NeverSent, refusesUs, storeFault } from './faults.ts'
 
 export interface StoreWatch {
-  /** Whether the server is down that has the keys of this hash tag: an organization's id, or a whole key without a tag. */
+  /**
+   * Whether the server with the keys of this hash tag is down. The tag is an organization's id, or a whole key without
+   * a tag.
+   */
   isDown(tag: string): boolean
   /** Whether every server of the store answers. */
   isUp(): boolean
-  /** For how long the server of this tag has been down, in ms; 0 while it is up. */
+  /** How long the server of this tag has been down, in ms; 0 while it is up. */
   downMs(tag: string): number
-  /** For how long no server of the store has given a sign of life, in ms; 0 while one does. */
+  /** How long no server of the store has responded, in ms; 0 while one does. */
   silentMs(): number
-  /** What the server of this tag says where it refuses this gateway's credentials or rights; null otherwise. */
+  /** The server's message if it refuses this gateway's credentials or permissions; null otherwise. */
   refusal(tag: string): string | null
-  /** Resolves when the server of this tag answers again, or serves no keys any more; at once where it is up. */
+  /** Resolves when the server of this tag answers again, or no longer serves keys; at once if it is up. */
   back(tag: string): Promise<void>
-  /** Calls `look` when a server goes down, and on every tick while one is. Returns how to end that. */
+  /** Calls `look` when a server goes down, and on every tick while one is down. Returns a function that ends this. */
   whileDown(look: () => void): () => void
   /** Runs an operation on keys of this tag; rejects with StoreUnavailable as soon as their server counts as down. */
   guard<T>(tag: string, operation: () => Promise<T>): Promise<T>
-  /** An operation on an organization's keys failed for good. */
+  /** Reports that an operation on an organization's keys failed although it was retried. */
   failed(org: string, error: unknown): void
   close(): void
 }
@@ -44,16 +47,16 @@ export interface StoreWatchOptions {
   readonly onTransition?: (to: 'up' | 'down') => void
 }
 
-/** A server that stops is found within two ticks and the silence: 300 ms. */
+/** A server that stops is detected within two ticks and the silence: 300 ms. */
 const TICK_MS = 40
 const SILENCE_MS = 220
-/** The only server of a store that is no cluster. */
+/** Name of the only server of a store that is not a cluster. */
 const SINGLE = ''
 const PROBE_LIFE_MS = 1_000
-/** While a server of a cluster is down, somebody else may have been put in its place. */
+/** While a server of a cluster is down, another may have replaced it. */
 const REFRESH_TICKS = 5
 
-/** For a ledger that takes every failure as it comes. */
+/** A watch for a ledger that handles each failure on its own. */
 export const UNWATCHED: StoreWatch = {
   isDown: () => false,
   isUp: () => true,
@@ -91,11 +94,14 @@ function watchNode(
   })
 }
 
-/** The servers of the store, each with its watch. `look` is called when one goes down, and behind each round of questions while one is. */
+/**
+ * The servers of the store, each with its watch. `look` is called when one goes down, and after each round of pings
+ * while one is down.
+ */
 function watchNodes(options: StoreWatchOptions, troubles: ConnectionTroubles, look: () => void) {
   const { redis } = options
   const nodes = new Map<string, NodeWatch>()
-  // A server is found down in the middle of a failing call, which ends first.
+  // A server is marked down in the middle of a failing call, so `look` runs after that call's code.
   const parts = { troubles, wentDown: () => queueMicrotask(look) }
   let ticks = 0
 
@@ -109,7 +115,7 @@ function watchNodes(options: StoreWatchOptions, troubles: ConnectionTroubles, lo
       if (ticks % REFRESH_TICKS === 0 && !isUp()) redis.refreshSlotsCache()
     }
     for (const node of nodes.values()) node.ask()
-    // What arrived while this process was busy is read before a server is judged as silent.
+    // Replies that arrived while this process was busy are read before a server is judged as silent.
     setImmediate(() => {
       for (const node of nodes.values()) node.judge()
       if (!isUp()) look()
@@ -187,7 +193,10 @@ function guarded<T>(node: NodeWatch | undefined, operation: () => Promise<T>): P
   })
 }
 
-/** Why there is no connection to a server (nobody listens, another password): commands are told only that there is none. */
+/**
+ * The reason why there is no connection to a server (nothing listens, another password). Commands only report that
+ * there is none.
+ */
 class ConnectionTroubles {
   readonly #found = new Map<string, string>()
 
@@ -201,12 +210,16 @@ class ConnectionTroubles {
     return this.#found.get(name) ?? 'no connection'
   }
 
-  /** The server has answered. A cluster that is ready may still lack a server, whose reason is kept until then. */
+  /**
+   * The server has answered. A cluster that is ready may still lack a server, whose reason is kept until it answers.
+   */
   end(name: string): void {
     this.#found.delete(name)
   }
 
-  /** A server that refuses a password is afterwards asked, in vain, on a connection that it has closed: the refusal is the reason. */
+  /**
+   * After a server refuses a password, commands fail on a connection that it has closed: the refusal stays the reason.
+   */
   #add(name: string, message: string): void {
     if (!isNoConnection(message) || !this.#found.has(name)) this.#found.set(name, message)
   }
@@ -224,7 +237,7 @@ function pingOf(redis: RedisClient, name: string): Promise<unknown> {
   return node === undefined ? Promise.reject(new Error('Connection is closed.')) : node.ping()
 }
 
-/** Servers that no slot belongs to any more are nobody's trouble. */
+/** Drops the watches of servers that no longer own a slot. */
 function prune(redis: RedisClient, nodes: Map<string, NodeWatch>): void {
   if (!(redis instanceof Cluster)) return
   const owners = new Set(redis.slots.map((slot) => slot[0]))
