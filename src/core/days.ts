@@ -1,10 +1,10 @@
-/** Calendar days without a zone: how they are written for people, counted, and walked through. */
+/** Calendar days without a time zone: format, parse, count and iterate. */
 import type { Day } from './units.ts'
 
 const DAY_MS = 86_400_000
 const ISO_DAY = /^(\d{4})-(\d{2})-(\d{2})$/
 
-/** Reads `2026-12-01`; null for anything else, and for a day that no calendar has. */
+/** Parses `2026-12-01`; null for anything else, including dates that do not exist. */
 export function parseDay(text: string): Day | null {
   const [, year, month, day] = ISO_DAY.exec(text) ?? []
   if (year === undefined || month === undefined || day === undefined) return null
@@ -17,17 +17,17 @@ export function isoDay(day: Day): string {
   return `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`
 }
 
-/** The day so many days later, or earlier where `days` is negative. */
+/** The day `days` days later, or earlier if `days` is negative. */
 export function addDays(day: Day, days: number): Day {
   return dayOfNumber(numberOf(day) + days)
 }
 
-/** How many days from the first to the last of them, both counted; 0 or less where the last comes first. */
+/** The number of days from the first to the last, both counted; 0 or less if the last is before the first. */
 export function countDays(first: Day, last: Day): number {
   return numberOf(last) - numberOf(first) + 1
 }
 
-/** Every day from the first to the last of them, in order. */
+/** Every day from the first to the last, both included, in order. */
 export function daysBetween(first: Day, last: Day): Day[] {
   const start = numberOf(first)
   return Array.from({ length: Math.max(0, countDays(first, last)) }, (_, index) => dayOfNumber(start + index))

@@ -1,6 +1,6 @@
 /**
- * Takes single events out of a server-sent event stream. Only the bytes of an event that is not complete yet are kept
- * back, which no client could use before the rest has come; every complete event leaves in the turn that completed it.
+ * Removes single events from a server-sent event stream. Only the bytes of an incomplete event are held back, which no
+ * client could use before the rest arrives. Every complete event is passed on in the call that completes it.
  */
 import { kindOfStart } from './stream-start.ts'
 
@@ -9,27 +9,27 @@ const CR = 0x0d
 const SPACE = 0x20
 const COLON = 0x3a
 const LOWER_N = 0x6e
-/** An event longer than this is none that we put there: its bytes pass at once. */
+/** An event longer than this is not a usage event: its bytes pass at once. */
 const MAX_HELD_BYTES = 65_536
 
-/** So many pieces are put together, where an event comes in tiny ones. */
+/** The pieces of an event that arrives in tiny chunks are joined at this number. */
 const MAX_PIECES = 64
-/** Bytes of an open event that may belong to its end: a line's end, and the CR of the empty line behind it. */
+/** Bytes of an open event that may belong to its end: a line end, and the CR of the empty line after it. */
 const EDGE_BYTES = 3
 const NOTHING = Buffer.alloc(0)
 const UNFILTERED: ByteFilter = { push: (chunk) => chunk, finish: () => NOTHING }
 
-/** What bytes go through on their way to the client. */
+/** Filters bytes on their way to the client. */
 export interface ByteFilter {
-  /** The bytes that may go on now. */
+  /** The bytes that may be passed on now. */
   push(chunk: Buffer): Buffer
   /** What is left when the stream ends. */
   finish(): Buffer
 }
 
 /**
- * A filter of events for an answer that may be none: nothing but JSON passes it by. Only the first bytes are kept until they tell
- * which it is, and its label decides where they never do.
+ * Applies an event filter only if the answer is an event stream; JSON passes unfiltered. The first bytes are held back
+ * until they show which it is. If they never do, the label decides.
  */
 export function filterOfStream(events: ByteFilter, isLabelled: boolean): ByteFilter {
   let start: Buffer = NOTHING
@@ -62,20 +62,20 @@ export function filterOfStream(events: ByteFilter, isLabelled: boolean): ByteFil
 export class EventFilter implements ByteFilter {
   readonly #drop: (data: string) => boolean
   readonly #mark: Buffer
-  /** The open event as it came, and how long it is by now. */
+  /** The pieces of the open event, and their total length. */
   #pieces: Buffer[] = []
   #heldBytes = 0
-  /** The last bytes of the open event: only from there on its end is looked for again. */
+  /** The last bytes of the open event: the search for its end resumes there. */
   #edge: Buffer = NOTHING
   #passing = false
 
-  /** `drop` is asked with the data of each event that has `mark`, a key of JSON in its quotes, with a value that is not null. */
+  /** `drop` decides on the data of each event that contains `mark`, a quoted JSON key, with a value other than null. */
   constructor(mark: string, drop: (data: string) => boolean) {
     this.#mark = Buffer.from(mark)
     this.#drop = drop
   }
 
-  /** The bytes that may go on to the client now. */
+  /** The bytes that may be passed on to the client now. */
   push(chunk: Buffer): Buffer {
     if (this.#isPlain(chunk)) return chunk
     const before = this.#edge.length
@@ -107,7 +107,10 @@ export class EventFilter implements ByteFilter {
     return joined(passed)
   }
 
-  /** Whole events of which none is dropped, as nearly every chunk is: it ends in an empty line, and nothing came before it. */
+  /**
+   * Whether the chunk holds only complete events, none of which is dropped, as nearly every chunk does: it ends in an
+   * empty line, and no event is open.
+   */
   #isPlain(chunk: Buffer): boolean {
     if (this.#edge.length > 0 || this.#heldBytes > 0 || this.#passing) return false
     const last = chunk.length - 1
@@ -152,7 +155,7 @@ export class EventFilter implements ByteFilter {
   }
 }
 
-/** Whether what stands behind a key is a colon and null: no other value begins with an n. */
+/** Whether a colon and null follow a key: no other value begins with an n. */
 function isNull(bytes: Buffer, from: number): boolean {
   let at = from
   while (bytes[at] === SPACE) at += 1
@@ -167,7 +170,7 @@ function joined(parts: readonly Buffer[]): Buffer {
   return some.length <= 1 ? (some[0] ?? NOTHING) : Buffer.concat(some)
 }
 
-/** Where the event that holds `from` ends: past its empty line; -1 while that has not come whole. */
+/** Where the event at `from` ends, after its empty line; -1 while that is incomplete. */
 function endOfEvent(bytes: Buffer, from: number): number {
   for (let at = from; at < bytes.length; at += 1) {
     const byte = bytes[at]
@@ -181,7 +184,7 @@ function endOfEvent(bytes: Buffer, from: number): number {
   return -1
 }
 
-/** Past a line's end; -1 where a CR is the last byte, since its LF may still come. */
+/** The position after a line's end; -1 if a CR is the last byte, since its LF may still come. */
 function afterLineEnd(bytes: Buffer, at: number): number {
   if (bytes[at] === LF) return at + 1
   if (at + 1 === bytes.length) return -1
@@ -192,7 +195,7 @@ function dataOf(event: Buffer): string {
   return (
     event
       .toString('utf8')
-      // A byte order mark in front of a stream is no part of its first line.
+      // A byte order mark at the start of a stream is not part of its first line.
       .replace(/^\ufeff/, '')
       .split(/\r\n|\n|\r/)
       .filter((line) => line.startsWith('data:'))

@@ -1,13 +1,13 @@
 /**
- * Frames of a server-sent event stream (WHATWG HTML, section 9.2), found as the bytes go by: LF, CRLF and CR end a line,
- * an empty line ends an event, and only `data` fields matter here.
+ * Parses a server-sent event stream (WHATWG HTML, section 9.2) as the bytes pass. LF, CRLF and CR end a line, an empty
+ * line ends an event, and only `data` fields matter here.
  */
 const LF = 0x0a
 const CR = 0x0d
 const COLON = 0x3a
 const SPACE = 0x20
 const DATA = [0x64, 0x61, 0x74, 0x61]
-/** One may stand in front of a stream, and is no part of it. */
+/** A stream may begin with one; it is not part of the stream. */
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 export interface EventSink {
@@ -56,18 +56,18 @@ export class EventStream {
     }
   }
 
-  /** The stream is over: an event that no empty line ended counts all the same. */
+  /** Ends the stream: an event without its empty line counts too. */
   finish(): void {
     if (this.#lineBytes > 0) this.#endLine()
     this.#endEvent()
   }
 
-  /** Where the stream begins, behind its byte order mark. */
+  /** The position after the stream's byte order mark. */
   #skipMark(chunk: Buffer): number {
     let at = 0
     while (at < chunk.length && this.#markBytes < BYTE_ORDER_MARK.length) {
       if (chunk[at] !== BYTE_ORDER_MARK[this.#markBytes]) {
-        // What looked like one belongs to the first line, which is no data then.
+        // The bytes that looked like a mark belong to the first line, which is therefore not a `data` field.
         if (this.#markBytes > 0) this.#state = 'other'
         this.#lineBytes = this.#markBytes
         this.#markBytes = BYTE_ORDER_MARK.length

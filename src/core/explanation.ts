@@ -1,4 +1,4 @@
-/** The words of a refusal for credits (E3): which limit, how much of it, when it resets, whom to ask. */
+/** Builds the message of a refusal for credits (E3): which limit, how much of it, when it resets, whom to ask. */
 import { remainingOf, type Explanation, type Standing } from './policy.ts'
 import { fill } from './placeholders.ts'
 import { dateInZone, groupedCredits } from './text.ts'
@@ -8,7 +8,7 @@ export type CreditRefusal =
   | { readonly code: 'user_credit_limit_reached' }
   | {
       readonly code: 'request_exceeds_credit_limit'
-      /** The largest output that would fit, in the request's own field; null where the prompt alone does not. */
+      /** The largest output that would fit, in the request's own field; null if the prompt alone does not fit. */
       readonly largestOutput: number | null
       readonly outputField: string
     }
@@ -22,16 +22,16 @@ export interface Situation {
   readonly explanation: Explanation
   readonly user: string
   readonly orgName: string
-  /** Admins whom the organization chose to hear of refusals; empty where any admin may be asked. */
+  /** Admins who are notified of refusals by the organization's choice; empty if any admin may be asked. */
   readonly admins: readonly string[]
 }
 
-/** More names would read as a list of everybody. */
+/** The most admins that a message names. */
 const MOST_NAMES = 3
-/** Stands in the organization's own text for an amount that it hides. */
+/** Replaces a hidden amount in the organization's own text. */
 const HIDDEN = '…'
 
-/** The message in plain words. Figures are left out where the organization hides amounts. */
+/** The message. Figures are left out if the organization hides amounts. */
 export function explain(refusal: CreditRefusal, situation: Situation): string {
   const { explanation, resetsAt, timezone } = situation
   const sentences = [
@@ -76,7 +76,7 @@ function whatWouldFit(refusal: {
     : `The largest ${refusal.outputField} that would fit is ${refusal.largestOutput}.`
 }
 
-/** Whom to ask: the contact that the organization names, or the admins whom it chose, or any. */
+/** Whom to ask: the organization's contact, the admins whom it chose, or any admin. */
 function contactOf({ explanation, admins }: Situation): string {
   if (explanation.contact !== null) return explanation.contact
   if (admins.length === 0) return 'an admin of your organization'

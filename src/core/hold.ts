@@ -12,9 +12,9 @@ export interface Hold {
   readonly periodNo: number
   readonly day: Day
   readonly amount: Microcredits
-  /** When the organization was created (Unix ms), since one may be made anew under the same id. */
+  /** When the organization was created (Unix ms), since another may be created later under the same id. */
   readonly orgCreatedAt: UnixMs
-  /** Of a call that was let through without the store, its number in the journal; it holds nothing. */
+  /** The journal number of a call that was let through without the store; such a call holds nothing. */
   readonly ticket?: number
 }
 

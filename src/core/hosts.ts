@@ -1,6 +1,6 @@
-/** Hosts, as URLs and settings write them. */
+/** Normalizes hosts from URLs and settings. */
 
-/** A host without the brackets that tell an address of IPv6 from its port: no system looks it up with them. */
+/** A host without the brackets that separate an IPv6 address from its port: system calls do not accept them. */
 export function unbracketed(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1')
 }

@@ -1,11 +1,11 @@
 /**
- * Picks a few fields out of JSON text as its bytes go by, across any split of chunks, without keeping the text.
+ * Extracts a few fields from JSON text as its bytes pass, across any split into chunks, without keeping the text.
  *
- * It also counts the bytes of generated text, by the names of the keys under which an API puts it, because that is what
- * an answer without a usage report is charged by (C5). It checks nothing: what is not JSON yields nothing.
+ * It also counts the bytes of generated text, by the keys under which an API puts it: an answer without a usage report
+ * is charged by them (C5). It validates nothing: input that is not JSON yields nothing.
  *
- * It is on the path of every byte of every answer, and keeps up with `JSON.parse` (bench/scanner.ts): what means nothing
- * outside of strings is skipped by table, long strings by `indexOf`, and keys are compared where they stand.
+ * It reads every byte of every answer, and is as fast as `JSON.parse` (bench/scanner.ts). Bytes without meaning outside
+ * of strings are skipped by a table, long strings by `indexOf`, and keys are compared in place.
  */
 import type { FieldPlan, KeyName, PathNode } from './json-names.ts'
 import { JsonString, endOfPlainString, keyText } from './json-strings.ts'
@@ -31,16 +31,16 @@ for (const [characters, meaning] of [
   for (const character of characters) MEANING[character.charCodeAt(0)] = meaning
 }
 
-/** Of the values of one path, joined. */
+/** Limit for the joined values of one path. */
 const MAX_JOINED = 65_536
 
-/** Most strings are shorter, and then read at once. */
+/** Most strings are shorter than this, and are read in one step. */
 const SHORT_BYTES = 64
 
 export class JsonFields {
   /**
-   * Path → the value's raw JSON text; of a path that occurs twice, the last. Of a path through the elements of an array that
-   * lies within a document: the texts of all elements, joined by commas.
+   * Path → the value's raw JSON text. If a path occurs twice, the last value. For a path through the elements of an
+   * array within a document: the texts of all elements, joined by commas.
    */
   readonly captured = new Map<string, string>()
   /** Which of the plan's signs were seen, over all documents. */
@@ -53,31 +53,33 @@ export class JsonFields {
 
   #depth = 0
   #topIsArray = false
-  /** By depth, as far down as paths lead: whose members, or whose elements, an object or an array holds. */
+  /**
+   * By depth, as far as paths lead: the node whose members an object holds, and the node whose elements an array holds.
+   */
   readonly #objects: (PathNode | null)[] = []
   readonly #elements: (PathNode | null)[] = []
-  /** Where the next value stands; null where no path leads. */
+  /** The node of the next value; null if it is on no path. */
   #place: PathNode | null
   #afterColon = false
   #underTextKey = false
 
-  /** The string that is being read, where it is none of those that are read at once. */
+  /** The string that is being read, unless it is read in one step. */
   readonly #string = new JsonString()
   #stringIsKey = false
-  /** The last key: where it stands in the chunk, or, where it is split or has escapes, its text. */
+  /** The last key: its position in the chunk, or its text if it is split or has escapes. */
   #keyFrom = 0
   #keyTo = 0
   #keyText: string | null = null
 
-  /** The field whose value is being read, which is a member of an object at this depth. */
+  /** The field whose value is being read, and the depth of the object that it belongs to. */
   #field: PickedField | null = null
   #fieldDepth = 0
-  /** The reader of each path, by its number in the plan, made when the path is met. */
+  /** The reader of each path, by its number in the plan, created at first use. */
   readonly #fields: (PickedField | undefined)[] = []
 
   /**
-   * `onDocument` is called when a document is complete: a value at the top, or an element of an array at the top;
-   * `captured` is for the caller to clear.
+   * `onDocument` is called when a document is complete: a value at the top, or an element of an array at the top. The
+   * caller clears `captured`.
    */
   constructor(plan: FieldPlan, onDocument: (() => void) | null = null) {
     this.#plan = plan
@@ -86,7 +88,7 @@ export class JsonFields {
     this.#place = plan.root
   }
 
-  /** Forgets the document, not the count of text: the next byte begins a new one. */
+  /** Discards the current document, but not the count of text: the next byte begins a new document. */
   reset(): void {
     this.captured.clear()
     this.#depth = 0
@@ -180,8 +182,8 @@ export class JsonFields {
   }
 
   /**
-   * Reads a string from behind its opening quote; returns where it is over, past its closing quote, or `to`. In an array
-   * a text is taken for a key, too, but no colon follows it.
+   * Reads a string from after its opening quote. Returns the position after its closing quote, or `to`. In an array a
+   * string is treated as a key, too, but no colon follows it.
    */
   #readString(chunk: Buffer, from: number, to: number): number {
     const isKey = !this.#afterColon
@@ -221,7 +223,7 @@ export class JsonFields {
       : this.#plan.names.findText(this.#keyText)
   }
 
-  /** What ends at `to`, may be the value of the field that is being read. */
+  /** Called when a value ends at `to`, which may be the value of the current field. */
   #endValue(chunk: Buffer, to: number): void {
     const field = this.#field
     if (field === null || this.#depth !== this.#fieldDepth) return

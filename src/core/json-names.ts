@@ -1,20 +1,20 @@
-/** Keys and paths to look for in JSON text, laid out so that a scanner finds them by their bytes, step by step. */
+/** Prepares the keys and paths to find in JSON text, so that a scanner can match them by their bytes. */
 /** A key that matters. */
 export interface KeyName {
   readonly text: string
   readonly bytes: Uint8Array
   /** Whether a string under it is generated text. */
   readonly holdsText: boolean
-  /** Whether its presence is noted. */
+  /** Whether its presence is recorded. */
   readonly isSign: boolean
 }
 
 /** A point that paths lead to or through. */
 export interface PathNode {
-  /** Which of the paths ends here; -1 where none does. */
+  /** The index of the path that ends here; -1 if none does. */
   path: number
   readonly members: Map<string, PathNode>
-  /** The elements, where an array stands here. */
+  /** The node of the elements of an array here. */
   element: PathNode | null
 }
 
@@ -68,28 +68,31 @@ function isAt(bytes: Uint8Array, chunk: Uint8Array, from: number, to: number): b
 }
 
 export interface FieldPlanOptions {
-  /** Dotted paths of the fields to pick, in plain ASCII; `*` stands for the elements of an array. None lies within another. */
+  /**
+   * Dotted paths of the fields to extract, in plain ASCII; `*` stands for the elements of an array. No path lies within
+   * another.
+   */
   readonly paths: readonly string[]
   /** Names of keys whose string values are generated text, at any depth; in plain ASCII. */
   readonly textKeys: readonly string[]
-  /** Names of keys whose presence is noted, at any depth. */
+  /** Names of keys whose presence is recorded, at any depth. */
   readonly signKeys?: readonly string[]
-  /** Those of the paths whose value is captured only where it differs from the last one, also of an earlier document. */
+  /** The paths whose value is captured only if it differs from the last one, even of an earlier document. */
   readonly steadyPaths?: readonly string[]
 }
 
-/** What a scanner looks for. It holds nothing of what is scanned, so one plan serves any number of scanners. */
+/** What a scanner searches for. It holds no state of a scan, so one plan serves any number of scanners. */
 export interface FieldPlan {
   readonly paths: readonly string[]
   /** By number of the path. */
   readonly isSteady: readonly boolean[]
   readonly names: KeyNames
   readonly root: PathNode
-  /** Steps of the longest path. */
+  /** The number of steps of the longest path. */
   readonly depth: number
 }
 
-/** Lays out the paths as a tree, and the keys on them by their bytes. */
+/** Builds a tree of the paths, and an index of their keys by bytes. */
 export function planFields({
   paths,
   textKeys,

@@ -1,19 +1,19 @@
-/** Strings of JSON text, read by their bytes. */
+/** Reads strings of JSON text by their bytes. */
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const LOWER_U = 0x75
 
-/** Within an escape: behind its backslash, or so many hex digits to go. */
+/** State within an escape: after its backslash, or the number of hex digits that remain. */
 const NO_ESCAPE = 0
 const AFTER_BACKSLASH = -1
 const HEX_DIGITS = 4
 
-/** From so many bytes on, a search by `indexOf` has paid for its call. */
+/** From this many bytes on, `indexOf` is faster than a loop. */
 const NEAR_BYTES = 32
-/** No key that matters is longer. */
+/** No relevant key is longer. */
 const MAX_KEY_BYTES = 40
 
-/** Where the closing quote stands in `chunk[from, to)`; -1 where none does, or an escape before it. */
+/** The position of the closing quote in `chunk[from, to)`; -1 if there is none, or an escape before it. */
 export function endOfPlainString(chunk: Buffer, from: number, to: number): number {
   let at = from
   let byte = chunk[at]
@@ -24,7 +24,7 @@ export function endOfPlainString(chunk: Buffer, from: number, to: number): numbe
   return at < to && byte === QUOTE ? at : -1
 }
 
-/** So much of the bytes as a key can have that matters, one character a byte. */
+/** The bytes as text, one character per byte, cut to the length of a relevant key. */
 export function keyText(chunk: Buffer, from: number, to: number): string {
   return from === to ? '' : chunk.toString('latin1', from, Math.min(to, from + MAX_KEY_BYTES + 1))
 }
@@ -34,14 +34,14 @@ export class JsonString {
   isOpen = false
   /** UTF-8 bytes of its value that were read since this was set to 0. */
   bytes = 0
-  /** Of a key, its beginning, as far as it can matter. */
+  /** The beginning of a key, as long as a relevant key can be. */
   text = ''
 
   #isKey = false
   #escape = NO_ESCAPE
   #unit = 0
 
-  /** Its opening quote has been read. */
+  /** Starts a string whose opening quote has been read. */
   open(isKey: boolean): void {
     this.isOpen = true
     this.bytes = 0
@@ -50,7 +50,9 @@ export class JsonString {
     this.#escape = NO_ESCAPE
   }
 
-  /** Reads on in `chunk[from, to)`; returns where it is over, past its closing quote, or `to`, and then it is still open. */
+  /**
+   * Continues in `chunk[from, to)`. Returns the position after the closing quote, or `to` if the string is still open.
+   */
   read(chunk: Buffer, from: number, to: number): number {
     const specials = new Specials(chunk, to)
     let at = this.#escape === NO_ESCAPE ? from : this.#readEscape(chunk, from, to)
@@ -78,7 +80,7 @@ export class JsonString {
     return at
   }
 
-  /** Reads on in an escape, behind its backslash; returns where it is over, or `to`. */
+  /** Continues in an escape after its backslash; returns the position after it, or `to`. */
   #readEscape(chunk: Buffer, from: number, to: number): number {
     let at = from
     while (at < to && this.#escape !== NO_ESCAPE) {
@@ -93,7 +95,7 @@ export class JsonString {
         this.#escape = HEX_DIGITS
       } else {
         this.#escape = NO_ESCAPE
-        // No key that matters has a character that is escaped like this.
+        // No relevant key has a character with such an escape.
         this.#escaped(1, '\\')
       }
     }
@@ -122,7 +124,7 @@ class Specials {
     this.#to = to
   }
 
-  /** Where the first one stands from `from` on; `to` where none does. */
+  /** The position of the first one from `from` on; `to` if there is none. */
   next(from: number): number {
     const bytes = this.#bytes
     const near = Math.min(from + NEAR_BYTES, this.#to)
@@ -130,7 +132,7 @@ class Specials {
       const byte = bytes[at]
       if (byte === QUOTE || byte === BACKSLASH) return at
     }
-    // Each is searched only from where its last search ended: a string full of escapes is not searched through for each.
+    // Each search resumes where the last one ended, so a string full of escapes is not searched again for each.
     if (this.#quote < near) this.#quote = this.#search(QUOTE, near)
     if (this.#backslash < near) this.#backslash = this.#search(BACKSLASH, near)
     return Math.min(this.#quote, this.#backslash)

@@ -1,11 +1,11 @@
 /**
- * How much work JSON text makes for who parses it, told from its bytes before anybody does. A body of 20 MB in one string
- * takes 20 ms; one of seven million empty objects takes seconds and a gigabyte, in which no other call goes on.
+ * Estimates from its bytes how much work parsing a JSON text takes, before it is parsed. A body of 20 MB in one string
+ * takes 20 ms; one of seven million empty objects takes seconds and a gigabyte, and blocks every other call.
  */
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** What a byte outside of strings costs: a number is cheap, an array or an object is not, and keys are dearest. */
+/** The cost of a byte outside of strings: numbers are cheap, arrays, objects and keys are not. */
 const COST = new Uint8Array(256)
 COST[0x2c] = 1
 COST[0x5b] = 4
@@ -14,10 +14,10 @@ COST[0x3a] = 4
 
 /** A million numbers, or a hundred thousand small objects: well under half a second. */
 const MAX_WEIGHT = 1_000_000
-/** No text of fewer bytes weighs more, whatever it is made of. */
+/** No shorter text can weigh more, whatever it contains. */
 const LIGHT_BYTES = MAX_WEIGHT / Math.max(...COST)
 
-/** Whether a text is made of more values than any API has a use for. Stops as soon as it knows. */
+/** Whether a text has more values than any API needs. Stops as soon as that is certain. */
 export function isHeavyJson(bytes: Buffer): boolean {
   if (bytes.length <= LIGHT_BYTES) return false
   let weight = 0
@@ -34,14 +34,17 @@ export function isHeavyJson(bytes: Buffer): boolean {
   return false
 }
 
-/** Past the closing quote of the string that opens at `open`: the first quote behind it that no backslash escapes. */
+/**
+ * The position after the closing quote of the string that opens at `open`: the first later quote that no backslash
+ * escapes.
+ */
 export function endOfString(bytes: Buffer, open: number): number {
   for (let from = open + 1; ;) {
     const quote = bytes.indexOf(QUOTE, from)
     if (quote === -1) return bytes.length
     let before = quote - 1
     while (bytes[before] === BACKSLASH) before -= 1
-    // Of an even number, each second one is itself escaped.
+    // In an even number of backslashes, every second one is itself escaped.
     if ((quote - before) % 2 === 1) return quote + 1
     from = quote + 1
   }

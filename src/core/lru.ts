@@ -1,4 +1,4 @@
-/** A map of bounded size that forgets first what was used longest ago. */
+/** A map of bounded size that drops the least recently used entry. */
 export interface Lru<T> {
   /** Counts as a use. */
   get(key: string): T | undefined
@@ -14,7 +14,10 @@ interface Entry<T> {
   newer: Entry<T> | null
 }
 
-/** A chain keeps the order of use: taking an entry out of a Map and putting it back would lay the Map out anew now and then. */
+/**
+ * A linked list keeps the order of use: deleting an entry of a Map and adding it again would rehash the Map from time
+ * to time.
+ */
 export function createLru<T>(limit: number): Lru<T> {
   const entries = new Map<string, Entry<T>>()
   let oldest: Entry<T> | null = null

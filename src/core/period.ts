@@ -21,7 +21,7 @@ export interface DaySpan extends Span {
 
 interface Zone {
   readonly format: Intl.DateTimeFormat
-  /** The day that was asked for last: most calls ask for today. */
+  /** The day that was requested last: most calls request today. */
   lastDay: (DaySpan & { readonly number: number }) | null
 }
 
@@ -30,7 +30,7 @@ const HOUR_MS = 3_600_000
 const SECOND_MS = 1_000
 /** Local time has never been further from UTC than this, in any zone. */
 const FURTHEST_OFFSET_MS = 16 * HOUR_MS
-/** More zones than a gateway's customers live in; a formatter weighs some 50 kB. */
+/** More zones than a gateway's organizations use; a formatter takes some 50 kB. */
 const MAX_ZONES = 256
 const ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/
 /** 1970-01-01, day 0, was a Thursday. */
@@ -71,7 +71,7 @@ function zoneOf(name: string): Zone {
   return zone
 }
 
-/** What a clock on the wall shows at this instant, as if it were UTC. */
+/** The local time at this instant, as if it were UTC. */
 function wallClock(zone: Zone, at: number): number {
   const field: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {}
   for (const { type, value } of zone.format.formatToParts(at)) field[type] = Number(value)
@@ -113,7 +113,7 @@ function localDay(zone: Zone, at: number): DaySpan & { readonly number: number }
   if (last !== null && at >= last.start && at < last.end) return last
   let number = Math.floor(wallClock(zone, at) / DAY_MS)
   let end = startOfDay(zone, number + 1)
-  // The next day had begun before the clocks went back over midnight: it goes on.
+  // The next day had begun before the clocks went back over midnight: it continues.
   while (end <= at) {
     number += 1
     end = startOfDay(zone, number + 1)
@@ -128,8 +128,8 @@ function dayName(number: number): Day {
 }
 
 /**
- * The day to which usage of the open period goes at `now`: never one before its first. Where a clock has stepped back over the
- * border, usage would else stand in a period and on a day of the one before.
+ * The day to which usage of the open period is charged at `now`: never one before its first. If a clock stepped back
+ * over the border, usage would otherwise be charged to a day of the period before.
  */
 export function dayWithin(period: { readonly start: UnixMs }, timezone: string, now: UnixMs): DaySpan {
   return dayAt(timezone, Math.max(now, period.start) as UnixMs)

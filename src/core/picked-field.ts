@@ -1,8 +1,10 @@
-/** The raw text of the value at one path, gathered over chunks. */
+/** Collects the raw text of the value at one path, over chunks. */
 
-/** A value that is longer is dropped: no usage report is. */
+/** A longer value is dropped; no usage report is that long. */
 const MAX_BYTES = 65_536
-/** Values that are no longer may be the same in every event of a stream (`null`, a model), and are not decoded again. */
+/**
+ * Values up to this length are often the same in every event of a stream (`null`, a model), and are not decoded again.
+ */
 const MAX_REMEMBERED_BYTES = 64
 const LAST_ASCII = 0x7f
 
@@ -10,7 +12,7 @@ export class PickedField {
   readonly path: string
   /** Whether it may occur in several elements of an array of one document. */
   readonly isRepeated: boolean
-  /** Whether a value is of interest only where it is not the last one again. */
+  /** Whether a value matters only if it differs from the last one. */
   readonly isSteady: boolean
   lastValue: string | null = null
   #from = 0
@@ -26,19 +28,19 @@ export class PickedField {
     this.isRepeated = path.includes('*', 1)
   }
 
-  /** The value begins at `from`, or after it, behind white space. */
+  /** The value begins at `from`, or after the white space there. */
   begin(from: number): void {
     this.#from = from
   }
 
-  /** It goes on in the next chunk, from its byte `next`; this one holds it up to `to`. */
+  /** The value continues in the next chunk; this chunk holds it up to `to`. */
   goOn(chunk: Buffer, to: number): void {
     if (this.#pieceBytes > MAX_BYTES) return
     this.#pieces.push(Buffer.from(chunk.subarray(this.#from, to)))
     this.#pieceBytes += to - this.#from
   }
 
-  /** It ends before `to`: its text, or null where there is none, or too much. */
+  /** The value ends before `to`. Returns its text; null if there is none, or too much. */
   finish(chunk: Buffer, to: number): string | null {
     if (this.#pieceBytes === 0) return this.#textOf(chunk, to)
     const isTooMuch = this.#pieceBytes + to - this.#from > MAX_BYTES
@@ -63,7 +65,7 @@ export class PickedField {
     return this.#rememberedText
   }
 
-  /** Character by character: those of ASCII are bytes, and what has others is decoded again. */
+  /** Compares character by character: ASCII characters equal their bytes; a text with others is decoded again. */
   #isRemembered(chunk: Buffer, to: number): boolean {
     const from = this.#from
     const remembered = this.#remembered

@@ -17,15 +17,15 @@ const BRACES = /\{([^{}]*)\}/g
 const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 const UNPRINTABLE_BUT_LINES = /(?!\n)[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 
-/** Whatever stands in braces and is no placeholder, each once, as it is written. */
+/** Names in braces that are not placeholders, each once, as written. */
 export function unknownPlaceholders(text: string): string[] {
   const found = Array.from(text.matchAll(BRACES), ([, name = '']) => name)
   return [...new Set(found.filter((name) => !isPlaceholder(name)))]
 }
 
 /**
- * The text with its placeholders filled in, once: a value that looks like a placeholder stays as it is. What people or
- * programs have typed is freed of characters that could hide or reorder the text around it.
+ * The text with its placeholders replaced once: a value that looks like a placeholder stays. Characters that could hide
+ * or reorder text are removed from the text and the values.
  */
 export function fill(text: string, values: Readonly<Record<Placeholder, string>>): string {
   return text

@@ -1,4 +1,4 @@
-/** What an organization has decided: the data of its limits, shared by the ledger, the pipeline and the admin plane. */
+/** An organization's settings for limits and alerts, shared by the ledger, the pipeline and the admin plane. */
 import { toCredits, type Microcredits, type UnixMs } from './units.ts'
 
 /** Where a call comes from: a person at work, a workflow, an agent that is deployed outside the organization. */
@@ -17,14 +17,14 @@ export interface BillingSchedule {
   readonly timezone: string
 }
 
-/** A billing period that is open: half-open in time, `[start, end)`. `no` counts up by one with each period opened. */
+/** A billing period, half-open in time: `[start, end)`. `no` increases by one with each period opened. */
 export interface BillingPeriod {
   readonly no: number
   readonly start: UnixMs
   readonly end: UnixMs
 }
 
-/** One user's place in the current period. `limit` is null when nothing caps the user. */
+/** One user's amounts in the current period. `limit` is null if nothing caps the user. */
 export interface Standing {
   readonly used: Microcredits
   readonly counted: Microcredits
@@ -58,7 +58,7 @@ export function creditFacts(standing: Standing): CreditFacts {
   }
 }
 
-/** An organization's own words for a refusal (E3). */
+/** An organization's own text for a refusal (E3). */
 export interface Explanation {
   readonly text: string | null
   readonly contact: string | null
@@ -83,7 +83,7 @@ export interface UserAlerts {
   readonly enabled: boolean
   readonly threshold: Microcredits
   readonly recipients: Recipients
-  /** Whether the user who reached it is told, too. */
+  /** Whether the user who reached it is notified, too. */
   readonly notifyUser: boolean
 }
 

@@ -11,15 +11,15 @@
  */
 import { NO_USAGE, tokensOfText, type Usage } from './tariff.ts'
 
-/** What went in, in counts that do not overlap. */
+/** Counts of the prompt that do not overlap. */
 export type PromptSide = Pick<Usage, 'input' | 'cachedInput' | 'cacheWrite' | 'cacheWrite1h' | 'audioInput'>
-/** What came out. */
+/** Counts of the output that do not overlap. */
 export type OutputSide = Pick<Usage, 'output' | 'audioOutput' | 'imageOutput'>
 
-/** Null where the report says nothing about that side; `nonsense` where a figure of it is no count. */
+/** Null if the report has nothing on that side; `nonsense` if one of its figures is not a count. */
 export type Side<T> = T | 'nonsense' | null
 
-/** Whether the report has that side, in figures. */
+/** Whether the report has valid figures for that side. */
 export function isFigures<T>(side: Side<T>): side is T {
   return side !== null && side !== 'nonsense'
 }
@@ -40,13 +40,13 @@ export const UNPRICED_KINDS = [
 ] as const
 export type UnpricedKind = (typeof UNPRICED_KINDS)[number]
 
-/** What a provider said, and the gateway has no price for. `name` is the field or the value that said it. */
+/** Usage that a provider reported and that has no price. `name` is the field or value that reported it. */
 export interface Unpriced {
   readonly kind: UnpricedKind
   readonly name: string
 }
 
-/** What one usage report says. */
+/** The content of one usage report. */
 export interface Report {
   readonly prompt: Side<PromptSide>
   readonly output: Side<OutputSide>
@@ -54,7 +54,7 @@ export interface Report {
   readonly unpriced: readonly Unpriced[]
 }
 
-/** What a provider says about how it served the call. Null: nothing. */
+/** How the provider served the call, by its answer; null for what it does not report. */
 export interface Served {
   readonly serviceTier: string | null
   readonly speed: string | null
@@ -63,13 +63,13 @@ export interface Served {
 
 export const NOT_SAID: Served = { serviceTier: null, speed: null, region: null }
 
-/** The usage of an answer, as far as it is believed. */
+/** The usage of an answer, as far as it is trusted. */
 export interface BelievedUsage {
-  /** Null where nothing is believed. */
+  /** Null if no report is trusted. */
   readonly usage: Usage | null
-  /** Whether nobody reported the prompt: its counts are 0 in `usage`, and its estimate is to be charged. */
+  /** Whether the prompt was not reported: its counts are 0 in `usage`, and its estimate is charged. */
   readonly guessedPrompt: boolean
-  /** How much of `usage.output` nobody reported: it is taken from the text that came after the last report. */
+  /** The part of `usage.output` that was not reported: it is estimated from the text after the last report. */
   readonly guessedOutput: number
 }
 
@@ -83,13 +83,15 @@ export interface Taken {
 
 export interface Reports {
   /**
-   * Takes a report that was made when so many bytes of text had come. One that opens a stream does not know its output yet,
-   * so it counts none of that text.
+   * Takes a report that was made after `textBytes` bytes of text. A report that opens a stream does not know its output
+   * yet, so it counts none of that text.
    */
   take(report: Report, textBytes: number, opens: boolean): Taken
-  /** What is believed of all reports. `generated`: whether the answer holds anything that was generated, as far as one can tell. */
+  /**
+   * The trusted usage of all reports. `generated`: whether the answer holds anything generated, as far as one can tell.
+   */
   read(textBytes: number, generated: boolean): BelievedUsage
-  /** The most searches that any report has. */
+  /** The highest number of searches in any report. */
   webSearches(): number
 }
 
@@ -101,7 +103,7 @@ class Believed implements Reports {
   #prompt: PromptSide | null = null
   #output: OutputSide | null = null
   #webSearches = 0
-  /** Text that had come when the last report was made that counts it. */
+  /** Bytes of text before the last report that counts its text. */
   #countedBytes = 0
   #countsText = false
   readonly #zero = { prompt: false, output: false }
@@ -123,7 +125,7 @@ class Believed implements Reports {
       (this.#nonsense.prompt && prompt === null) || (this.#nonsense.output && this.#output === null)
     if (onlyNonsense) return NOTHING_BELIEVED
     if (prompt !== null || (this.#countsText && sumOfOutput(output) > 0)) return this.#believed(textBytes)
-    // Nothing went in and nothing came out, and the answer does not say otherwise.
+    // Both sides were reported as zero, and the answer holds nothing generated.
     const isNothing = this.#zero.prompt && this.#zero.output && textBytes === 0 && !generated
     return isNothing ? { usage: NO_USAGE, guessedPrompt: false, guessedOutput: 0 } : NOTHING_BELIEVED
   }
@@ -164,7 +166,7 @@ class Believed implements Reports {
 
   #believed(textBytes: number): BelievedUsage {
     const side = this.#output ?? NO_OUTPUT
-    // No report counts the text that came after it: an answer that broke off is charged for that, too.
+    // No report counts the text after it: an answer that broke off is charged for that text, too.
     const counted = this.#countsText ? side.output : 0
     const written = Math.max(side.output, counted + tokensOfText(textBytes - this.#countedBytes))
     return {
@@ -185,7 +187,7 @@ export function sumOfOutput(side: OutputSide): number {
   return side.output + side.audioOutput + side.imageOutput
 }
 
-/** The reports of a call's choices as one: they share the prompt, and each has an output of its own. */
+/** Combines the reports of a call's choices: they share the prompt, and each has its own output. */
 export function sumOfChoices(reports: Iterable<Report>): Report {
   let prompt: Side<PromptSide> = null
   let output: Side<OutputSide> = null

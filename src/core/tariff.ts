@@ -7,9 +7,9 @@ import { MAX_CALL_COST, microcredits } from './units.ts'
 import type { Microcredits } from './units.ts'
 
 /**
- * Microcredits per token (or per call of a tool), as a whole part and millionths, so that no price of a table is rounded:
- * 7.5 microcredits a token is `{ whole: 7, millionths: 500_000 }`. `whole` is at most MAX_CALL_COST, `millionths` at most
- * 999,999; whoever makes a rate sees to that.
+ * Microcredits per token (or per call of a tool), as a whole part and millionths, so that no listed price is rounded:
+ * 7.5 microcredits per token is `{ whole: 7, millionths: 500_000 }`. `whole` is at most MAX_CALL_COST and `millionths`
+ * at most 999,999; the code that creates a rate ensures that.
  */
 export interface Rate {
   readonly whole: number
@@ -17,9 +17,9 @@ export interface Rate {
 }
 
 /**
- * What a provider says that a call used, in counts that do not overlap: each token stands in exactly one of them.
- * `output` includes reasoning. Audio that was read from a cache stands in `audioInput`, the dearer of the two, because
- * not every API tells how much of the one was also the other. The families make this from their own formats.
+ * The usage that a provider reports for a call, in counts that do not overlap: each token is in exactly one of them.
+ * `output` includes reasoning. Audio read from a cache counts as `audioInput`, the more expensive of the two, because
+ * not every API reports the overlap. The families convert their own formats to this.
  */
 export interface Usage {
   readonly input: number
@@ -46,7 +46,7 @@ export const NO_USAGE: Usage = {
 }
 
 export interface Rates {
-  /** This tier holds from so many tokens of context (input of every kind) upwards; the first tier's is 0. */
+  /** This tier applies from this many tokens of context (input of every kind); the first tier's value is 0. */
   readonly fromContext: number
   readonly input: Rate
   readonly cachedInput: Rate
@@ -70,22 +70,22 @@ export interface Tariff {
   /** In ascending order of `fromContext`; the last tier whose `fromContext` is reached prices the whole call. */
   readonly tiers: readonly [Rates, ...Rates[]]
   readonly perCall: Microcredits
-  /** Null where the table has no price for it: such a call is refused (C7). */
+  /** Null if the table has no price for it: such a call is refused (C7). */
   readonly webSearch: Rate | null
   /** False where there is no price for output (embeddings): such a model must not serve a call that generates (C7). */
   readonly pricesOutput: boolean
-  /** Most output tokens that the model can write, where the table says so. */
+  /** The most output tokens that the model can write, if known. */
   readonly maxOutput: number | null
-  /** What the price of every token is multiplied by where the provider says that it served this tier, or speed (C11). */
+  /** Factors on the price of every token, by the tier or speed that the provider reports (C11). */
   readonly serviceTiers: ReadonlyMap<string, Factor>
-  /** The same by the region in which it was served. */
+  /** Factors by the region in which the call was served. */
   readonly regions: ReadonlyMap<string, Factor>
 }
 
 /** Whether the request may write to the provider's cache, and with which lifetime at most. */
 export type CacheWrites = 'none' | '5m' | '1h'
 
-/** The part of a call's size that is sent. */
+/** The size of a call's prompt. */
 export interface PromptSize {
   /** Tokens of the prompt, without those of audio. */
   readonly promptTokens: number
@@ -93,7 +93,7 @@ export interface PromptSize {
   readonly audioTokens: number
 }
 
-/** What the request itself tells about its size, before anything was served. */
+/** The size of a call as known from its request. */
 export interface CallSize extends PromptSize {
   /** Most output tokens, of all choices together. */
   readonly outputTokens: number
@@ -117,7 +117,7 @@ const BYTES_PER_TOKEN = 4
 
 const NO_FACTORS: ReadonlyMap<string, Factor> = new Map()
 
-/** What a call at a flat price costs, whatever it uses. */
+/** The tariff of a call at a flat price, whatever it uses. */
 export function flatTariff(model: string, perCall: Microcredits): Tariff {
   const none: Rate = { whole: 0, millionths: 0 }
   const rates: Rates = {
@@ -143,14 +143,14 @@ export function flatTariff(model: string, perCall: Microcredits): Tariff {
   }
 }
 
-/** Tokens that so many bytes of generated text are taken for, where the provider never said (C5). */
+/** The estimated tokens of this many bytes of generated text, if the provider reported none (C5). */
 export function tokensOfText(bytes: number): number {
   return Math.ceil(bytes / BYTES_PER_TOKEN)
 }
 
 /**
- * What the provider's report costs (C2). Searches on a model without a price for them were refused before (C7). The factor
- * is that of what was served (C11): it multiplies the price of tokens, not that of the call or of its searches.
+ * The cost of reported usage (C2). Searches on a model without a price for them were refused before (C7). The factor is
+ * that of how the call was served (C11): it multiplies the price of tokens, not that of the call or of its searches.
  */
 export function actualCost(tariff: Tariff, usage: Usage, factor: Factor | null = null): Microcredits {
   const context = usage.input + usage.cachedInput + usage.cacheWrite + usage.cacheWrite1h + usage.audioInput
@@ -192,7 +192,7 @@ export function promptPrice(tariff: Tariff, prompt: PromptSize): Microcredits {
   return estimate(tariff, prompt.promptTokens, 0, prompt.audioTokens)
 }
 
-/** What is charged where usage never comes (C5): the price of the prompt, and of the tokens that the text is taken for. */
+/** The charge if no usage is reported (C5): the price of the prompt, and of the estimated tokens of the text. */
 export function estimate(
   tariff: Tariff,
   promptTokens: number,
@@ -205,15 +205,15 @@ export function estimate(
 }
 
 /**
- * The largest number of output tokens for each of `choices` whose worst case still fits into `left`: with one token more
- * it does not (E1c). MAX_TOKENS where any number fits, 0 where none does. `size.outputTokens` is not looked at.
+ * The largest number of output tokens for each of `choices` whose worst case still fits into `left`; one more does not
+ * fit (E1c). MAX_TOKENS if any number fits, 0 if none does. `size.outputTokens` is ignored.
  */
 export function largestOutput(tariff: Tariff, size: CallSize, left: Microcredits, choices: number): number {
   const fits = (tokens: number): boolean =>
     worstCase(tariff, { ...size, outputTokens: tokens * choices }) <= left
   if (fits(MAX_TOKENS)) return MAX_TOKENS
   if (!fits(0)) return 0
-  // Bisected and not solved for: only a refusal pays for it, and it is exact by construction.
+  // Bisection instead of solving the equation: only refusals pay for it, and it is exact by construction.
   let most = 0
   let tooMany = MAX_TOKENS
   while (tooMany - most > 1) {
@@ -232,7 +232,7 @@ function worstInTier(tariff: Tariff, rates: Rates, size: CallSize): Microcredits
   add(sum, size.promptTokens, prompt)
   // A provider may report audio without saying that it is audio.
   add(sum, size.audioTokens, dearer(prompt, rates.audioInput))
-  // Which models answer with images, the request does not tell: their price is the same as that of text for all others.
+  // The request does not tell which models answer with images. For all others the price of images equals that of text.
   const output = dearer(rates.output, rates.imageOutput)
   add(sum, size.outputTokens, size.audioOutput ? dearer(output, rates.audioOutput) : output)
   if (tariff.webSearch !== null) add(sum, size.webSearches, tariff.webSearch)
@@ -253,7 +253,7 @@ function dearer(a: Rate, b: Rate): Rate {
   return a.millionths >= b.millionths ? a : b
 }
 
-/** What was added up so far: whole microcredits, at most MAX_CALL_COST, and less than a million millionths. */
+/** The sum so far: whole microcredits, at most MAX_CALL_COST, and less than a million millionths. */
 interface Sum {
   whole: number
   millionths: number
@@ -280,7 +280,7 @@ function multiply(sum: Sum, { numerator, denominator }: Factor): void {
   sum.millionths = Number(product % BigInt(MILLIONTHS))
 }
 
-/** Rounds once, up to the next microcredit (C2). Throws a RangeError where a count was none. */
+/** Rounds once, up to the next microcredit (C2). Throws a RangeError if a count was not valid. */
 function roundedUp({ whole, millionths }: Sum): Microcredits {
   return microcredits(Math.min(whole + (millionths > 0 ? 1 : 0), MAX_CALL_COST))
 }

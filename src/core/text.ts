@@ -1,4 +1,4 @@
-/** How figures and instants are written for people and in headers. */
+/** Formats figures and instants for people and for headers. */
 import { formatCredits, type Microcredits, type UnixMs } from './units.ts'
 
 /** An instant as `2026-12-01T00:00:00Z`; milliseconds only where there are some. */
@@ -15,7 +15,7 @@ export function groupedCredits(amount: Microcredits): string {
 
 interface Zone {
   readonly format: Intl.DateTimeFormat
-  /** What was written last: who is refused is refused again, until the same instant. */
+  /** The last result: a refused user is usually refused again, with the same instant. */
   last: { readonly at: UnixMs; readonly text: string } | null
 }
 
@@ -51,7 +51,7 @@ export function dateInZone(at: UnixMs, timezone: string): string {
   return text
 }
 
-/** The value of JSON text; null where it is none. */
+/** The value of a JSON text; null if it is not valid JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
