@@ -1,4 +1,4 @@
-/** Figures of usage reports, which count only as far as they make sense. */
+/** Reads figures of usage reports, which count only if they are plausible. */
 import type { Unpriced } from '../core/reports.ts'
 import { MAX_TOKENS } from '../core/tariff.ts'
 import type { JsonObject } from './request-body.ts'
@@ -32,7 +32,10 @@ export function largestOf(report: JsonObject, names: readonly string[]): number 
   return names.reduce((most, name) => Math.max(most, count(report[name]) ?? 0), 0)
 }
 
-/** A report that has any of these figures, which are one side of it, keeps those that it leaves out as the earlier one had them. */
+/**
+ * If a report has any of these figures, which make up one side of it, the missing ones are taken from the earlier
+ * report.
+ */
 export function completed(
   report: JsonObject,
   earlier: JsonObject | null,
@@ -49,7 +52,7 @@ const TOKENS = /tokens?(?:_?count)?$/i
 const TOOL_CALLS = /(?:searches|quer(?:y|ies)|requests|calls|sources|tools)(?:_?(?:used|count))?$/i
 const INPUT = /input|prompt|cache/i
 
-/** Counts that a report has under names which nobody here knows. */
+/** Counts that a report has under unknown names. */
 export interface Unknown {
   readonly input: number
   readonly output: number
@@ -59,7 +62,10 @@ export interface Unknown {
 
 export const NONE_UNKNOWN: Unknown = { input: 0, output: 0, toolCalls: 0, unpriced: [] }
 
-/** Finds them by how their names end: tokens of the input by their names too, all others as output, the dearer of the two. */
+/**
+ * Finds unknown counts by the endings of their names. Tokens count as input if their name says so, otherwise as output,
+ * the more expensive of the two.
+ */
 export function unknownCounts(report: JsonObject, known: ReadonlySet<string>): Unknown {
   let found: { input: number; output: number; toolCalls: number; unpriced: Unpriced[] } | null = null
   for (const name of Object.keys(report)) {

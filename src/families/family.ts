@@ -1,6 +1,6 @@
 /**
- * What the pipeline asks of an API family. Everything that differs between providers' APIs is answered in one file a
- * family; the pipeline knows none of their formats.
+ * The interface between the pipeline and an API family. Everything that differs between providers' APIs is in the
+ * family's files; the pipeline knows none of their formats.
  */
 import type { BelievedUsage, Report, Served, Unpriced } from '../core/reports.ts'
 import type { CacheWrites } from '../core/tariff.ts'
@@ -13,11 +13,14 @@ export interface MeteredRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** The path at the provider, as a pattern of the router (find-my-way): `:name` is a parameter, `::` a colon. */
   readonly url: string
-  /** Whether its bodies are JSON that is read, or anything, which is passed on unread. */
+  /** Whether its bodies are JSON to be read, or anything, which is forwarded unread. */
   readonly takes: 'json' | 'anything'
-  /** Reads a request; a refusal where it is malformed or cannot be priced. `path` is that at the provider; `query` is '' or begins with a question mark. */
+  /**
+   * Reads a request; a refusal if it is malformed or cannot be priced. `path` is the path below the upstream's prefix;
+   * `query` is '' or begins with a question mark.
+   */
   readonly inspect: (request: RequestSeen) => CallShape | Refusal
-  /** Keys under which an answer has generated text: of a stream's events, of a whole answer. */
+  /** Keys that hold generated text: in a stream's events, and in a whole answer. */
   readonly textKeys: { readonly stream: readonly string[]; readonly whole: readonly string[] }
 }
 
@@ -29,7 +32,7 @@ export interface RequestSeen {
   readonly query: string
 }
 
-/** A route that is passed through and costs nothing: of the paths that match, as they stand on the wire. */
+/** A route that is passed through and costs nothing, for paths that match exactly as the client sent them. */
 export interface FreeRoute {
   readonly method: 'GET' | 'POST'
   readonly path: RegExp
@@ -42,7 +45,7 @@ export interface AskedOption {
   readonly name: string
 }
 
-/** What the request asks for, as far as its price depends on it. */
+/** The parts of a request that determine its price. */
 export interface CallShape {
   readonly model: string
   readonly stream: boolean
@@ -58,17 +61,17 @@ export interface CallShape {
   readonly maxOutputField: string
   readonly generates: boolean
   readonly choices: number
-  /** What of the prompt may be billed as written to the provider's cache, and for how long at most. */
+  /** Whether the prompt may be billed as written to the provider's cache, and for how long at most. */
   readonly cacheWrites: CacheWrites
   /** Searches that the provider may make for the call, as far as one can tell. */
   readonly webSearches: number
-  /** Options that ask for another price of every token than the listed one (C11). */
+  /** Options that change the price of every token (C11). */
   readonly asked: readonly AskedOption[]
   /** Other models that may answer in place of `model`: the hold is for the dearest of them all. */
   readonly alternatives: readonly string[]
-  /** The price of the call where it is flat; null where it follows from what was used. */
+  /** The price of the call if it is flat; null if it depends on usage. */
   readonly flatPrice: Microcredits | null
-  /** The body to send: the caller's own bytes, and the request for usage where the family splices one in. */
+  /** The body to send: the caller's own bytes, plus the request for usage if the family adds one. */
   readonly body: Buffer
   /** Whether the answer's usage event exists only because the family asked for it: the client must not see it. */
   readonly hidesUsageEvent: boolean
@@ -85,27 +88,27 @@ export interface Family {
   readonly priceProvider: string | null
   readonly metered: readonly MeteredRoute[]
   readonly free: readonly FreeRoute[]
-  /** Routes that clients also try by WebSocket: they are told at once to go on by HTTP. */
+  /** Routes that clients also try by WebSocket; they are refused at once and told to use HTTP. */
   readonly webSocketPaths: readonly string[]
   /** The header that carries the provider's own key. */
   readonly credential: (apiKey: string) => readonly [name: string, value: string]
-  /** Headers of the caller that would pick another account's billing, in lower case. */
+  /** Caller's headers that would select another account's billing, or hide the usage report; in lower case. */
   readonly removedHeaders: readonly string[]
-  /** A refusal as this API would word it, so that the official SDKs show the message (E2). */
+  /** A refusal in this API's error format, so that the official SDKs show the message (E2). */
   readonly refusalBody: (refusal: Refusal, requestId: string) => RefusalBody
-  /** Where an answer, or an event of its stream, says what it used and how it was served. */
+  /** The fields of an answer, or of a stream's event, that report usage and how the call was served. */
   readonly answerFields: AnswerFields
-  /** Keys whose presence shows that an answer holds something generated that is no text, such as an image or a call of a tool. */
+  /** Keys that show that an answer holds generated content other than text, such as an image or a tool call. */
   readonly mediaKeys: readonly string[]
-  /** A report with what it leaves out, where the API's reports are partial: taken from the earlier ones. */
+  /** Completes a report from earlier ones, if the API's reports are partial. */
   readonly completeReport: (report: JsonObject, earlier: Earlier) => JsonObject
-  /** What a report says, in counts that do not overlap. Which of it is believed is not decided here (core/reports.ts). */
+  /** The content of a report, in counts that do not overlap. core/reports.ts decides which of it is trusted. */
   readonly readReport: (report: JsonObject, media: ReadonlySet<string>) => Report
-  /** What a report says about how the call was served. */
+  /** How the call was served, by a report. */
   readonly readServed: (report: JsonObject) => Partial<Served>
-  /** Counts tool calls outside of usage reports; null where the API does not have any. */
+  /** Counts tool calls outside of usage reports; null if the API has none. */
   readonly countTools: (() => ToolCounter) | null
-  /** Whether an event of a stream holds nothing but usage. */
+  /** Whether a stream's event contains only usage. */
   readonly isUsageEvent: (event: unknown) => boolean
 }
 
@@ -129,7 +132,7 @@ export interface AnswerFields {
   readonly tools: readonly string[]
 }
 
-/** The reports, as completed, whose sides are believed so far. */
+/** The completed reports whose sides are trusted so far. */
 export interface Earlier {
   readonly prompt: JsonObject | null
   readonly output: JsonObject | null
@@ -142,17 +145,17 @@ export interface ToolCounter {
   read(): { readonly webSearches: number; readonly unpriced: readonly Unpriced[] }
 }
 
-/** What an answer told of its cost. */
+/** The facts of an answer that determine its cost. */
 export interface Reading extends BelievedUsage {
-  /** Searches that the provider made, also where no usage is believed. */
+  /** Searches that the provider made, even if no usage is trusted. */
   readonly webSearches: number
   /** The model that the answer names. */
   readonly model: string | null
   readonly served: Served
-  /** What it counted that has no price under that name. */
+  /** Reported usage that has no price under its name. */
   readonly unpriced: readonly Unpriced[]
   /** Whether it holds an error. */
   readonly isError: boolean
-  /** Bytes of generated text seen, for the estimate where usage never comes (C5). */
+  /** Bytes of generated text seen, for the estimate if no usage is reported (C5). */
   readonly textBytes: number
 }

@@ -1,4 +1,4 @@
-/** Any other API, at a flat price a call: an operator lists its routes, and nothing is read of what they carry. */
+/** Any other API, at a flat price per call: an operator lists its routes, and their bodies are not read. */
 import type { Report } from '../core/reports.ts'
 import type { Microcredits } from '../core/units.ts'
 import type { AnswerFields, CallShape, Family, MeteredRoute } from './family.ts'
@@ -43,7 +43,7 @@ function meteredRoute(route: FlatRoute): MeteredRoute {
   }
 }
 
-/** Nothing is read of its answers. */
+/** Its answers are not read. */
 const NO_FIELDS: AnswerFields = {
   usage: [],
   openingUsage: [],

@@ -1,4 +1,4 @@
-/** What the media in a request may cost in tokens, before the provider has looked at it. */
+/** Estimates the tokens of media in a request. */
 
 /** Adds up over a request; `bound` is null from the moment on that something has no bound. */
 export interface Media {
@@ -20,14 +20,14 @@ export const MAX_MEDIA_DEPTH = 16
 
 export const noMedia = (): Media => ({ bytes: 0, tokens: 0, bound: 0, audioTokens: 0 })
 
-/** Media whose bytes stand in the body. */
+/** Adds media whose bytes are in the body. */
 export function addInline(media: Media, bytes: number, tokens: MediaTokens): void {
   media.bytes += bytes
   media.tokens += tokens.estimate
   media.bound = media.bound === null || tokens.bound === null ? null : media.bound + tokens.bound
 }
 
-/** Media or context that the provider fetches or has stored: nobody knows here how large it is. */
+/** Media or context that the provider fetches or has stored: its size is unknown here. */
 export function addRemote(media: Media, tokens: number): void {
   media.tokens += tokens
   media.bound = null

@@ -1,4 +1,4 @@
-/** RFC 9457 problem details: the error format of what speaks no provider's API. */
+/** RFC 9457 problem details: the error format for callers that use no provider's API. */
 import { rfc3339 } from '../core/text.ts'
 import { toCredits, type Microcredits } from '../core/units.ts'
 import { ERRORS, type Refusal } from '../errors.ts'

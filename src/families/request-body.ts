@@ -1,4 +1,4 @@
-/** Reads a JSON request body so that we and the provider cannot read two different things in it. */
+/** Reads a JSON request body such that the gateway and the provider cannot interpret it differently. */
 import { isUtf8 } from 'node:buffer'
 import secureJson from 'secure-json-parse'
 import { endOfString, isHeavyJson } from '../core/json-weight.ts'
@@ -8,7 +8,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
 
 export interface RequestBody {
   readonly json: JsonObject
-  /** Where the value of each key of the outermost object stands, in bytes: `[from, to)`. */
+  /** The byte range `[from, to)` of the value of each key of the outermost object. */
   readonly places: ReadonlyMap<string, Place>
 }
 
@@ -136,8 +136,8 @@ function keyText(quoted: string): string {
 }
 
 /**
- * Whether an object in the list that opens at `open` has this key twice, in whatever case: then nobody can tell
- * which of the two the provider takes.
+ * Whether an object in the list that opens at `open` has this key twice, in any case: then it is unknown which of them
+ * the provider uses.
  */
 export function hasKeyTwice(bytes: Buffer, open: number, name: string): boolean {
   for (let at = skipSpace(bytes, open + 1); at < bytes.length && bytes[at] !== 0x5d;) {

@@ -1,4 +1,4 @@
-/** What the readers of requests share, whichever API they read. */
+/** Functions shared by the request readers of all APIs. */
 import { refuse, type Refusal } from '../errors.ts'
 import type { AskedOption, CallShape } from './family.ts'
 import type { Media } from './media.ts'

@@ -67,7 +67,7 @@ export const anthropic: Family = {
     type: ['type'],
     tools: [],
   },
-  // Blocks of tools have it, whose arguments are no text in whole answers.
+  // Tool blocks have this key; in whole answers their arguments are not text.
   mediaKeys: ['input'],
   completeReport,
   readReport,

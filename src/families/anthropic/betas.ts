@@ -1,6 +1,6 @@
 /**
- * Betas of Anthropic's API. All of them pass as the caller wrote them, because their fields in the body are 400 at the
- * provider without them. Refused are those that bill in a way that no tariff here has.
+ * Betas of Anthropic's API. They are forwarded as the caller wrote them, because the provider refuses their body fields
+ * with 400 without them. Betas that are billed in a way that no tariff covers are refused.
  */
 import { refuse, type Refusal } from '../../errors.ts'
 import { isObject, type JsonObject } from '../request-body.ts'
@@ -10,7 +10,7 @@ export const BETA_HEADER = 'anthropic-beta'
 interface UnpricedBeta {
   readonly name: RegExp
   readonly why: string
-  /** How a client is told to leave it out. */
+  /** Advice on how to switch it off in a client. */
   readonly advice: string
 }
 
@@ -32,7 +32,7 @@ const UNPRICED: readonly UnpricedBeta[] = [
   },
 ]
 
-/** The betas that a request names: in its header and, as some gateways in between write them, in its body. */
+/** The betas that a request names, in its header or, as some intermediate gateways write them, in its body. */
 export function betasOf(header: string | string[] | undefined, json: JsonObject): string[] {
   const { anthropic_beta: inBody } = json
   const values = [header, inBody].flat().filter((value) => typeof value === 'string')
@@ -42,7 +42,7 @@ export function betasOf(header: string | string[] | undefined, json: JsonObject)
     .filter((beta) => beta !== '')
 }
 
-/** Refuses betas that move money unpriced (C7), by their name. */
+/** Refuses betas with unpriced costs (C7), by their name. */
 export function betaRefusal(betas: readonly string[]): Refusal | null {
   for (const beta of betas) {
     const known = UNPRICED.find(({ name }) => name.test(beta.toLowerCase()))
@@ -57,12 +57,12 @@ export function betaRefusal(betas: readonly string[]): Refusal | null {
 }
 
 const COMPACTION = /^compact(?:_|$)/
-/** Tokens of the prompt from which on a conversation is summarised, where the request names no other number. */
+/** The prompt size from which a conversation is summarised, unless the request sets another. */
 const COMPACTION_FROM = 150_000
 
 /**
- * The size of prompt from which on the provider may summarise the conversation within the call, for which it reads all of
- * it once more; null where it never does.
+ * The prompt size from which the provider may summarise the conversation within the call, for which it reads all of it
+ * once more; null if it never does.
  */
 export function compactsFrom(json: JsonObject): number | null {
   const { context_management: management } = json

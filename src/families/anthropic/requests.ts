@@ -1,4 +1,4 @@
-/** What a request of Anthropic's Messages API tells about its price. */
+/** Reads what determines the price of a request to Anthropic's Messages API. */
 import { refuse, type Refusal } from '../../errors.ts'
 import type { AskedOption, CallShape, RequestSeen } from '../family.ts'
 import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media } from '../media.ts'
@@ -49,21 +49,21 @@ const PDF_CHARACTERS_PER_TOKEN = 10
 
 /** Tools that the caller runs, by the first part of their type … */
 const CALLERS_TOOLS = /^(?:custom|bash|text_editor|computer|memory)(?:_|$)/
-/** … and those that run at Anthropic and cost nothing but the tokens they bring, which nobody here can bound. */
+/** … and tools that run at Anthropic and cost only the tokens that they add, which cannot be bounded here. */
 const TOKEN_ONLY_TOOLS = /^(?:web_fetch|tool_search_tool|mcp_toolset)(?:_|$)/
 const WEB_SEARCH = /^web_search(?:_|$)/
-/** What a search without `max_uses` is taken to do. */
+/** The number of searches assumed without `max_uses`. */
 const USUAL_SEARCHES = 5
-/** What a search brings into the prompt. */
+/** The tokens that a search adds to the prompt. */
 const TOKENS_PER_SEARCH = 10_000
 
 interface Tools {
   searches: number
-  /** Whether the provider adds to the prompt what nobody here can bound. */
+  /** Whether the provider adds an unbounded number of tokens to the prompt. */
   unbounded: boolean
 }
 
-/** How clients are told not to send a tool. */
+/** Advice on how to switch a tool off in a client. */
 const CLIENT_SWITCHES: ClientSwitches = [[/^advisor/, 'Claude Code: CLAUDE_CODE_DISABLE_ADVISOR_TOOL=1']]
 
 function readTool(tool: unknown, found: Tools): Refusal | null {
@@ -86,7 +86,7 @@ function readTool(tool: unknown, found: Tools): Refusal | null {
 /** Keys of a block that adds a tool in the middle of a conversation. */
 const INLINE_TOOL_KEYS: ReadonlySet<string> = new Set(['tool', 'type', 'definition'])
 
-/** Reads `tools`, and the definitions of tools that messages bring along. */
+/** Reads `tools`, and the tool definitions within messages. */
 function readTools(
   bytes: Buffer,
   { json, places }: RequestBody,
@@ -114,11 +114,11 @@ function readTools(
   return found
 }
 
-/** What a walk over the request finds beside its media. */
+/** What a walk over the request finds besides media. */
 interface Seen {
   /** The longest lifetime of anything that is to be cached. */
   writes: CallShape['cacheWrites']
-  /** What blocks have as their `tool`: one of the list by name, or a definition. */
+  /** The values of `tool` in blocks: the name of a listed tool, or a definition. */
   readonly inlineTools: JsonObject[]
 }
 
@@ -167,7 +167,7 @@ function askedOptions(json: JsonObject): readonly AskedOption[] | Refusal {
   const all: AskedOption[] = []
   for (const asked of [
     askedFor('service_tier', 'service_tier', json['service_tier'], ['auto', 'standard_only']),
-    // A report names the speed as it names the tier, and serviceTiers prices both.
+    // A report contains the speed as it does the tier, and serviceTiers prices both.
     askedFor('speed', 'service_tier', json['speed'], ['standard']),
     askedFor('inference_geo', 'region', json['inference_geo'], ['global']),
   ]) {
@@ -177,18 +177,18 @@ function askedOptions(json: JsonObject): readonly AskedOption[] | Refusal {
   return all
 }
 
-/** Options that bill what no table has, or change who answers. */
+/** Refuses options that cause unpriced costs, or that change which model answers. */
 function unpricedOption(json: JsonObject): Refusal | null {
   const { container, fallbacks } = json
   if ((json['billing_policy'] ?? null) !== null)
     return unpriced('billing_policy', 'it may bill another account')
-  // Each attempt is billed at the price of its own model, and one report tells of them all.
+  // Each attempt is billed at the price of its own model, and one report covers them all.
   if ((fallbacks ?? null) !== null && !(Array.isArray(fallbacks) && fallbacks.length === 0))
     return unpriced('fallbacks', 'a dearer model may answer in place of the one that is asked')
   return (container ?? null) === null ? null : unpriced('container', 'code execution has no price here')
 }
 
-/** What stands in front of the prompt's tokens: a model, a bound on the output, and nothing that cannot be priced. */
+/** Reads what is checked before the prompt: a model, a limit on the output, and no option without a price. */
 function readHead(
   bytes: Buffer,
   body: RequestBody,
@@ -243,7 +243,7 @@ export function messageShape(bytes: Buffer, headers: RequestSeen['headers']): Ca
   return withCompaction(shape, compactsFrom(json))
 }
 
-/** A conversation that is summarised on the way is read twice, and what the summary may take is bounded by nothing. */
+/** A conversation that is summarised within the call is read twice, and the size of the summary is unbounded. */
 function withCompaction(shape: CallShape, from: number | null): CallShape {
   if (from === null) return shape
   const { promptTokens } = shape

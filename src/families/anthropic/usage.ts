@@ -1,4 +1,4 @@
-/** What reports of usage mean in Anthropic's Messages API. */
+/** Interprets the usage reports of Anthropic's Messages API. */
 import {
   isFigures,
   sumOfOutput,
@@ -17,7 +17,10 @@ import { isObject, type JsonObject } from '../request-body.ts'
 const PROMPT = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation']
 const OUTPUT = ['output_tokens']
 
-/** Beside these, nothing in a report is billed; the last ones are what compatible providers repeat in OpenAI's words. */
+/**
+ * The known figures; other counts are treated as unpriced usage. The last ones are figures that compatible providers
+ * repeat under OpenAI's names.
+ */
 const KNOWN: ReadonlySet<string> = new Set([
   ...PROMPT,
   ...OUTPUT,
@@ -37,8 +40,8 @@ const KNOWN_TOOLS: ReadonlySet<string> = new Set(['web_search_requests', 'web_fe
 const OWN_ITERATIONS: ReadonlySet<unknown> = new Set(['message', 'compaction'])
 
 /**
- * message_delta is cumulative, and what it leaves out stays as message_start had it. Lifetimes of writes belong to the count of
- * writes: where a later report has that count only, it does not contain more writes of an hour than that.
+ * message_delta is cumulative, and a figure that it leaves out keeps its value from message_start. Lifetimes of cache
+ * writes belong to the count of writes: if a later report has only that count, the one-hour writes are cut to it.
  */
 export function completeReport(report: JsonObject, earlier: Earlier): JsonObject {
   const withPrompt = completed(report, earlier.prompt, PROMPT)
@@ -52,10 +55,7 @@ export function completeReport(report: JsonObject, earlier: Earlier): JsonObject
   return completed(whole, earlier.output ?? earlier.prompt, [...OUTPUT, 'iterations'])
 }
 
-/**
- * The input is beside what was read from and written to the cache, not around it. Writes are told apart by lifetime in
- * `cache_creation`.
- */
+/** `input_tokens` excludes tokens read from and written to the cache. `cache_creation` splits writes by lifetime. */
 function promptSide(report: JsonObject): Side<PromptSide> {
   if (PROMPT.every((name) => isMissing(report[name]))) return null
   const [input, cachedInput, written] = PROMPT.map((name) => count(report[name] ?? 0))
@@ -64,7 +64,7 @@ function promptSide(report: JsonObject): Side<PromptSide> {
   const byLifetime = isObject(report['cache_creation']) ? report['cache_creation'] : {}
   const cacheWrite1h = count(byLifetime['ephemeral_1h_input_tokens']) ?? 0
   const written5m = count(byLifetime['ephemeral_5m_input_tokens']) ?? 0
-  // What the lifetimes leave over was written for the default one.
+  // Writes that no lifetime covers have the default one.
   const cacheWrite = Math.max(written5m, written - cacheWrite1h)
   return { input, cachedInput, cacheWrite, cacheWrite1h, audioInput: 0 }
 }
@@ -103,8 +103,8 @@ const NO_PROMPT: PromptSide = { input: 0, cachedInput: 0, cacheWrite: 0, cacheWr
 const NO_OUTPUT: OutputSide = { output: 0, audioOutput: 0, imageOutput: 0 }
 
 /**
- * What is billed is the sum of all iterations. The figures at the top leave out those that compact the context, so the larger
- * of two sums is taken: of all iterations, and of the top with those.
+ * The bill is the sum of all iterations. The top-level figures leave out those that compact the context. So the larger
+ * of two sums is taken: of all iterations, and of the top level plus the compacting ones.
  */
 function withIterations(top: Sides, iterations: readonly JsonObject[]): Sides {
   let all: Sides = { prompt: NO_PROMPT, output: NO_OUTPUT }

@@ -37,9 +37,9 @@ const TOKEN_ONLY_TOOLS: ReadonlySet<string> = new Set([
   'computeruse',
 ])
 
-/** Google's guide to tokens: 258 a tile of an image, 32 a second of audio, 263 a second of video, 258 a page of a PDF. */
 const STANDARD_TIERS = ['standard', 'SERVICE_TIER_UNSPECIFIED', 'unspecified']
 
+/** Google's guide to tokens: 258 per image tile, 32 per second of audio, 263 per second of video, 258 per PDF page. */
 const IMAGE_TOKENS: MediaTokens = { estimate: 1_290, bound: 4_480 }
 /** 8 kbit/s is the thinnest audio that is sent: 1,366 base64 characters a second. */
 const AUDIO_CHARACTERS_PER_TOKEN = 40

@@ -163,7 +163,7 @@ export function responseShape(bytes: Buffer, dialect: Dialect = OPENAI_REQUESTS)
   const maxOutput = outputLimit(json, ['max_output_tokens'])
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
   const media = mediaOf(json['input'], noMedia())
-  // What the provider has stored becomes part of the prompt, in a size that nobody knows here.
+  // Context that the provider has stored becomes part of the prompt; its size is unknown here.
   const stored = ['previous_response_id', 'conversation'].some((field) => (json[field] ?? null) !== null)
   if (stored || tools.unbounded) media.bound = null
   media.tokens += tools.searches * TOKENS_PER_SEARCH

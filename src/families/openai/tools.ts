@@ -6,7 +6,7 @@ import { hostedTool, malformed, optionalCount, type ClientSwitches } from '../sh
 export interface Tools {
   /** Searches that the provider may make, as far as one can tell. */
   searches: number
-  /** Whether the provider adds to the prompt what nobody here can bound. */
+  /** Whether the provider adds an unbounded number of tokens to the prompt. */
   unbounded: boolean
 }
 
@@ -28,12 +28,15 @@ const CALLERS_TOOLS: ReadonlySet<string> = new Set([
   'computer_use_preview',
 ])
 const WEB_SEARCH = /^web_search(?:_|$)/
-/** Clients declare the search with every call, and few calls make any: what one without `max_tool_calls` is taken to do. */
+/**
+ * The number of searches assumed without `max_tool_calls`. Clients declare the search with every call, and few calls
+ * make any.
+ */
 const USUAL_SEARCHES = 2
 /** What a search brings into the prompt (OpenAI bills a block of 8,000 tokens for models that are not told how many it was). */
 export const TOKENS_PER_SEARCH = 8_000
 
-/** How clients are told not to send a tool. */
+/** Advice on how to switch a tool off in a client. */
 const CLIENT_SWITCHES: ClientSwitches = [
   [WEB_SEARCH, 'Codex: web_search = "disabled"'],
   [/^image_generation/, 'Codex: image_generation = false under [features]'],
