@@ -1,9 +1,9 @@
-/** One journal: its file, and what of it the store does not have yet. */
+/** One journal: its file, and the entries that the store does not have yet. */
 import type { Charge, Hold } from '../core/hold.ts'
 import { JournalFile, NotWritten } from './file.ts'
 import { lineOf, type Entry, type Unchecked } from './lines.ts'
 
-/** What the store has to be told, in the order of `seq`. */
+/** The entries to apply to the store, in the order of `seq`. */
 export type Payable = Extract<Entry, { kind: 'charge' | 'settle' | 'free' }>
 
 type WithoutSeq<T> = T extends unknown ? Omit<T, 'seq'> : never
@@ -14,7 +14,7 @@ export class Book {
   readonly file: JournalFile
   readonly #admitted = new Map<number, Unchecked>()
   #payable: Payable[] = []
-  /** Ends of calls that the disk has not taken yet. */
+  /** Ends of calls that could not be written to the disk yet. */
   #owed: WithoutSeq<Entry>[] = []
   #seq = 0
   #appending = 0
@@ -36,7 +36,7 @@ export class Book {
     return this.#admitted.size
   }
 
-  /** Whether nothing in the file is needed any more. */
+  /** Whether the file has no entry that is still needed. */
   get isDone(): boolean {
     return this.#payable.length + this.#admitted.size + this.#owed.length + this.#appending === 0
   }
@@ -46,7 +46,7 @@ export class Book {
     return this.#payable.length + this.#admitted.size
   }
 
-  /** Resolves when it is on the disk; rejects when the disk does not take it. */
+  /** Resolves when the entry is on the disk; rejects if it cannot be written. */
   async admit(call: Unchecked): Promise<number> {
     return this.#append({ kind: 'admit', call })
   }
@@ -59,21 +59,21 @@ export class Book {
     await this.#append({ kind: 'free', hold })
   }
 
-  /** How a call ended; null where it cost nothing. */
+  /** Records how a call ended; `charge` is null if it cost nothing. */
   end(of: number, charge: Charge | null): void {
     const call = this.#admitted.get(of)
     if (call === undefined) return
     this.#owe(charge === null ? { kind: 'cancel', of } : { kind: 'charge', of, call, charge })
   }
 
-  /** Ends every call that was left open, at the price of its prompt: its gateway is gone. */
+  /** Ends every open call at the price of its prompt, because its gateway is gone. */
   endAll(): void {
     for (const [of, call] of this.#admitted) {
       this.end(of, { cost: call.promptPrice, model: call.model, inputTokens: 0, outputTokens: 0 })
     }
   }
 
-  /** Tries again what the disk has not taken. */
+  /** Retries the entries that could not be written. */
   writeOwed(): void {
     for (const entry of this.#owed.splice(0)) this.#owe(entry)
   }
@@ -95,7 +95,8 @@ export class Book {
       this.#take(entry)
       return entry.seq
     } catch (error) {
-      // It may stand there all the same: what is not known to be written must count for nothing.
+      // The entry may be in the file anyway. Since it is not known to be written, a `cancel` makes it count for
+      // nothing.
       const mayStand = !(error instanceof NotWritten)
       if (mayStand && entry.kind !== 'cancel') this.#owed.push({ kind: 'cancel', of: entry.seq })
       throw error

@@ -1,4 +1,6 @@
-/** One file of a journal: what is appended is on the disk when the promise resolves; those who append together share a sync. */
+/**
+ * One file of a journal. A promise of `append` resolves when its line is on the disk; concurrent appends share a sync.
+ */
 import { closeSync, fdatasync, ftruncate, openSync, renameSync, unlinkSync, utimesSync, write } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,7 +16,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** The disk refused, and nothing of what was to be appended stands in the file. */
+/** The write failed, and none of the appended lines is in the file. */
 export class NotWritten extends Error {
   override readonly name = 'NotWritten'
 }
@@ -25,17 +27,17 @@ export class JournalFile {
   readonly #fd: number
   /** Where the next byte goes. */
   #end: number
-  /** Bytes that are on the disk; what stands behind them was refused. */
+  /** Bytes that are known to be on the disk; later ones belong to a failed write. */
   #kept: number
-  /** Of lines that are to be written. */
+  /** Bytes of lines that are waiting to be written. */
   #coming = 0
-  /** Whether what stands at the end may be half a line. */
+  /** Whether the file may end in an incomplete line. */
   #torn: boolean
   #waiting: Waiting[] = []
   #isWriting = false
   #written: Promise<void> = Promise.resolve()
 
-  /** Throws where the file cannot be opened. `size` is that of what was there before. */
+  /** Throws if the file cannot be opened. `size` is the size of its earlier content. */
   constructor(id: string, path: string, size = 0) {
     this.id = id
     this.#path = path
@@ -45,7 +47,7 @@ export class JournalFile {
     this.#torn = size > 0
   }
 
-  /** Bytes, with what is about to be written. */
+  /** Size in bytes, including lines waiting to be written. */
   get size(): number {
     return this.#end + this.#coming
   }
@@ -79,7 +81,9 @@ export class JournalFile {
     this.#isWriting = false
   }
 
-  /** Takes back what a write that failed has left; where that fails, too, it may stand there, and the end is torn. */
+  /**
+   * Removes what a failed write left. If that fails too, the lines may be in the file, and its end may be incomplete.
+   */
   async #undo(error: unknown): Promise<unknown> {
     try {
       await truncate(this.#fd, this.#kept)
@@ -105,28 +109,31 @@ export class JournalFile {
     await this.#written
   }
 
-  /** Forgets everything in it, unless something is being appended. Where the disk fails, it stays: it is done with. */
+  /**
+   * Empties the file, unless something is being appended. If the disk fails, the file keeps its content, which is no
+   * longer needed.
+   */
   async clear(): Promise<void> {
     if (this.#isWriting || this.#end === 0) return
-    // What is appended meanwhile waits for the end of this.
+    // Appends during this wait for its end.
     this.#isWriting = true
     try {
       await truncate(this.#fd, 0)
       this.#end = 0
       this.#kept = 0
     } catch {
-      // The next time.
+      // The next call tries again.
     }
     this.#written = this.#write()
   }
 
-  /** Shows others that its owner is there. */
+  /** Shows other gateways that its owner is alive. */
   touch(): void {
     const now = new Date()
     utimesSync(this.#path, now, now)
   }
 
-  /** Closes it, and removes it or leaves it to whoever comes. */
+  /** Closes the file, and removes it or leaves it for another process to take over. */
   close(what: 'remove' | 'leave'): void {
     closeSync(this.#fd)
     if (what === 'remove') unlinkSync(this.#path)

@@ -1,4 +1,4 @@
-/** What is counted of the journals on disk. */
+/** Metrics of the journals on disk. */
 import type { Instruments } from '../metrics/instruments.ts'
 import type { Journal } from './journal.ts'
 

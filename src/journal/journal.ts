@@ -1,7 +1,8 @@
 /**
- * What the store could not be told stands here until it can (D2): settles and frees of holds, and what calls cost that were
- * let through while it was down (D1, `onStoreDown: open`). One file a process, bounded, synced before anybody relies on it;
- * a file whose process is gone is taken over by any gateway that uses the same folder.
+ * Keeps what the store could not take until it can (D2): settles and frees of holds, and the costs of calls that were
+ * let through while it was down (D1, `onStoreDown: open`). Each process has one file, which is limited in size and
+ * synced before an entry counts as written. Any gateway that uses the same folder takes over the file of a process that
+ * is gone.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
@@ -20,7 +21,7 @@ export interface JournalOptions {
   readonly logger: Logger
 }
 
-/** What the end of a call may need; kept free for each that was let through. */
+/** Space that the end of a call may need; reserved for each call that was let through. */
 const ROOM_BYTES = 2_048
 
 export class Journal {
@@ -33,7 +34,7 @@ export class Journal {
     this.#options = options
   }
 
-  /** The journals that this process has to bring to the store. */
+  /** The journals that this process applies to the store. */
   get books(): readonly Book[] {
     return this.#own === null ? this.#adopted : [this.#own, ...this.#adopted]
   }
@@ -43,7 +44,9 @@ export class Journal {
     return this.books.reduce((sum, book) => sum + book.size, 0)
   }
 
-  /** Writes down that a call is let through. Rejects with StoreUnavailable where its end might not find room on the disk. */
+  /**
+   * Records that a call is let through. Rejects with StoreUnavailable if the file may have no room for the call's end.
+   */
   async admit(call: Unchecked): Promise<number> {
     return this.#written((book) => {
       if (book.file.size + (book.open + 2) * ROOM_BYTES > this.#options.maxBytes)
@@ -66,7 +69,7 @@ export class Journal {
     await this.#resolved((book) => book.free(hold))
   }
 
-  /** How a hold was resolved may take any room but that for the ends of calls that were let through. */
+  /** Settles and frees may use any space except that reserved for the ends of calls that were let through. */
   async #resolved(write: (book: Book) => Promise<void>): Promise<void> {
     await this.#written((book) => {
       if (book.file.size + (book.open + 1) * ROOM_BYTES > this.#options.maxBytes)
@@ -104,7 +107,7 @@ export class Journal {
         const id = orphanId(name, () => statSync(path).mtimeMs)
         if (id !== null) this.#takeOver(path, id)
       } catch (error) {
-        // Another gateway was quicker, or the disk fails: the next round sees.
+        // Another gateway was faster, or the disk fails: the next round tries again.
         logger.debug({ err: error, name }, 'a journal could not be taken over')
       }
     }
@@ -124,7 +127,9 @@ export class Journal {
     book.endAll()
   }
 
-  /** Tries what the disk refused, empties what is done with, and shows other gateways that this one is there. */
+  /**
+   * Retries failed writes, empties files that are no longer needed, and shows other gateways that this one is alive.
+   */
   async tidy(): Promise<void> {
     for (const book of this.books) {
       book.writeOwed()
@@ -139,13 +144,16 @@ export class Journal {
     }
   }
 
-  /** A process that was stopped for long may have been taken for gone: what it wrote is another's to bring to the store. */
+  /**
+   * Whether the file still belongs to this process. After a long stop other gateways may have treated it as gone; then
+   * another one applies its entries.
+   */
   #isStillOurs(book: Book): boolean {
     try {
       book.file.touch()
       return true
     } catch (error) {
-      // A disk that lets nothing be changed any more has not taken it away: what it holds can still be charged.
+      // If the disk refuses changes, the file has not been taken away: its entries can still be charged.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return true
       this.#options.logger.error({ err: error, journal: book.file.id }, 'a journal was taken away')
       if (book === this.#own) this.#own = null
@@ -154,7 +162,7 @@ export class Journal {
     }
   }
 
-  /** What is left is anybody's from now on. */
+  /** Closes the files. Any process may take over those with entries left. */
   async close(): Promise<void> {
     for (const book of this.books) {
       await book.file.idle()

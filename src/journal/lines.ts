@@ -1,6 +1,6 @@
 /**
- * The journal's format: a line an entry, `<crc32 in hex> <bytes> <JSON>`. A line that was torn or spoilt is known by its length
- * and its checksum, and the next one begins behind the next line break, which JSON never holds.
+ * The journal's format: one line per entry, `<crc32 in hex> <bytes> <JSON>`. A torn or corrupted line is detected by
+ * its length and checksum. The next line begins after the next line break, which JSON never contains.
  */
 import { crc32 } from 'node:zlib'
 import type { Charge, Hold } from '../core/hold.ts'
@@ -13,18 +13,18 @@ export interface Unchecked {
   readonly user: string
   readonly source: Source
   readonly model: string
-  /** What it costs where nobody can say any more: the price of its prompt. */
+  /** The price of its prompt: the cost charged if the call's end is unknown. */
   readonly promptPrice: Microcredits
-  /** By the store's clock, as this gateway knew it. */
+  /** When it was let through, by this gateway's estimate of the store's clock. */
   readonly at: UnixMs
-  /** '' where it was not known. */
+  /** '' if it was not known. */
   readonly orgCreatedAt: UnixMs | ''
 }
 
-/** `seq` counts up in each journal. */
+/** `seq` increases within each journal. */
 export type Entry =
   | { readonly kind: 'admit'; readonly seq: number; readonly call: Unchecked }
-  /** How a call ended that was let through; its facts stand here too, so that it needs no other line. */
+  /** The end of a call that was let through. It repeats the call's facts, so that it needs no other line. */
   | {
       readonly kind: 'charge'
       readonly seq: number
@@ -32,17 +32,20 @@ export type Entry =
       readonly call: Unchecked
       readonly charge: Charge
     }
-  /** Takes an entry back. */
+  /** Cancels an entry. */
   | { readonly kind: 'cancel'; readonly seq: number; readonly of: number }
   | {
       readonly kind: 'settle'
       readonly seq: number
       readonly hold: Hold
       readonly charge: Charge
-      /** Whether it may have come to the store all the same. */
+      /** Whether the settle may have reached the store anyway. */
       readonly mayHaveCome: boolean
     }
-  /** Of a call that was not served: what expiring its hold may have charged meanwhile is given back. */
+  /**
+   * Frees the hold of a call that was not served; if the hold has expired meanwhile, what the expiry charged is given
+   * back.
+   */
   | { readonly kind: 'free'; readonly seq: number; readonly hold: Hold }
 
 export function lineOf(entry: Entry): string {
@@ -54,7 +57,7 @@ function checksum(json: string): string {
   return crc32(json).toString(16).padStart(8, '0')
 }
 
-/** What is whole of a journal, in its order; `spoilt` counts the lines that are not, the torn end included. */
+/** The valid entries of a journal, in order; `spoilt` counts the invalid lines, including a torn end. */
 export function readLines(text: string): { entries: Entry[]; spoilt: number } {
   const entries: Entry[] = []
   let spoilt = 0

@@ -1,16 +1,18 @@
 /**
- * Whose a journal is stands in its name: `<id>.<pid>-<start>-<place>.journal`. So taking one over is a rename, of which only one
- * can succeed, and a lock that outlives its owner cannot be.
+ * A journal's file name holds its owner: `<id>.<pid>-<start>-<place>.journal`. Taking one over is a rename, of which
+ * only one can succeed, and no lock can outlive its owner.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 const NAME = /^([A-Za-z0-9_-]+)\.([0-9]+)-([0-9]+)-([0-9a-f]+)\.journal$/
-/** Of an owner whose processes are not ours to see, a file that was not touched for so long is an orphan's. */
+/** A file of an owner on another machine or in another namespace counts as orphaned after this long without a touch. */
 const ABANDONED_MS = 60_000
 
-/** When a process started, in the kernel's own count; null where there is none, or nothing but its exit code. */
+/**
+ * When a process started, in the kernel's own count; null if there is no such process, or only its exit code is left.
+ */
 function startOf(pid: number): string | null {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? []
@@ -37,7 +39,7 @@ function textOf(read: () => string): string {
   }
 }
 
-/** Process ids mean something only on the same machine, since the same boot, in the same namespace. */
+/** Process ids are comparable only on the same machine, within the same boot and namespace. */
 const PLACE = createHash('sha1')
   .update(hostname())
   .update(textOf(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')))
@@ -46,12 +48,12 @@ const PLACE = createHash('sha1')
   .slice(0, 12)
 
 const OWN = `${process.pid}-${startOf(process.pid) ?? '0'}-${PLACE}`
-/** An owner that is never alive: a process that gave the file up. */
+/** An owner that is never alive, for files that were given up. */
 const NOBODY = `0-0-${PLACE}`
 
 /** The name of a journal of this process. */
 export const ownName = (id: string): string => `${id}.${OWN}.journal`
-/** The name of a journal that anybody may take over. */
+/** The name of a journal that any process may take over. */
 export const nobodysName = (id: string): string => `${id}.${NOBODY}.journal`
 
 /** The id of a journal whose owner is gone; null for any other file. `touchedMs` is when it was last touched. */

@@ -43,14 +43,14 @@ class ExportedHistogram extends Histogram {
     this.#series = series
   }
 
-  // Both of prom-client's ways to read a metric: `get` for JSON, the other, where a metric has it, for text.
+  // prom-client reads a metric in two ways: `get` for JSON and, if a metric has it, `getForPromString` for text.
   override get(): ReturnType<Histogram['get']> {
     return this.getForPromString()
   }
 
   getForPromString(): ReturnType<Histogram['get']> {
     const { name, help } = this.#options
-    // Its declarations ask for an enumeration that does not exist at run time, and for a `collect` that nobody calls.
+    // prom-client's types require an enumeration that does not exist at run time, and a `collect` that is never called.
     const type = 'histogram' as unknown as MetricType
     return Promise.resolve({
       name,
@@ -84,7 +84,7 @@ class ExportedHistogram extends Histogram {
 export function createHistogram(registry: Registry, options: HistogramOptions): PlainHistogram {
   const { buckets } = options
   const empty = (): Series => ({ counts: new Float64Array(buckets.length + 1), sum: 0 })
-  // What can be observed without a label is there as 0 beforehand, like every counter.
+  // A series without a label starts at 0, like every counter.
   const series = new Map<string, Series>(options.label === null ? [['', empty()]] : [])
   new ExportedHistogram(registry, options, series)
   return {

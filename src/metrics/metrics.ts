@@ -1,10 +1,10 @@
-/** The metrics of this process: what its parts define, and what Node and the build tell of themselves. */
+/** The metrics of this process: those of its parts, Node's defaults and the build. */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { version } from '../package.ts'
 import { Instruments } from './instruments.ts'
 import { type MetricReport, reportOf } from './report.ts'
 
-/** What a scraper is answered. */
+/** The response to a scrape. */
 export interface Scrape {
   readonly contentType: string
   readonly body: string
@@ -13,12 +13,12 @@ export interface Scrape {
 
 export interface Metrics {
   readonly instruments: Instruments
-  /** A configuration was refused while the gateway runs. */
+  /** Counts a configuration that was refused while the gateway runs. */
   reloadFailed(): void
   scrape(): Promise<Scrape>
-  /** The same as plain data, to be summed with that of other processes. */
+  /** The same metrics as plain data, to be summed with those of other processes. */
   report(): Promise<MetricReport>
-  /** Of a scrape's text. */
+  /** The content type of a scrape's text. */
   readonly contentType: string
 }
 
@@ -33,7 +33,7 @@ export function createMetrics(): Metrics {
     read: () => [{ labels: { version: version() }, value: 1 }],
     aggregator: 'max',
   })
-  // A worker hears of this also before it has a gateway.
+  // A worker reports this even before it has a gateway.
   const reloadFailures = instruments.counter({
     name: 'tollgate_config_reload_failures_total',
     help: 'Configurations that were not taken over: the one before is still in force.',

@@ -1,4 +1,4 @@
-/** Metrics of several processes as one scrape. */
+/** Combines the metrics of several processes into one scrape. */
 import { AggregatorRegistry, type Registry } from 'prom-client'
 
 /** A metric with its samples, as plain data that can be sent to another process. */
@@ -6,7 +6,7 @@ export interface ReportedMetric {
   readonly name: string
   readonly help: string
   readonly type: string
-  /** How samples of several processes become one; prom-client's names. */
+  /** How samples of several processes are combined, by prom-client's names. */
   readonly aggregator: string
   readonly values: readonly {
     readonly metricName?: string
@@ -18,8 +18,8 @@ export interface ReportedMetric {
 export type MetricReport = readonly ReportedMetric[]
 
 /**
- * What a registry holds. Samples that are no number are left out, such as the mean of no observation: JSON would make
- * them null, and an average over the processes would count that as zero.
+ * The metrics of a registry. Samples that are not numbers are left out, for example the mean of no observations: JSON
+ * would turn them into null, and an average over the processes would count that as zero.
  */
 export async function reportOf(registry: Registry): Promise<MetricReport> {
   const metrics = (await registry.getMetricsAsJSON()) as unknown as ReportedMetric[]
@@ -32,7 +32,7 @@ export async function reportOf(registry: Registry): Promise<MetricReport> {
   }))
 }
 
-/** Many reports as one, each metric by its own aggregator. */
+/** Combines reports into one, each metric by its own aggregator. */
 export async function sumReports(reports: readonly MetricReport[]): Promise<MetricReport> {
   return reportOf(AggregatorRegistry.aggregate([...reports]))
 }
@@ -42,7 +42,7 @@ export function writeReports(reports: readonly MetricReport[]): Promise<string> 
   return AggregatorRegistry.aggregate([...reports]).metrics()
 }
 
-/** What must never fall, and therefore outlives the process that counted it. */
+/** The metrics that must never decrease, and therefore outlive the process that counted them. */
 export function countsOf(report: MetricReport): MetricReport {
   return report.filter(({ type }) => type === 'counter' || type === 'histogram')
 }

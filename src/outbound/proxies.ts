@@ -1,4 +1,4 @@
-/** Which proxy is on the way to an address: the one that a setting names, else the one of the environment. */
+/** Selects the proxy for an address: the configured one, otherwise the environment's. */
 import ipaddr from 'ipaddr.js'
 import { hostName } from '../core/hosts.ts'
 import { canDecode } from '../config/urls.ts'
@@ -7,8 +7,9 @@ import { StartupError } from '../errors.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The proxy to an address; null where the way is direct. `HTTPS_PROXY` is for https addresses, and `NO_PROXY` lists
- * exceptions from it; a setting is for its own address, with no exceptions. Throws a StartupError for a variable that is no URL.
+ * The proxy for an address; null for a direct connection. `HTTPS_PROXY` applies to https addresses, and `NO_PROXY`
+ * lists exceptions from it. A configured proxy applies to its own address without exceptions. Throws a StartupError if
+ * the variable is not a URL.
  */
 export function proxyFor(target: URL, setting?: string, environment: Environment = process.env): URL | null {
   if (setting !== undefined) return new URL(setting)
@@ -16,7 +17,7 @@ export function proxyFor(target: URL, setting?: string, environment: Environment
   return proxy === null || target.protocol !== 'https:' || isExempt(target, environment) ? null : proxy
 }
 
-/** The value of a variable, which curl and others know in lower case first; null where it is missing or empty. */
+/** The value of a variable; its lower-case name wins, as in curl. Null if it is missing or empty. */
 function variable(environment: Environment, name: string): string | null {
   const values = [environment[name.toLowerCase()], environment[name]].map((value) => value?.trim() ?? '')
   return values.find((value) => value !== '') ?? null
@@ -27,13 +28,16 @@ function proxyOfEnvironment(environment: Environment): URL | null {
   if (value === null) return null
   const text = value.includes('://') ? value : `http://${value}`
   const url = URL.canParse(text) ? new URL(text) : null
-  // The value may hold a password, and is not repeated.
+  // The message does not repeat the value, which may hold a password.
   if (url === null || !/^https?:$/.test(url.protocol) || !canDecode(url.username + url.password))
     throw new StartupError('HTTPS_PROXY: must be an http:// or https:// URL of a proxy', 1)
   return url
 }
 
-/** Whether `NO_PROXY` has the host: `*`, a name with all below it, an address or a network, each with or without a port. */
+/**
+ * Whether `NO_PROXY` lists the host: by `*`, a name (with its subdomains), an address or a network, each with or
+ * without a port.
+ */
 function isExempt(target: URL, environment: Environment): boolean {
   const host = hostName(target.hostname)
   const port = portOf(target)

@@ -1,7 +1,7 @@
 /**
- * Connections through an HTTP proxy, as a connector for the pools of undici. undici's own ProxyAgent is not used: it keeps
- * only the last of several headers of one name, and always asks the proxy for the name of a target, never for an address
- * that was checked.
+ * A connector for undici's pools that connects through an HTTP proxy. undici's own ProxyAgent does not fit: it keeps
+ * only the last of several headers with one name, and always sends the proxy the target's name, never a checked
+ * address.
  */
 import { request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as requestSecure } from 'node:https'
@@ -12,15 +12,15 @@ import { portOf } from './proxies.ts'
 
 export interface TunnelOptions {
   readonly proxy: URL
-  /** From the first step to the end of the target's TLS handshake, at most twice this. */
+  /** Timeout for opening the tunnel, and again for the target's TLS handshake. */
   readonly timeoutMs: number
   /** PEM certificates to trust for the target instead of the public ones. */
   readonly ca?: string
-  /** The host to ask the proxy for, where it is not that of the target: an address that was checked. */
+  /** The host to request from the proxy if it is not the target's: an address that was checked. */
   readonly hostFor?: (hostname: string, done: (error: Error | null, host: string) => void) => void
 }
 
-/** The proxy answered, and made no connection. */
+/** The proxy responded without making a connection. */
 export class ProxyRefused extends Error {
   override readonly name = 'ProxyRefused'
   readonly code = 'ERR_PROXY_REFUSED'
@@ -36,7 +36,10 @@ const KEEP_ALIVE_MS = 60_000
 
 const itself: NonNullable<TunnelOptions['hostFor']> = (hostname, done) => done(null, hostname)
 
-/** TLS stays between the gateway and the target: its certificate is verified by the target's name, and the proxy reads nothing. */
+/**
+ * TLS is end to end between the gateway and the target: the certificate is verified by the target's name, and the proxy
+ * cannot read the traffic.
+ */
 export function connectorThrough(options: TunnelOptions): buildConnector.connector {
   const { proxy, timeoutMs, ca, hostFor = itself } = options
   const secure = buildConnector({ timeout: timeoutMs, ...(ca !== undefined && { ca }) })
@@ -96,7 +99,7 @@ function connectRequest(proxy: URL, authority: string): ClientRequest {
     agent: false,
     ...(isSecure && isIP(host) === 0 && { servername: host }),
   })
-  // Node announces that it closes the connection, which is to become the tunnel.
+  // Node would announce that it closes the connection, which is about to become the tunnel.
   request.removeHeader('connection')
   return request
 }

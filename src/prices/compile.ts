@@ -1,4 +1,4 @@
-/** Makes tariffs: of a table entry of @pydantic/genai-prices, of a model's prices in the configuration. */
+/** Builds tariffs from table entries of @pydantic/genai-prices and from prices in the configuration. */
 import type { Factor, Rates, Tariff } from '../core/tariff.ts'
 import { microcredits } from '../core/units.ts'
 import { toFactor, toMicrocredits, toRate, unitPrice } from './decimal.ts'
@@ -7,8 +7,8 @@ import { meaningOf } from './price-keys.ts'
 import type { TokenKind } from './price-keys.ts'
 
 /**
- * A model's prices as an operator writes them: USD per million tokens, `perCall` and `webSearch` USD per call. A 0 is on
- * purpose here, and makes free what it prices.
+ * A model's prices as an operator writes them: USD per million tokens; `perCall` and `webSearch` in USD per call. Here
+ * a 0 is intended, and makes its kind of usage free.
  */
 export interface WrittenPrices {
   readonly input: number
@@ -21,14 +21,14 @@ export interface WrittenPrices {
   readonly imageOutput?: number | undefined
   readonly perCall?: number | undefined
   readonly webSearch?: number | undefined
-  /** Most output tokens that the model can write. */
+  /** The most output tokens that the model can write. */
   readonly maxOutput?: number | undefined
-  /** Factors on the price of tokens, by what the provider says it served (C11). */
+  /** Factors on the price of tokens, by what the provider reports that it served (C11). */
   readonly serviceTiers?: Readonly<Record<string, number>> | undefined
   readonly regions?: Readonly<Record<string, number>> | undefined
 }
 
-/** A price in the table: the same for every context, or by tiers, each of which holds above its `start`. */
+/** A price in the table: one for every context, or in tiers that each apply above their `start`. */
 type TablePrice =
   number | { readonly base: number; readonly tiers: readonly { start: number; price: number }[] }
 /** A table entry's prices in USD by the library's keys, `…_mtok` a million tokens and `…_kcount` a thousand calls. */
@@ -42,9 +42,9 @@ const KCOUNT: PricedAmount = 1_000
 const ONE: PricedAmount = 1
 
 /**
- * The tariff of a table entry; null where it is not priced (C7): no price for input, or a price for something that we
- * cannot count. A 0 in the table is taken for a price that is not known, since nobody wrote it down on purpose.
- * Throws a RangeError that names model and key for a price that is none.
+ * The tariff of a table entry; null if it has no price for input, or a price for something that the gateway cannot
+ * count (C7). A 0 in the table counts as an unknown price, since it was not set on purpose. Throws a RangeError that
+ * names model and key for an invalid price.
  */
 export function compileEntry(model: string, prices: TablePrices, creditsPerUsd: number): Tariff | null {
   const entries = Object.entries(prices).filter(([, value]) => tierPrices(value).some((price) => price !== 0))
@@ -68,7 +68,8 @@ export function compileEntry(model: string, prices: TablePrices, creditsPerUsd: 
     tiers.push(makeRates(context, kinds.input, kinds))
   }
 
-  // What is priced by the call has no tiers in a tariff; no table entry has any there, and the dearest would be safe.
+  // Prices per call have no tiers in a tariff. No table entry has any there today; if one does, the highest is used,
+  // which is safe.
   const calls = (meaning: 'per-call' | 'web-search'): Millionths =>
     dearest(
       entries
@@ -90,7 +91,9 @@ export function compileEntry(model: string, prices: TablePrices, creditsPerUsd: 
   }
 }
 
-/** The tariff of prices from the configuration. Throws a RangeError that names `key` and the field for what is no price. */
+/**
+ * The tariff of prices from the configuration. Throws a RangeError that names `key` and the field for an invalid price.
+ */
 export function compileWritten(
   model: string,
   prices: WrittenPrices,
@@ -128,7 +131,7 @@ export function compileWritten(
 
 const NO_FACTORS: ReadonlyMap<string, Factor> = new Map()
 
-/** By names in lower case, as they are looked up. */
+/** By names in lower case, the form in which they are looked up. */
 function factorsOf(
   written: Readonly<Record<string, number>> | undefined,
   key: string,
@@ -151,9 +154,9 @@ const TOKEN_KINDS: readonly TokenKind[] = [
 ]
 
 /**
- * Fills in what has no price of its own. A cache write with a price of its own but none for the lifetime of an hour is
- * taken at twice the input, as Anthropic prices it: the tables of Google, AWS and OpenRouter list Claude without
- * that price. Output without a price must not be asked for (C7); should it be reported, it is not free either.
+ * Fills in missing prices. If a model has a price for cache writes but none for writes that live an hour, those cost
+ * twice the input, as at Anthropic: the tables of Google, AWS and OpenRouter list Claude without that price. A call may
+ * not request output without a price (C7); if output is reported anyway, it is not free.
  */
 function makeRates(fromContext: number, input: Millionths, kinds: KindPrices): Rates {
   const cacheWrite = kinds.cacheWrite ?? input
@@ -176,7 +179,7 @@ function dearest(prices: readonly (Millionths | undefined)[]): Millionths {
   return prices.reduce<Millionths>((most, price) => (price !== undefined && price > most ? price : most), 0n)
 }
 
-/** Every price that the value holds, of the base first. */
+/** Every price in the value, the base first. */
 function tierPrices(value: PriceValue): readonly number[] {
   if (value === undefined || value === null) return [0]
   return typeof value === 'number' ? [value] : [value.base, ...value.tiers.map((tier) => tier.price)]
@@ -186,7 +189,7 @@ function tierStarts(value: PriceValue): readonly number[] {
   return typeof value === 'object' && value !== null ? value.tiers.map((tier) => tier.start) : []
 }
 
-/** The library's rule: the tier with the highest start that the context exceeds, else the base. */
+/** The library's rule: the tier with the highest start below the context, otherwise the base. */
 function priceAt(value: PriceValue, context: number): number {
   if (value === undefined || value === null) return 0
   if (typeof value === 'number') return value

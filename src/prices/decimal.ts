@@ -1,14 +1,14 @@
 /**
- * From prices as people write them to exact integers. A number's shortest decimal form is what was written down, so the
- * arithmetic starts from that text, in BigInt: `0.075 × 100` is 7.5 here and 7.499999999999999 in doubles.
+ * Converts written prices to exact integers. A number's shortest decimal form is what was written, so the arithmetic
+ * starts from that text, in BigInt: `0.075 × 100` is 7.5 here and 7.499999999999999 in doubles.
  */
 import { MAX_CALL_COST, MICROCREDITS_PER_CREDIT } from '../core/units.ts'
 import type { Factor, Rate } from '../core/tariff.ts'
 
-/** Millionths of a microcredit, for one unit of what is priced. */
+/** A price per unit, in millionths of a microcredit. */
 export type Millionths = bigint
 
-/** What a price in a table is for: a million tokens, a thousand calls, one call. */
+/** The amount that a listed price is for: a million tokens, a thousand calls, one call. */
 export type PricedAmount = 1_000_000 | 1_000 | 1
 
 const MILLIONTHS = 1_000_000n
@@ -21,8 +21,8 @@ interface Decimal {
 }
 
 /**
- * The price of one unit in millionths of a microcredit, rounded up where it does not fit exactly.
- * Throws a RangeError that names `key` where the price is negative, not finite, or beyond what a call can be charged.
+ * The price of one unit in millionths of a microcredit, rounded up if it is not exact. Throws a RangeError that names
+ * `key` if the price is negative, not finite, or more than a call can be charged.
  */
 export function unitPrice(usd: number, per: PricedAmount, creditsPerUsd: number, key: string): Millionths {
   const price = toDecimal(usd, key)
@@ -36,14 +36,14 @@ export function unitPrice(usd: number, per: PricedAmount, creditsPerUsd: number,
   return exact
 }
 
-/** The price as a rate; twice the highest unit price is still cut to the most that a call can cost. */
+/** The price as a rate, cut to the most that a call can cost: a derived price may be twice the highest unit price. */
 export function toRate(price: Millionths): Rate {
   const most = BigInt(MAX_CALL_COST) * MILLIONTHS
   const cut = price > most ? most : price
   return { whole: Number(cut / MILLIONTHS), millionths: Number(cut % MILLIONTHS) }
 }
 
-/** A factor as it was written, exactly. Throws a RangeError that names `key` for what is none. */
+/** The exact factor as written. Throws a RangeError that names `key` for an invalid one. */
 export function toFactor(value: number, key: string): Factor {
   const { digits, scale } = toDecimal(value, key)
   if (digits === 0n) throw new RangeError(`${key}: not a factor: ${value}`)

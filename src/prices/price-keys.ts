@@ -1,8 +1,8 @@
 /**
- * What the keys of @pydantic/genai-prices mean to us. The table splits tokens by modality and purpose more finely than
- * providers report them and than `Usage` counts them. Keys that fall together are priced at the dearest of them: a
- * price may be too high for a rare kind of token (text read by an image model), and never too low. Who knows
- * better what runs through the gateway writes a price for the model into the configuration.
+ * Maps the keys of @pydantic/genai-prices to the kinds of token in `Usage`. The table splits tokens by modality and
+ * purpose more finely than providers report them and `Usage` counts them. Keys that map to one kind are priced at the
+ * highest of them: a price may be too high for a rare kind of token (text read by an image model), but never too low.
+ * Operators who know their traffic better can configure a price for the model.
  */
 
 /** The kinds of token that `Usage` tells apart. */
@@ -46,7 +46,7 @@ const KEYS_OF_KIND: Readonly<Record<TokenKind, readonly string[]>> = {
     'cache_image_write_1h_mtok',
     'cache_video_write_1h_mtok',
   ],
-  // Audio counts as audio also where it is written to a cache or read from one (see `Usage`).
+  // Audio counts as audio also when it is written to a cache or read from one (see `Usage`).
   audioInput: [
     'input_audio_mtok',
     'input_audio_tool_mtok',
@@ -65,7 +65,7 @@ const KEYS_OF_KIND: Readonly<Record<TokenKind, readonly string[]>> = {
     'output_text_citation_mtok',
     'output_video_citation_mtok',
   ],
-  // Thoughts of an image model are text, and reported as such.
+  // Reasoning of an image model is text, and is reported as text.
   imageOutput: ['output_image_mtok', 'output_image_reasoning_mtok', 'output_image_citation_mtok'],
   audioOutput: ['output_audio_mtok', 'output_audio_reasoning_mtok', 'output_audio_citation_mtok'],
 }
@@ -92,8 +92,9 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
 ])
 
 /**
- * `unknown` for what we cannot count: hours of audio, pages, characters, pixels, reranked documents, and whatever a later
- * version of the table adds. A model with such a price counts as not priced, because part of it would come for free.
+ * `unknown` for units that the gateway cannot count: hours of audio, pages, characters, pixels, reranked documents, and
+ * keys that a later version of the table adds. A model with such a price counts as unpriced, because part of its usage
+ * would be free.
  */
 export function meaningOf(key: string): Meaning {
   return MEANINGS.get(key) ?? 'unknown'

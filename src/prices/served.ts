@@ -1,11 +1,11 @@
 /**
- * What tokens cost where a provider serves a call otherwise than by its standard (C11): the tier, the speed and the region that its
- * answer names, each with a factor. The operator's own factors win over the built-in ones.
+ * Prices calls that a provider serves in a non-standard way (C11): the tier, the speed and the region in its answer
+ * each have a factor. The operator's own factors override the built-in ones.
  */
 import type { Served, Unpriced } from '../core/reports.ts'
 import type { Factor, Tariff } from '../core/tariff.ts'
 
-/** Names of the standard tier: OpenAI, Groq, Anthropic, Gemini, Vertex. They cost what the table says. */
+/** Names of the standard tier at OpenAI, Groq, Anthropic, Gemini and Vertex. It costs what the table says. */
 const STANDARD_TIERS: ReadonlySet<string> = new Set([
   'auto',
   'default',
@@ -15,7 +15,7 @@ const STANDARD_TIERS: ReadonlySet<string> = new Set([
   'service_tier_unspecified',
   'traffic_type_unspecified',
 ])
-/** Anthropic names no region for models that know none. */
+/** Region names without a factor. Anthropic reports no region for models that have none. */
 const ANY_REGION: ReadonlySet<string> = new Set(['global', 'not_available', 'unspecified'])
 
 const factor = (numerator: bigint, denominator: bigint): Factor => ({ numerator, denominator })
@@ -39,9 +39,9 @@ const BUILT_IN_REGIONS: Readonly<Record<string, Readonly<Record<string, Factor>>
 }
 
 export interface ServedPrice {
-  /** Null where tokens cost what the table says. */
+  /** Null if tokens cost what the table says. */
   readonly factor: Factor | null
-  /** What was served and has no factor: it is charged as standard. */
+  /** Tiers and regions that were served and have no factor: charged as standard. */
   readonly unpriced: readonly Unpriced[]
 }
 
@@ -66,7 +66,7 @@ export function priceOfServed(provider: string | null, tariff: Tariff, served: S
   return { factor: all, unpriced }
 }
 
-/** What the price of tokens is multiplied by for this tier (or speed) or region; null where it has no price. */
+/** The factor on the price of tokens for this tier (or speed) or region; null if it has no price. */
 export function factorOf(
   provider: string | null,
   tariff: Tariff,
@@ -93,7 +93,7 @@ function builtIn(
   return ownValue(tiers, name)
 }
 
-/** The name is a provider's: `constructor` is no tier. */
+/** The provider chooses the name: `constructor` must not be found as a tier. */
 function ownValue(factors: Readonly<Record<string, Factor>>, name: string): Factor | null {
   return Object.hasOwn(factors, name) ? (factors[name] ?? null) : null
 }

@@ -1,15 +1,15 @@
-/** What a model's name with a typing error was meant to be. */
+/** Finds the model name that a misspelled one was meant to be. */
 
-/** A longer name may have more errors: one in five characters, and no more than this. */
+/** The most typing errors in a name; fewer in a short one: one per CHARACTERS_PER_ERROR characters. */
 const MOST_ERRORS = 3
 const CHARACTERS_PER_ERROR = 5
 
-/** Names are written in any case, and some clients put a provider or a folder in front. */
+/** Normalizes a name: clients write any case, and some put a provider or a folder in front. */
 function plain(name: string): string {
   return name.toLowerCase().slice(name.lastIndexOf('/') + 1)
 }
 
-/** The name among `known` that is closest to `typed`; null where none is close. */
+/** The name among `known` that is closest to `typed`; null if none is close. */
 export function closestName(typed: string, known: Iterable<string>): string | null {
   const wanted = plain(typed)
   let least = Math.min(MOST_ERRORS, Math.floor(wanted.length / CHARACTERS_PER_ERROR)) + 1
@@ -23,7 +23,9 @@ export function closestName(typed: string, known: Iterable<string>): string | nu
   return closest
 }
 
-/** Characters to insert, leave out, replace or swap with their neighbour; at least `enough` where there are that many. */
+/**
+ * The number of characters to insert, delete, replace or swap with their neighbour; `enough` if it is at least that.
+ */
 function distance(a: string, b: string, enough: number): number {
   if (Math.abs(a.length - b.length) >= enough) return enough
   let before: number[] = []

@@ -1,8 +1,8 @@
 /**
- * Looks virtual keys up, at most once a minute each, and forgets a revoked one within a second.
+ * Looks up virtual keys, at most once a minute each, and drops a revoked one within a second.
  *
- * What a cache cannot be wrong about is kept here (whose key it is, and what it may do); what must be true at the very
- * next call (membership, limits) is read by the scripts.
+ * The cache holds a key's owner and permissions. What must be current at the very next call (membership, limits) is
+ * read by the scripts.
  */
 import { isWellFormedKey } from '../core/virtual-key.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
@@ -19,12 +19,13 @@ export type { KeyIdentity } from '../directory/virtual-keys.ts'
 
 export interface KeyCache {
   /**
-   * Whom a key names; null for a malformed, unknown or revoked one. Rejects with StoreUnavailable when it is not in the
-   * cache and the store cannot be asked within the patience (D1), or not now because of too many unknown keys (TooManyLookups): that is
-   * remembered for nobody. Who was known here before never waits for guesses, and stays known while the store is down.
+   * The identity of a key; null for a malformed, unknown or revoked one. Rejects with StoreUnavailable if it is not
+   * cached and the store cannot be asked within the patience (D1). Rejects with TooManyLookups if too many unknown keys
+   * are being looked up. Failures are not cached. A key that was known here before never waits behind guesses, and
+   * stays known while the store is down.
    */
   lookup(key: string): KeyIdentity | null | Promise<KeyIdentity | null>
-  /** Stops listening; the connections stay open and are the caller's. */
+  /** Stops listening; the connections stay open and belong to the caller. */
   close(): Promise<void>
 }
 
@@ -32,22 +33,22 @@ export interface KeyCacheOptions {
   readonly redis: RedisClient
   /** A connection of its own, made to listen. */
   readonly listener: RedisClient
-  /** Knows whether the store answers; absent: failures are taken as they come. */
+  /** Knows whether the store answers; absent: each failure is handled on its own. */
   readonly watch?: StoreWatch
-  /** How long a look-up waits for a store that does not answer; absent: not at all. */
+  /** How long a look-up waits for a store that does not answer; absent: it does not wait. */
   readonly patience?: Patience
   /** Unix ms, of this process: only differences matter. */
   readonly now: () => number
   readonly limits?: { readonly known: number; readonly unknown: number }
   readonly budget?: LookupBudget
-  /** How often it checks that it hears of revocations. */
+  /** How often it checks that it still receives revocations. */
   readonly beatMs?: number
 }
 
 interface Entry {
   readonly identity: KeyIdentity | null
   readonly loadedAt: number
-  /** How often revocations may have been missed before. */
+  /** How often revocations may have been missed before this entry was loaded. */
   readonly misses: number
 }
 
@@ -57,15 +58,17 @@ interface Loading {
 }
 
 interface Look {
-  /** Counts the revocations that came while the reply was on its way: it may be older than they are. */
+  /** Counts the revocations that arrived while the reply was in flight: the reply may be older than they are. */
   revocations: number
 }
 
 const LIFE_MS = 60_000
-/** While revocations are not heard, an entry may be this old: so long may a revoked key go on working. */
+/**
+ * The maximum age of an entry while revocations are not received: this is how long a revoked key may keep working then.
+ */
 const DEAF_LIFE_MS = 1_000
 const LIMITS = { known: 100_000, unknown: 10_000 }
-/** How often one look-up is repeated because revocations overtake it; then its last reply is used, and not kept. */
+/** How often a look-up is made at most while revocations overtake it. The last reply is used, but not cached. */
 const MOST_LOOKS = 3
 
 export function createKeyCache(options: KeyCacheOptions): KeyCache {
@@ -89,7 +92,7 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
     ...(options.beatMs !== undefined && { beatMs: options.beatMs }),
   })
 
-  /** Every entry has to be looked up again; until the store answers, there is nothing better to go by. */
+  /** Makes every entry due for a new look-up. Known keys stay valid until the store answers. */
   function doubtAll(): void {
     misses += 1
     for (const { look } of loading.values()) look.revocations += 1
@@ -144,13 +147,16 @@ async function find(
   return parseIdentity(await storeCall(() => patiently(wait, watch, name, () => redis.hgetall(name))))
 }
 
-/** Whose key is known stays known where the store does not answer, unless it was revoked meanwhile. */
+/** A known key stays known while the store does not answer, unless it was revoked meanwhile. */
 function orKnown(entry: Entry | undefined, error: unknown): KeyIdentity {
   if (entry === undefined || entry.identity === null || !mayPass(error)) throw error
   return entry.identity
 }
 
-/** Known and unknown keys apart, so that a flood of invented ones drives out no real one. By hash: no secret stays in memory. */
+/**
+ * Known and unknown keys are cached separately, so that a flood of invented keys cannot evict real ones. Entries are
+ * stored by hash: no key stays in memory.
+ */
 function createEntries(limits: { readonly known: number; readonly unknown: number }): Lru<Entry> {
   const known = createLru<Entry>(limits.known)
   const unknown = createLru<Entry>(limits.unknown)

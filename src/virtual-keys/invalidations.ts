@@ -1,33 +1,35 @@
 /**
- * Hears which virtual keys were revoked, and knows whether it still hears.
+ * Receives revocations of virtual keys, and knows whether it still does.
  *
- * A connection can be gone without anybody noticing (a cable, a firewall that forgot it), and in a cluster ioredis keeps
- * the subscribing connection to itself. So this gateway regularly sends a message to itself, on a channel of its own
- * next to the one it listens to: one that does not come back in time means that revocations do not come either.
+ * A connection can be dead without either end noticing (a cable, a firewall that dropped its state), and in a cluster
+ * ioredis does not expose the subscribing connection. So this gateway regularly sends itself a message, on a channel of
+ * its own beside the one for revocations. If one does not come back in time, revocations do not arrive either.
  */
 import { randomUUID } from 'node:crypto'
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 
 export interface KeyInvalidationsOptions {
-  /** Sends the messages to itself. */
+  /** Publishes the messages to itself. */
   readonly redis: RedisClient
   /** The connection that subscribes; nothing else may use it. */
   readonly listener: RedisClient
   /** A key's SHA-256, or `*` for all of them. */
   readonly onInvalidated: (sha256: string) => void
-  /** Revocations may have been missed, up to now. Called when hearing was lost, and again when it is back. */
+  /** Called when revocations may have been missed: when the subscription is lost, and again when it is back. */
   readonly onMissed: () => void
   readonly beatMs?: number
 }
 
 export interface KeyInvalidations {
-  /** Whether every revocation is heard, give or take two beats. */
+  /** Whether every revocation is received; a loss is noticed within two beats. */
   hearing(): boolean
   close(): Promise<void>
 }
 
-/** A lost message is noticed within two beats, which is below the second in which a revocation must be everywhere. */
+/**
+ * A lost message is noticed within two beats, less than the second in which a revocation must take effect everywhere.
+ */
 const BEAT_MS = 300
 
 export function listenForInvalidations(options: KeyInvalidationsOptions): KeyInvalidations {
@@ -49,7 +51,7 @@ export function listenForInvalidations(options: KeyInvalidationsOptions): KeyInv
     subscribing = true
     listener
       .subscribe(keys.KEY_INVALIDATIONS, echo)
-      // Hearing begins with the first message of its own that comes back.
+      // `hearing` becomes true with the first message of its own that comes back.
       .then(beat, () => undefined)
       .finally(() => (subscribing = false))
   }
@@ -76,7 +78,8 @@ export function listenForInvalidations(options: KeyInvalidationsOptions): KeyInv
   }
 
   const detach = attach(listener, { message: onMessage, close: lose, end: lose, ready: subscribe })
-  // What arrived while this process was busy is read before it is judged as missing: hence not in the timer's own phase.
+  // Messages that arrived while this process was busy are read before a missing one is noticed, so this does not run in
+  // the timer's own phase.
   const timer = setInterval(() => setImmediate(check), options.beatMs ?? BEAT_MS)
   timer.unref()
   subscribe()
@@ -87,7 +90,7 @@ export function listenForInvalidations(options: KeyInvalidationsOptions): KeyInv
       closed = true
       clearInterval(timer)
       detach()
-      // A connection that does not answer would only be waited for.
+      // Unsubscribing on a connection that does not answer would only wait.
       if (hearing) await listener.unsubscribe(keys.KEY_INVALIDATIONS, echo).catch(() => undefined)
     },
   }

@@ -1,27 +1,27 @@
 /**
- * How many look-ups of keys that turn out to be unknown a gateway may ask the store for: whoever invents keys cannot make
- * it busy. A look-up spends one and gets it back when the key is known, so only guesses use the budget up. What comes when
- * nothing is left waits for its turn; it is never taken for unknown unasked.
+ * Limits the look-ups of unknown keys, so that invented keys cannot overload the store. A look-up takes one token from
+ * the budget and returns it unless the key is unknown, so only guesses use the budget up. When it is empty, look-ups
+ * wait; a key never counts as unknown without a look-up.
  */
 import { StoreUnavailable } from '../store/unavailable.ts'
 
 export interface LookupBudget {
   /**
-   * Asks when it is its turn; what that spends comes back unless the answer is null. Rejects with TooManyLookups when too
-   * many wait already.
+   * Calls `ask` when the budget allows it; the budget is restored unless the result is null. Rejects with
+   * TooManyLookups if too many look-ups wait already.
    */
   lookUp<T>(ask: () => Promise<T | null>): Promise<T | null>
 }
 
 export interface LookupBudgetLimits {
-  /** What comes back in a second. */
+  /** Tokens that are added per second. */
   readonly perSecond: number
-  /** What there is at most. */
+  /** The most tokens in the budget. */
   readonly burst: number
   readonly waiting: number
 }
 
-/** Nothing is known about the key, for want of asking. */
+/** The key was not looked up, so it is not known whether it is valid. */
 export class TooManyLookups extends StoreUnavailable {}
 
 const LIMITS: LookupBudgetLimits = { perSecond: 1_000, burst: 2_000, waiting: 2_000 }
