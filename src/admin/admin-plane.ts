@@ -1,4 +1,4 @@
-/** The admin plane: a listener of its own, so that it can be kept off the public network. */
+/** The admin plane: a separate listener, so that operators can keep it off the public network. */
 import { randomUUID } from 'node:crypto'
 import cookies from '@fastify/cookie'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
@@ -41,33 +41,33 @@ export interface AdminPlaneOptions extends Omit<AuthOptions, 'cookie' | 'throttl
   readonly channels: ChannelPort
   readonly gateway: GatewayInfo
   readonly redeliver: Redeliver
-  /** Proxies whose word on who asks is taken: addresses and networks. */
+  /** Addresses and networks of proxies whose forwarding headers are trusted for the client's address. */
   readonly trustProxy: readonly string[]
   readonly throttleLimits?: ThrottleLimits
-  /** Resolves when the store has an answer for this organization, or when waiting for one is in vain. */
+  /** Resolves when the store answers for this organization, or when waiting longer cannot help. */
   readonly untilStoreAnswers: (org: string | undefined) => Promise<void>
   readonly logger: FastifyBaseLogger
 }
 
 const BODY_BYTES = 1_048_576
-/** To receive a whole request. */
+/** Timeout for receiving a whole request. */
 const REQUEST_MS = 30_000
-/** Without a byte either way; longer than deleting the largest organization takes. */
+/** Timeout without a byte in either direction; longer than the deletion of the largest organization takes. */
 const SILENCE_MS = 120_000
-/** Above the 60 s after which load balancers close an idle connection: who closes first must not be us. */
+/** Above the 60 s after which load balancers close an idle connection, so that the load balancer closes first. */
 const KEEP_ALIVE_MS = 72_000
-/** A user id of 128 characters, each of them percent-encoded. */
+/** Fits a user id of 128 characters, each of them percent-encoded. */
 const PARAM_LENGTH = 3 * 128
 
-/** As on the data plane: what is taken over from a caller into the log and the answer. */
+/** Which request ids of a caller are used in the log and the response; the same rule as on the data plane. */
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
-/** Makes the app; the caller lets it listen. */
+/** Makes the app; the caller starts the listener. */
 export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
   const validation = createValidation()
   const app = Fastify({
     loggerInstance: options.logger,
-    // A line per request would put what is searched for, names and addresses, into the log.
+    // A log line per request would include its query, and with it the names and addresses that admins search for.
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
     bodyLimit: BODY_BYTES,
@@ -76,7 +76,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_MS,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
-    // What arrives on an open connection while we stop is answered in the format that the document promises.
+    // While the gateway stops, requests on open connections still get responses in the format of the API document.
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAM_LENGTH },
     genReqId: ({ headers }) => {
@@ -106,7 +106,7 @@ export function createAdminPlane(options: AdminPlaneOptions): FastifyInstance {
   })
   const auth = authOf(options)
   void app.register(async (v1) => {
-    // A request that has begun is not repeated, since it may have written: it waits before that.
+    // A handler is not retried after it has begun, because it may have written. So the wait comes before it.
     v1.addHook('onRequest', ({ params }) => options.untilStoreAnswers((params as { org?: string }).org))
     await v1.register(cookies)
     signInRoute(v1, options.directory, auth)
@@ -129,7 +129,7 @@ function authOf({ throttleLimits = THROTTLE_LIMITS, ...options }: AdminPlaneOpti
   }
 }
 
-/** Everything that asks who one is. */
+/** The routes that require credentials. */
 function guardedRoutes(
   app: FastifyInstance,
   { redis, directory, channels, redeliver }: AdminPlaneOptions,
@@ -155,7 +155,10 @@ function guardedRoutes(
   driftRoute(app, directory)
 }
 
-/** Many clients name a content type even where they send nothing, as with DELETE: that is no body, not a broken one. */
+/**
+ * Many clients send a content type without a body, for example with DELETE. That counts as no body, not as a malformed
+ * one.
+ */
 function acceptOnlyJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()

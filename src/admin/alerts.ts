@@ -1,4 +1,7 @@
-/** `/v1/orgs/{org}/alerts`: thresholds of what the organization uses, which tell its admins and never restrict (O1–O10). */
+/**
+ * `/v1/orgs/{org}/alerts`: thresholds on the organization's usage. Alerts notify admins and never refuse calls
+ * (O1–O10).
+ */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { THRESHOLD_TYPES, type OrgAlert } from '../core/policy.ts'
@@ -219,7 +222,7 @@ async function sendAlert(
   return alert === null ? sendNoAlert(reply) : sendVersion(reply, alert.tag, alertBody(alert))
 }
 
-/** O2: the schema allows any threshold that one of the types has. */
+/** O2: the schema allows every threshold that is valid for at least one of the types. */
 function isNoPercentage({ type, threshold }: OrgAlert): boolean {
   return type === 'percentage' && threshold > 100
 }
@@ -230,7 +233,7 @@ function sendNoPercentage(reply: FastifyReply): FastifyReply {
   ])
 }
 
-/** What is saved of an alert, without what only usage changes. */
+/** The saved settings of an alert, without the fields that only usage changes. */
 function settingsBody({ id, type, threshold, recipients }: Omit<AlertRecord, 'version'>) {
   return { id, type, threshold, recipients: recipientsBody(recipients) }
 }

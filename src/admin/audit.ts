@@ -1,4 +1,6 @@
-/** `/v1/orgs/{org}/audit`: who changed what, newest first, page by page or as a file (A3); `/v1/audit`: the operator's log. */
+/**
+ * `/v1/orgs/{org}/audit`: who changed what, newest first, in pages or as a file (A3); `/v1/audit`: the operator's log.
+ */
 import { Readable } from 'node:stream'
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'

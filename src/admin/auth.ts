@@ -1,4 +1,4 @@
-/** What whoever asks may do (A1). Every route says who may use it; who that is, credentials.ts finds out. */
+/** Authorization: which callers may use which route (A1). Authentication is in credentials.ts. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isOrgId } from '../core/policy.ts'
 import {
@@ -14,18 +14,19 @@ import { CSRF_HEADER } from './session-cookie.ts'
 export type { Principal } from './credentials.ts'
 
 /**
- * Who may use a route: only the operator; also admins of the organization that its path names; whoever belongs to an
- * organization, about nothing but themselves; or only who is signed in to the page.
+ * Which callers may use a route. `operator`: only the operator. `admin`: the operator, and admins of the organization
+ * in the path. `member`: every member of an organization, for their own data only. `session`: only users who are signed
+ * in to the page.
  */
 export type Access = 'operator' | 'admin' | 'member' | 'session'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** `public` where the app does not guard it. */
+    /** `public` where the app does not guard the route. */
     access?: Access | 'public'
   }
   interface FastifyRequest {
-    /** Null only where a route needs no credentials. */
+    /** Null only on routes that need no credentials. */
     principal: Principal | null
   }
 }
@@ -34,7 +35,7 @@ export type AuthOptions = CredentialOptions
 
 type Denial = 'member' | 'other_org' | 'operator_only' | 'users_only' | 'no_session'
 
-/** Guards every route of this app. A route that does not say who may use it is a mistake that stops the start. */
+/** Guards every route of this app. A route that declares no access makes the start fail. */
 export function useAuth(app: FastifyInstance, options: AuthOptions): void {
   app.decorateRequest('principal', null)
   app.addHook('onRoute', ({ url, config }) => {
@@ -56,13 +57,13 @@ export function isOperator(request: FastifyRequest): boolean {
   return request.principal?.kind === 'operator'
 }
 
-/** Who asks, on a route that is for users. */
+/** The user who makes the request, on a route that is for users. */
 export function userOf(principal: Principal | null): UserPrincipal {
   if (principal === null || principal.kind === 'operator') throw new Error('this route lets in users only')
   return principal
 }
 
-/** The same answer for an organization that does not exist as for one that is somebody else's. */
+/** Sends the same response for an organization that does not exist and for one that the caller does not belong to. */
 export function sendNoOrg(reply: FastifyReply): FastifyReply {
   return sendProblem(reply, 'not_found', 'There is no such organization.')
 }

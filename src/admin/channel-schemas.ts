@@ -1,11 +1,14 @@
-/** What the admin API shows and takes of channels. */
+/** The schemas of channels in requests and responses of the admin API. */
 import { Type, type Static } from '@sinclair/typebox'
 import { CHANNEL_KINDS, type Channel } from '../directory/channels.ts'
 import { Component } from './components.ts'
 import { Closed, Name, OneOf, OrgPath, OrNull, Timestamp } from './schemas.ts'
 import { timestamp } from './timestamps.ts'
 
-/** Characters of a Slack URL that tell one from another; the rest of it is as good as a password. */
+/**
+ * Characters at the end of a Slack URL that are shown to tell URLs apart; the rest of the URL is as secret as a
+ * password.
+ */
 const SHOWN_LENGTH = 4
 
 const Url = Type.String({
@@ -103,7 +106,7 @@ export function channelBody({
   }
 }
 
-/** `https://hooks.slack.com/…a1b2`: enough to know it again, and of no use to anybody else. */
+/** `https://hooks.slack.com/…a1b2`: enough to recognize the URL, but not enough to post to it. */
 function hidden(url: string): string {
   return `${new URL(url).origin}/…${url.slice(-SHOWN_LENGTH)}`
 }

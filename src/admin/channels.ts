@@ -1,4 +1,6 @@
-/** `/v1/orgs/{org}/channels`: where notices go besides email. A webhook's secret is shown once, and a Slack URL never. */
+/**
+ * `/v1/orgs/{org}/channels`: where notifications go besides email. A webhook's secret is shown once, a Slack URL never.
+ */
 import type { Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Directory } from '../directory/directory.ts'
@@ -22,17 +24,17 @@ import { timestamp } from './timestamps.ts'
 import type { TellUnheard } from './unheard.ts'
 import { changeBy, changeVersion, CONFLICT, deleteVersion, sendVersion } from './versions.ts'
 
-/** What sends: the admin plane knows no way out itself. */
-/** With what a save may set off. */
+/** The port, and a check for crossings without recipients, which runs after a save. */
 type ChannelRoutesPort = ChannelPort & { readonly tellUnheard: TellUnheard }
 
+/** Checks URLs and sends test messages for the admin plane, which sends nothing itself. */
 export interface ChannelPort {
-  /** What is wrong with a URL, as the rest of the sentence "url …"; null where it may be saved. */
+  /** What is wrong with a URL, as the rest of the sentence "url …"; null if it may be saved. */
   readonly urlProblem: (kind: ChannelKind, url: string) => string | null
   readonly sendTest: (channel: Channel, org: TestedOrg) => Promise<SentTest>
 }
 
-/** The organization that a test names, and its period. */
+/** The organization and the period that a test message names. */
 export interface TestedOrg {
   readonly id: string
   readonly name: string

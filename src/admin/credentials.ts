@@ -1,7 +1,7 @@
 /**
- * Who asks: the operator by a token, above all organizations; the owner of a key of scope `admin`, as a bearer; or the same
- * person by the session of the page, which was opened with such a key. Whether an owner is a member, and in which role, is
- * read anew for every request: what was taken away is gone at once (A1, A4).
+ * Authentication of the admin plane. The operator sends a token that is valid for all organizations. The owner of a key
+ * of scope `admin` sends it as a bearer token, or uses a session of the page that was opened with such a key. Every
+ * request reads the owner's membership and role from the store, so a removal takes effect at once (A1, A4).
  */
 import type { FastifyRequest } from 'fastify'
 import type { UnixMs } from '../core/units.ts'
@@ -20,7 +20,7 @@ export interface UserPrincipal {
   readonly user: string
   readonly name: string | null
   readonly keyId: string
-  /** Null for a bearer. */
+  /** Null for a request with a bearer token. */
   readonly session: SessionRef | null
 }
 
@@ -29,32 +29,35 @@ export interface SessionRef {
   readonly expiresAt: UnixMs
 }
 
-/** Why nobody is known to ask. `foreign`: the page of another site; `unproven`: no page of ours can be told. */
+/**
+ * Why a request is not authenticated. `foreign`: it comes from a page of another site. `unproven`: nothing proves that
+ * it comes from our page.
+ */
 export type Stranger =
   | { readonly kind: 'stranger' | 'foreign' | 'unproven' }
   | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }
 
 export interface CredentialOptions {
-  /** Null: nobody is the operator. */
+  /** Null if there is no operator. */
   readonly operatorToken: string | null
   readonly keyCache: Pick<KeyCache, 'lookup'>
   readonly directory: Pick<Directory, 'getMember' | 'readSession'>
   readonly throttle: Throttle
   readonly cookie: SessionCookie
   readonly sessionLife: SessionLife
-  /** Where people reach the page; null where that is not configured. */
+  /** The public address of the page; null where it is not configured. */
   readonly publicUrl: string | null
 }
 
 const BEARER = /^Bearer +(\S{1,1000})$/i
 
-/** Rejects with StoreUnavailable where it cannot be known. */
+/** Authenticates a request. Rejects with StoreUnavailable if the store does not answer. */
 export async function whoAsks(
   request: FastifyRequest,
   options: CredentialOptions,
 ): Promise<Principal | Stranger> {
   const { authorization } = request.headers
-  // A bearer was put there on purpose, which no page of another site can do: it goes before the cookie.
+  // A page of another site cannot add a bearer token to a request, so the token takes precedence over the cookie.
   if (authorization === undefined) return bySession(request, options)
   const token = BEARER.exec(authorization)?.[1]
   if (token === undefined) return { kind: 'stranger' }

@@ -1,6 +1,6 @@
 /**
- * CSV by RFC 4180 for downloads that people open in a spreadsheet: lines end in CRLF, a cell with a quote, a comma or a
- * line break is quoted, and text that a spreadsheet would take for a formula is made text.
+ * CSV by RFC 4180 for downloads that people open in a spreadsheet. Lines end in CRLF, and a cell with a quote, a comma
+ * or a line break is quoted. Text that a spreadsheet would run as a formula is marked as text.
  */
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
@@ -8,13 +8,13 @@ import type { FastifyReply } from 'fastify'
 /** A number is written in plain digits; null is an empty cell. */
 export type CsvCell = string | number | null
 
-/** What a spreadsheet runs as a formula when a cell begins with it, full-width forms included. */
+/** The first characters of cells that spreadsheets run as formulas, full-width forms included. */
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/
 const NEEDS_QUOTES = /[",\r\n]/
-/** Rows are sent some kilobytes at a time: one chunk a row would cost more than the row. */
+/** Rows are sent in chunks of some kilobytes, because a chunk costs more than a row. */
 const CHUNK_LENGTH = 16_384
 
-/** One line with its end. Only text can be a formula: a negative number stays one. */
+/** One line with its line end. Only text is escaped as a formula, so a negative number stays a number. */
 export function csvRow(cells: readonly CsvCell[]): string {
   return `${cells.map(cellText).join(',')}\r\n`
 }
@@ -22,15 +22,16 @@ export function csvRow(cells: readonly CsvCell[]): string {
 function cellText(cell: CsvCell): string {
   if (cell === null) return ''
   if (typeof cell === 'number') return String(cell)
-  // A leading apostrophe is how spreadsheets themselves mark text; it is part of the cell for any other reader.
+  // Spreadsheets use a leading apostrophe to mark text; other readers see it as a part of the cell.
   const text = FORMULA.test(cell) ? `'${cell}` : cell
   return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /**
- * Answers with a file of these rows, sent as they come. The first row is awaited before anything is sent, so that a
- * failure until then is an ordinary problem; a later one ends the connection, so that half a file is never taken for all
- * of it. `name` is the file's, without its ending, and must hold nothing but `A-Z a-z 0-9 . _ -`.
+ * Answers with a file of these rows, which are sent as they are produced. The first row is awaited before anything is
+ * sent, so that a failure until then becomes an ordinary problem response. A later failure ends the connection, so that
+ * no client takes half of a file for all of it. `name` is the file's, without its extension, and may only contain `A-Z
+ * a-z 0-9 . _ -`.
  */
 export async function csvReply(
   reply: FastifyReply,
@@ -61,7 +62,7 @@ async function* chunks(
     }
     if (text !== '') yield text
   } finally {
-    // A client that went away: whoever makes the rows stops, too.
+    // The client is gone: stop the generator of the rows, too.
     await rest.return?.()
   }
 }

@@ -1,4 +1,4 @@
-/** `/v1/orgs/{org}/notifications/{id}/deliveries`: to whom one notification went, page by page (N4). */
+/** `/v1/orgs/{org}/notifications/{id}/deliveries`: the recipients and channels of one notification, in pages (N4). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Directory } from '../directory/directory.ts'

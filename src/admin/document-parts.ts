@@ -20,7 +20,7 @@ export const TAGS = {
 } as const
 export type TagName = keyof typeof TAGS
 
-/** Headers of answers. */
+/** Headers of responses. */
 export const HEADERS = {
   'X-Request-Id':
     'Identifies this request in the logs of the gateway: the id that the caller sent, or a new one.',
@@ -32,10 +32,10 @@ export const HEADERS = {
   'Set-Cookie': 'The cookie of the session.',
 } as const
 export type HeaderName = keyof typeof HEADERS
-/** With a question mark: not every answer of this status has it. */
+/** With a question mark: not every response with this status has the header. */
 export type HeaderDoc = HeaderName | `${HeaderName}?`
 
-/** By which credentials a route may be used. */
+/** The kinds of credentials that routes accept. */
 export const SECURITY_SCHEMES = {
   operatorToken: {
     type: 'http',

@@ -1,4 +1,4 @@
-/** `GET /openapi.json`: the document of the admin API, made of what the routes declare. */
+/** `GET /openapi.json`: the OpenAPI document of the admin API, generated from the declarations of the routes. */
 import swagger from '@fastify/swagger'
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
@@ -7,7 +7,7 @@ import { HEADERS, SECURITY_SCHEMES, TAGS } from './document-parts.ts'
 import { documented, json } from './documented.ts'
 import { CSRF_HEADER } from './session-cookie.ts'
 
-/** Of the API, not of the gateway: it rises with what clients can rely on. */
+/** The version of the API, not of the gateway: it rises when the contract with clients changes. */
 const API_VERSION = '1.0.0'
 
 const INTRODUCTION = `The admin plane of Tollgate: organizations, their members and keys, alerts and limits.
@@ -16,7 +16,10 @@ Bodies are JSON. Errors are problem details (RFC 9457) whose \`code\` never chan
 \`{"items": […], "next": null | "cursor"}\` and take \`?limit=\` and \`?cursor=\`. Credits are decimal numbers.
 Times are RFC 3339 in UTC.`
 
-/** Collects every route that is registered after it, and serves the document. Schemas with names can be referred to. */
+/**
+ * Collects every route that is registered after this call, and serves the document. Routes can refer to the named
+ * schemas.
+ */
 export function useDocument(app: FastifyInstance): void {
   for (const schema of components()) app.addSchema(schema)
   void app.register(swagger, {
@@ -66,7 +69,7 @@ interface Operation {
 }
 type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>
 
-/** What a browser adds to its cookie, so that no other site can use it. */
+/** The header that the page adds besides its cookie, so that no other site can use the session. */
 const CSRF = {
   in: 'header',
   name: CSRF_HEADER,
@@ -75,8 +78,8 @@ const CSRF = {
 }
 
 /**
- * What stands in many places becomes a reference to one: headers to what is said of them in `HEADERS`, and answers with the
- * same problems to one response. What only our validation reads is left out.
+ * Replaces repeated parts by references: headers by those in `HEADERS`, and responses with the same problems by one
+ * shared response. Removes the keywords that only our validation reads.
  */
 function finish(document: object): object {
   const {
@@ -110,7 +113,7 @@ function withoutExpects(document: object): object {
   return JSON.parse(text) as object
 }
 
-/** The codes of an answer that is a problem, as `documented()` wrote them. */
+/** The codes of a problem response, as `documented()` wrote them. */
 function codesOf({ content }: Response): readonly string[] {
   const [, narrowed] = content?.['application/problem+json']?.schema.allOf ?? []
   return (narrowed as { properties: { code: { enum: string[] } } } | undefined)?.properties.code.enum ?? []

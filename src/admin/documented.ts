@@ -1,6 +1,6 @@
 /**
- * What a route is, said once: who may use it, what it takes and everything that it answers. Fastify checks requests by it,
- * and `/openapi.json` is made of it. CONTRIBUTING.md shows how to add a route.
+ * Declares a route once: who may use it, what it accepts and all of its responses. Fastify validates requests against
+ * the declaration, and `/openapi.json` is generated from it. CONTRIBUTING.md shows how to add a route.
  */
 import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import type { FastifySchema, RouteShorthandOptions } from 'fastify'
@@ -9,10 +9,10 @@ import type { HeaderDoc, TagName } from './document-parts.ts'
 import { PROBLEMS, type ProblemCode } from './problem-codes.ts'
 import { ProblemBody } from './problems.ts'
 
-/** An answer that is not a problem. */
+/** A response that is not a problem. */
 export interface AnswerDoc {
   readonly description: string
-  /** By content type; absent where there is no body. */
+  /** By content type; absent if there is no body. */
   readonly content?: Readonly<Record<string, TSchema>>
   readonly headers?: readonly HeaderDoc[]
 }
@@ -23,7 +23,7 @@ export interface Operation {
   readonly tag: TagName
   /** One line, without a full stop. */
   readonly summary: string
-  /** What the summary leaves open. Markdown. */
+  /** What the summary does not say. Markdown. */
   readonly description?: string
   /** `public`: needs no credentials. */
   readonly access: Access | 'public'
@@ -36,11 +36,11 @@ export interface Operation {
   readonly idempotencyKey?: boolean
   /** By status. */
   readonly answers: Readonly<Record<number, AnswerDoc>>
-  /** Codes beyond those that every route of this access has. */
+  /** Codes besides those that every route with this access has. */
   readonly problems?: readonly ProblemCode[]
 }
 
-/** What anybody who is let in or turned away may get. */
+/** Problems that every route with credentials may answer. */
 const SIGNED_IN = [
   'invalid_request',
   'invalid_credentials',
@@ -61,7 +61,7 @@ const PROBLEMS_BY_ACCESS: Readonly<Record<Operation['access'], readonly ProblemC
   session: SIGNED_IN,
 }
 
-/** Names of security schemes; none of them is needed where the list is empty. */
+/** Names of security schemes; an empty list means that the route needs none. */
 const SECURITY: Readonly<Record<Operation['access'], Record<string, never[]>[]>> = {
   public: [],
   operator: [{ operatorToken: [] }],
@@ -92,12 +92,12 @@ const IDEMPOTENCY_KEY = {
   ),
 }
 
-/** An answer in JSON. */
+/** A response in JSON. */
 export function json(description: string, schema: TSchema, headers: readonly HeaderDoc[] = []): AnswerDoc {
   return { description, content: { 'application/json': schema }, headers }
 }
 
-/** An answer without a body. */
+/** A response without a body. */
 export function empty(description: string, headers: readonly HeaderDoc[] = []): AnswerDoc {
   return { description, headers }
 }
@@ -144,7 +144,7 @@ function answerSchemas(answers: Operation['answers']): Record<string, object> {
   )
 }
 
-/** Several codes may share a status: the schema of each status says which of them this route answers. */
+/** Several codes may share a status: the schema of each status lists the codes that this route answers. */
 function problemSchemas(operation: Operation): Record<string, object> {
   const byStatus = new Map<number, ProblemCode[]>()
   for (const code of codesOf(operation)) {
@@ -179,12 +179,12 @@ function codesOf({ access, body, ifMatch, problems = [] }: Operation): Set<Probl
 
 function headersOfProblem(status: number, codes: readonly ProblemCode[]): HeaderDoc[] {
   if (status === 401) return ['WWW-Authenticate']
-  // What was deleted meanwhile has no version any more.
+  // An entity that was deleted meanwhile has no version.
   if (status === 412) return ['ETag?']
   return codes.every((code) => 'retryAfter' in PROBLEMS[code]) ? ['Retry-After'] : []
 }
 
-/** Only names: the document refers to what `HEADERS` says of them. */
+/** Only names: the document refers to the definitions in `HEADERS`. */
 function headersOf(headers: readonly HeaderDoc[]): Record<string, object> {
   return Object.fromEntries(
     headers.map((header) => [header.replace('?', ''), { required: !header.endsWith('?') }]),

@@ -9,7 +9,7 @@ import { documented, json } from './documented.ts'
 import { Closed, Credits, OrgPath } from './schemas.ts'
 import { changeBy } from './versions.ts'
 
-/** More than anybody reads; what is left out is repaired all the same. */
+/** More than anyone reads. Differences that are left out of the response are repaired as well. */
 const MOST_SHOWN = 1_000
 
 const DriftCheck = Component(

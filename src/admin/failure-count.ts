@@ -1,4 +1,4 @@
-/** Failures to authenticate, counted in the store, so that gateways behind one address see them together. */
+/** Counts failed authentications in the store, so that all gateways behind one address share the count. */
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import type { CountFailure } from './throttle.ts'

@@ -1,4 +1,4 @@
-/** `GET /v1/gateway`: where the data plane is and what stands behind it, so that the page can say how to call it. */
+/** `GET /v1/gateway`: the address of the data plane and its upstreams, so that the page can show how to call it. */
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { Component } from './components.ts'
@@ -8,7 +8,7 @@ import { OneOf } from './schemas.ts'
 const FAMILIES = ['openai', 'anthropic', 'gemini', 'generic'] as const
 
 export interface GatewayInfo {
-  /** Where callers reach the data plane; null before it listens. */
+  /** The URL at which callers reach the data plane; null before it listens. */
   readonly dataUrl: () => string | null
   readonly upstreams: readonly {
     readonly name: string

@@ -7,10 +7,10 @@ export interface HealthOptions {
   readonly metrics: () => Promise<{
     readonly contentType: string
     readonly body: string
-    /** 200 where it is absent. */
+    /** Absent means 200. */
     readonly status?: number
   }>
-  /** Whether traffic may be sent here: the store answers, or calls wait for it, and the process is not stopping. */
+  /** Ready means: the store answers, or calls wait for it, and the process is not stopping. */
   readonly readiness: () => { readonly ready: boolean; readonly reason?: string }
 }
 

@@ -1,4 +1,4 @@
-/** `/v1/orgs/{org}/keys`: virtual keys. Only the answer to POST has the key. */
+/** `/v1/orgs/{org}/keys`: virtual keys. Only the response to POST contains the key itself. */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { SOURCES } from '../core/policy.ts'
@@ -132,7 +132,7 @@ export function keyRoutes(app: FastifyInstance, directory: Directory): void {
   )
 }
 
-/** A key is a user's, an app's, or an admin's; what belongs to another kind is refused, never ignored. */
+/** A key belongs to a user, to an app or to an admin. Fields of another kind are refused, never ignored. */
 function contradictions({ user, app, sources, scope }: Static<typeof NewKey>): FieldError[] {
   const errors: FieldError[] = []
   const isApp = app === true

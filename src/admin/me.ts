@@ -1,4 +1,6 @@
-/** `GET /v1/me`: the own standing of who asks, admin or member, and with `?by=day` what it is made of (E4). */
+/**
+ * `GET /v1/me`: the caller's own usage and limits, for admins and members; with `?by=day` the usage of each day (E4).
+ */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { creditFacts } from '../core/policy.ts'
@@ -82,7 +84,8 @@ export function meRoute(app: FastifyInstance, directory: Pick<Directory, 'getOwn
         role: kind,
         period: { start: timestamp(period.start), end: timestamp(period.end), timezone },
         amountsHidden,
-        // Left out as a whole where the organization hides amounts from its members (E3): its admins see them.
+        // If the organization hides amounts from its members, all of these fields are left out (E3). Its admins still
+        // see them.
         ...(!amountsHidden && creditFacts(own.standing)),
         ...(!amountsHidden && query.by === 'day' && { days: own.days.map(dayBody) }),
       }
@@ -90,7 +93,7 @@ export function meRoute(app: FastifyInstance, directory: Pick<Directory, 'getOwn
   )
 }
 
-/** Like an item of the organization's usage by day. */
+/** The same shape as an item of the organization's usage by day. */
 function dayBody({ day, credits, calls, inputTokens, outputTokens }: DayUse): Static<typeof Day> {
   const key = `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`
   return { key, credits: toCredits(credits), calls, inputTokens, outputTokens }

@@ -1,4 +1,4 @@
-/** `/v1/orgs/{org}/notifications`: what was crossed, and what became of telling people (N4). */
+/** `/v1/orgs/{org}/notifications`: the crossings, and the state of their deliveries (N4). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { CROSSING_TYPES } from '../core/crossing.ts'
@@ -22,10 +22,10 @@ import { sendFieldErrors, sendProblem } from './problems.ts'
 import { Closed, OneOf, OrgPath, UserId } from './schemas.ts'
 import { changeBy } from './versions.ts'
 
-/** Sends again what reached nobody, or the one delivery: the admin plane knows no queue itself. */
+/** Redelivers what reached no one, or only the given delivery. The admin plane itself does not use the queue. */
 export type Redeliver = (org: string, id: string, change: Change, only?: Destination) => Promise<Redelivery>
 
-/** One crossing may have thousands of deliveries: so many are shown with it, and all of them in a list of their own. */
+/** A crossing may have thousands of deliveries: this many are included with it, and a separate list has all of them. */
 const MOST_SHOWN = 100
 
 const credits = (description: string) => Type.Number({ description })
@@ -86,7 +86,7 @@ const Wanted = Closed({
   channel: Type.Optional(
     OneOf(DELIVERY_CHANNELS, 'With `recipient`: only this delivery, if it failed or was parked.'),
   ),
-  // The ids of channels are of the form of users', too.
+  // The ids of channels have the same form as those of users.
   recipient: Type.Optional({
     ...UserId,
     description: 'the recipient of a delivery: a user for email, else the id of a channel',
@@ -163,7 +163,7 @@ export function notificationRoutes(app: FastifyInstance, directory: Directory, r
   )
 }
 
-/** Undefined for all of them; the name of what is missing where a delivery is only half named. */
+/** Undefined means all deliveries; a string is the name of the missing field if a delivery is given only in part. */
 function onlyOf({
   channel,
   recipient,
@@ -172,7 +172,7 @@ function onlyOf({
   return recipient === undefined ? 'recipient' : { channel, target: recipient }
 }
 
-/** What the audit log says was to be sent again: counts, since there may be thousands. */
+/** What the audit log records of a request to send again: counts, because there may be thousands of deliveries. */
 function unreached({ counts }: ShownNotice, only: Destination | undefined): object {
   if (only !== undefined) return { channel: only.channel, recipient: only.target }
   const { failed, parked, no_recipients } = counts

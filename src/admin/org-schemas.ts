@@ -1,4 +1,4 @@
-/** What `/v1/orgs` takes and answers. */
+/** The schemas of requests and responses of `/v1/orgs`. */
 import { Type, type Static } from '@sinclair/typebox'
 import { ADMISSIONS } from '../core/policy.ts'
 import { Component } from './components.ts'

@@ -1,4 +1,4 @@
-/** `/v1/orgs`: organizations, which are the operator's; their admins may see their own and name it (A1). */
+/** `/v1/orgs`: the operator manages organizations; their admins may read and rename their own (A1). */
 import type { Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { isTimezone } from '../core/period.ts'
@@ -45,7 +45,7 @@ export function orgRoutes(app: FastifyInstance, directory: Directory): void {
       show: orgBody,
       async save(before) {
         const change = changeBy(request, 'org.delete', org, before && orgBody(before), null)
-        // Without settings to compare, there may still be a deletion that broke off.
+        // Even if there are no settings to compare, an interrupted deletion may have to be finished.
         switch (await directory.deleteOrg(org, { expected: before?.tag ?? NO_TAG, change })) {
           case 'conflict':
             return CONFLICT
@@ -125,7 +125,7 @@ function changesOf(body: Static<typeof OrgPatch>, before: OrgStanding): OrgChang
   }
 }
 
-/** A changed schedule waits for the end of the period; one that is changed back waits for nothing (P4). */
+/** A changed schedule takes effect at the end of the period; changing it back cancels that (P4). */
 function afterChanges(before: OrgStanding, { billing, ...rest }: OrgChanges): SettingsShown {
   if (billing === undefined) return { ...before, ...rest }
   const isBack = JSON.stringify(billing) === JSON.stringify(before.billing)
@@ -143,7 +143,10 @@ function newSettings(body: Static<typeof NewOrg>, billing: BillingSchedule): Org
   }
 }
 
-/** What is not given stays; but an anchor means something else in another kind of period, and starts again at 1. */
+/**
+ * Fields that are not given keep their values. But an anchor has another meaning in another kind of period, so it is
+ * reset to 1.
+ */
 function mergeBilling(before: BillingSchedule, change: Static<typeof Billing>): BillingSchedule {
   const every = change.every ?? before.every
   const sameKind = JSON.stringify(every) === JSON.stringify(before.every)
@@ -171,7 +174,7 @@ function billingErrors({ every, anchor, timezone }: BillingSchedule): FieldError
 
 type SettingsShown = OrgSettings & { readonly billingNext?: BillingSchedule | null }
 
-/** What is saved of an organization, without what only its use changes. */
+/** The saved settings of an organization, without the fields that only usage changes. */
 function settingsBody(
   id: string,
   settings: SettingsShown,

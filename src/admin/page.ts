@@ -1,9 +1,9 @@
 /**
  * The page at `/`: one document for all of its addresses, and the files that it loads.
  *
- * The document is never stored, so that a new version is there with the next load; its files carry a hash in their names
- * and are kept for ever. Scripts come from this origin only. Styles do too, but for the few that the page's components
- * write while they run: these carry a nonce, which is another one for each document.
+ * Browsers never store the document, so that each load gets the current version. Its files have a hash in their names
+ * and are cached for ever. Scripts may come only from this origin, and so may styles, except for a few that the page's
+ * components write at run time. These carry a nonce, and each response with the document has a new one.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { packageFile } from '../package.ts'
 import { sendProblem } from './problems.ts'
 
-/** Addresses of views: each answers the document, so that a view can be reloaded, bookmarked and linked from a message. */
+/** Paths of views. Each serves the document, so that a view can be reloaded, bookmarked and linked from a message. */
 export const PAGE_PATHS = [
   '/',
   '/start',
@@ -27,12 +27,15 @@ export const PAGE_PATHS = [
   '/audit',
 ] as const
 
-/** Where the build puts the page. */
+/** The folder into which the build writes the page. */
 const BUILT = fileURLToPath(packageFile('dist/web'))
 const NONCE_PLACE = '__STYLE_NONCE__'
 const NONCE_BYTES = 16
 
-/** What the document may load and do. Requests of scripts go to this origin; nobody may frame it; no form is sent. */
+/**
+ * Restricts what the document may load and do: its scripts send requests only to this origin, no site may frame it, and
+ * it submits no forms.
+ */
 function contentSecurityPolicy(nonce: string): string {
   return [
     "default-src 'none'",
@@ -47,7 +50,7 @@ function contentSecurityPolicy(nonce: string): string {
   ].join('; ')
 }
 
-/** Serves the page from `root`. Where it was not built, as in a bare compile, its addresses say so. */
+/** Serves the page from `root`. If it was not built, for example after `tsc` alone, its addresses say so. */
 export function pageRoutes(app: FastifyInstance, root: string = BUILT): void {
   const file = join(root, 'index.html')
   const [head, tail] = existsSync(file) ? readFileSync(file, 'utf8').split(NONCE_PLACE) : []

@@ -4,7 +4,7 @@ import type { Page, PageRequest } from '../directory/page.ts'
 
 const DEFAULT_LIMIT = 50
 
-/** Properties of every list's query. */
+/** Query properties of every list. */
 export const pageProperties = {
   limit: Type.Optional(
     Type.String({
@@ -17,7 +17,7 @@ export const pageProperties = {
   ),
 }
 
-/** The answer of a list. */
+/** The response of a list. */
 export function PageOf(item: TSchema, description = 'A page of the list.'): TObject {
   const next = Type.Union([Type.String(), Type.Null()], {
     description:
@@ -31,7 +31,7 @@ interface PageQuery {
   readonly cursor?: Static<typeof pageProperties.cursor>
 }
 
-/** Cursors are opaque to callers, so that what stands in them may change. */
+/** Cursors are opaque to callers, so that their content may change. */
 export function pageRequest({ limit, cursor }: PageQuery): PageRequest {
   return {
     limit: limit === undefined ? DEFAULT_LIMIT : Number(limit),

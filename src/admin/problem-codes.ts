@@ -4,13 +4,13 @@ export interface ProblemKind {
   readonly title: string
   /** Seconds for `retry-after`. */
   readonly retryAfter?: number
-  /** When it is answered, in a sentence. With `advice` it makes docs/errors.md. */
+  /** When the error is returned, in one sentence. docs/errors.md is generated from it and from `advice`. */
   readonly when: string
   /** What the caller can do about it. */
   readonly advice: string
 }
 
-/** Codes are never renamed and never used for anything else. */
+/** Codes are never renamed or reused. */
 export const PROBLEMS = {
   invalid_request: {
     status: 400,

@@ -6,12 +6,12 @@ import { Component } from './components.ts'
 import { PROBLEMS, type ProblemCode, type ProblemKind } from './problem-codes.ts'
 
 export interface FieldError {
-  /** Where in the body, the query or the path, such as `billing.anchor`. */
+  /** The path in the body, the query or the URL, such as `billing.anchor`. */
   readonly field: string
   readonly message: string
 }
 
-/** What `sendProblem` sends. Which codes a route answers with which status is said where the route is. */
+/** The body that `sendProblem` sends. Each route declares which codes it answers with which status. */
 export const ProblemBody = Component(
   'Problem',
   Type.Object(
@@ -44,7 +44,7 @@ export const ProblemBody = Component(
 
 type ValidationError = NonNullable<FastifyError['validation']>[number]
 
-/** Answers with a problem; a handler returns what this returns. */
+/** Answers with a problem. A handler returns the result of this call. */
 export function sendProblem(
   reply: FastifyReply,
   code: ProblemCode,
@@ -63,13 +63,13 @@ export function sendProblem(
     .send(JSON.stringify(errors.length === 0 ? body : { ...body, errors }))
 }
 
-/** Refuses fields that a schema allows and the rules do not. */
+/** Refuses fields that the schema allows and other rules forbid. */
 export function sendFieldErrors(reply: FastifyReply, errors: readonly FieldError[]): FastifyReply {
   const detail = errors.map(({ field, message }) => `${field} ${message}`).join('; ')
   return sendProblem(reply, 'invalid_request', `${detail}.`, errors)
 }
 
-/** Makes every failure of the app a problem, whoever noticed it. */
+/** Turns every failure of the app into a problem response, whichever layer detected it. */
 export function useProblems(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, 'not_found', `There is no ${request.method} here.`),
@@ -77,7 +77,7 @@ export function useProblems(app: FastifyInstance): void {
   app.setErrorHandler<FastifyError>(sendError)
 }
 
-/** Also for what Fastify refuses before it looks for a route, such as a path that cannot be decoded. */
+/** Also handles errors that Fastify raises before it looks for a route, such as a path that cannot be decoded. */
 export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error instanceof StoreUnavailable) {
     request.log.warn({ error: error.message }, 'the store cannot be reached')
@@ -109,7 +109,7 @@ export function sendError(error: FastifyError, request: FastifyRequest, reply: F
 
 function fieldErrors(found: readonly ValidationError[], context: string | undefined): FieldError[] {
   const errors = new Map<string, string>()
-  // Of a schema with alternatives, each of which failed for reasons of its own, only the description helps.
+  // If all alternatives of a schema fail, each for its own reason, only the description helps the caller.
   const described = found.filter((error) => error.keyword === 'anyOf').map((error) => error.instancePath)
   for (const error of found) {
     const within = described.some((path) => error.instancePath.startsWith(path))

@@ -1,4 +1,4 @@
-/** Who is told of a crossing: all admins, or some of them by name (O7). */
+/** Who is notified of a crossing: all admins, or some of them by name (O7). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyReply } from 'fastify'
 import type { Recipients } from '../core/policy.ts'
@@ -16,12 +16,12 @@ export const RecipientsBody = Component(
   ),
 )
 
-/** As an answer shows them. */
+/** Recipients as a response shows them. */
 export function recipientsBody(recipients: Recipients): Static<typeof RecipientsBody> {
   return recipients === 'all' ? 'all' : [...recipients]
 }
 
-/** Each of them must be an admin when it is saved; these are not. */
+/** Every recipient must be an admin when the settings are saved; these are not. */
 export function sendNotAdmins(
   reply: FastifyReply,
   recipients: Recipients,

@@ -1,11 +1,11 @@
 /**
- * Shapes that several resources share. What completes the sentence "must be …" of an error is the `expects` of a schema, or
- * where it has none its `description`.
+ * Schemas that several resources share. The text after "must be …" in an error is the schema's `expects`, or its
+ * `description` if it has none.
  */
 import { Type, type TSchema, type TUnsafe } from '@sinclair/typebox'
 import { MAX_CREDITS } from '../core/units.ts'
 
-/** An object that refuses what it does not know. */
+/** An object schema that refuses unknown properties. */
 export function Closed<T extends Parameters<typeof Type.Object>[0]>(
   properties: T,
 ): ReturnType<typeof Type.Object<T>> {
@@ -40,26 +40,26 @@ export const UserId = Type.String({
   description: "1 to 128 characters of A-Z, a-z, 0-9 and . _ @ + | : # / ' = ! $ & ~ ^ -",
 })
 
-/** A name that people read: no control characters. */
+/** A display name: no control characters. */
 export const Name = Type.String({
   pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]+$',
   maxLength: 200,
   description: 'a text of one line that is not empty',
 })
 
-/** What every path below an organization has. An id that cannot be one is answered like one that does not exist. */
+/** The path parameters of every route below an organization. An invalid id gets the same response as an unknown one. */
 export const OrgPath = Type.Object({ org: OrgId })
 
-/** A time in an answer. */
+/** A time in a response. */
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, in UTC.' })
 
-/** Credits in an answer: whole microcredits as a decimal number. */
+/** Credits in a response: whole microcredits, written as a decimal number of credits. */
 export const Credits = Type.Number({ description: 'Credits, with up to six decimals.' })
 
-/** Whole credits, as limits and allowances are (C1). */
+/** Whole credits, for limits and allowances (C1). */
 export const WholeCredits = Type.Integer({ minimum: 0, maximum: MAX_CREDITS })
 
-/** Part of a name to look for. */
+/** A part of a name to search for. */
 export const Search = Type.String({
   minLength: 1,
   maxLength: 200,

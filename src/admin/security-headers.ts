@@ -1,6 +1,6 @@
 /**
- * What a browser may do with an answer of the admin plane: nothing, unless the answer says otherwise itself, as the page
- * does. Whoever lures an admin to an answer can neither frame it, nor run what stands in it, nor read it from another site.
+ * Default headers that forbid a browser to do anything with a response of the admin plane; the page sets its own. An
+ * attacker who lures an admin to a response can neither frame it, nor run its content, nor read it from another site.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
@@ -22,7 +22,7 @@ export function useSecurityHeaders(app: FastifyInstance): void {
   })
 }
 
-/** Also for answers that no hook sees. */
+/** Also used for responses that bypass the hooks. */
 export function secure(reply: FastifyReply): void {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
     if (!reply.hasHeader(name)) reply.header(name, value)

@@ -1,4 +1,4 @@
-/** `/v1/session`: sign in with a key of scope admin, who am I, sign out. */
+/** `/v1/session`: sign in with a key of scope admin, read the session, sign out. */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Directory } from '../directory/directory.ts'
@@ -12,7 +12,7 @@ import { Closed, OneOf, OrgId, Timestamp, UserId } from './schemas.ts'
 import { csrfTokenOf, isFromElsewhere } from './session-cookie.ts'
 import { timestamp } from './timestamps.ts'
 
-/** What cannot be a key is a wrong key, and says no more than one. */
+/** Text that cannot be a key gets the same response as a wrong key. */
 const SignIn = Component(
   'SignIn',
   Closed({ key: Type.String({ minLength: 1, maxLength: 1_000, description: 'A key of scope `admin`.' }) }),
@@ -29,7 +29,7 @@ const SessionBody = Component(
   }),
 )
 
-/** Anybody may send it, so nobody is to be kept busy with reading it. */
+/** The route needs no credentials, so a small limit keeps strangers from making the gateway read large bodies. */
 const SIGN_IN_BYTES = 8_192
 
 const signIn = documented({
@@ -67,7 +67,10 @@ const signOut = documented({
 
 export type SessionDirectory = Pick<Directory, 'openSession' | 'closeSession'>
 
-/** Signing in, for which nobody needs credentials yet. Each time makes a new session, so that none can be foisted on anybody. */
+/**
+ * The sign-in route, which needs no credentials. Each sign-in makes a new session, so an attacker cannot fix a session
+ * in advance.
+ */
 export function signInRoute(app: FastifyInstance, directory: SessionDirectory, options: AuthOptions): void {
   const { throttle, cookie, sessionLife, publicUrl } = options
   const route = { ...signIn, bodyLimit: SIGN_IN_BYTES }

@@ -1,6 +1,6 @@
 /**
- * How many tests an organization's channels send. A test calls whatever address an admin typed, at once and as often as
- * it is asked for: without a bound the gateway could be made to hammer somebody.
+ * Limits how many test messages the channels of an organization send. A test calls an address that an admin typed, at
+ * once and on each request. Without a limit the gateway could be used to flood someone.
  */
 import { storeCall, type RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
@@ -9,7 +9,7 @@ import { createWindowCount } from './window-count.ts'
 export const TESTS_PER_MINUTE = 10
 const MINUTE_MS = 60_000
 
-/** Counts a test: null where it may be sent, else the seconds after which one may. */
+/** Counts a test: null if it may be sent, otherwise the seconds until the next one may. */
 export type TakeTest = (org: string) => Promise<number | null>
 
 export function createTestLimit(redis: RedisClient): TakeTest {

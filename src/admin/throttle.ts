@@ -1,29 +1,29 @@
 /**
- * Guessing is slow: who fails to authenticate too often is not asked for credentials any more until the window ends.
+ * Slows down guessing: a client that fails to authenticate too often is refused without a check until the window ends.
  *
- * Three rules keep that from hurting anybody else. A credential that was right once passes without being counted or
- * delayed, also from an address that is turned away. One address cannot use up what others may try: when all addresses
- * together failed too often, only those that failed themselves are turned away. And attempts of one address are looked at
- * one after the other, so that a thousand guesses at once are no more than one at a time.
+ * Three rules protect other clients. A credential that was valid before passes without being counted or delayed, even
+ * from a throttled address. One address cannot use up the attempts of others: when all addresses together failed too
+ * often, only addresses with failures of their own are throttled. And unproven attempts of one address are checked one
+ * after the other, so parallel guesses gain nothing over sequential ones.
  */
 import { createHash } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import { createLru } from '../core/lru.ts'
 
 export interface ThrottleLimits {
-  /** Failures of one address in a window. */
+  /** Failures of one address per window. */
   readonly perAddress: number
-  /** Failures of all addresses together in a window. */
+  /** Failures of all addresses together per window. */
   readonly overall: number
   readonly windowMs: number
 }
 
-/** Counts a failure in the store, for all gateways. Rejects when the store does. */
+/** Counts a failure in the store, for all gateways. Rejects when the store does not answer. */
 export type CountFailure = (subject: string) => Promise<FailureCount>
 
 export interface FailureCount {
   readonly failures: number
-  /** Until the window ends. */
+  /** Milliseconds until the window ends. */
   readonly resetMs: number
 }
 
@@ -40,7 +40,7 @@ export interface Throttle {
 export interface ThrottleOptions {
   readonly count: CountFailure
   readonly limits?: ThrottleLimits
-  /** Milliseconds of any clock that only goes forward. */
+  /** Milliseconds of any monotonic clock. */
   readonly now?: () => number
 }
 
@@ -48,7 +48,7 @@ export const THROTTLE_LIMITS: ThrottleLimits = { perAddress: 20, overall: 500, w
 const ALL = 'all'
 const MOST_ADDRESSES = 10_000
 const MOST_PROVEN = 10_000
-/** Of an IPv6 address, what its owner was given: the rest can be chosen freely. */
+/** The network part of an IPv6 address, which is assigned to its owner; the owner chooses the rest freely. */
 const IPV6_NETWORK_PARTS = 4
 
 interface Seen {
@@ -61,7 +61,7 @@ export function createThrottle({
   limits = THROTTLE_LIMITS,
   now = () => performance.now(),
 }: ThrottleOptions): Throttle {
-  // What the store said last, and all there is to go by where it does not answer.
+  // The counts that the store returned last. While the store does not answer, only these are used.
   const seen = createLru<Seen>(MOST_ADDRESSES)
   const proven = createLru<true>(MOST_PROVEN)
   const inTurn = createTurns()
@@ -113,7 +113,7 @@ function throttled(restMs: number): { status: 'throttled'; retryAfterSeconds: nu
   return { status: 'throttled', retryAfterSeconds: Math.max(1, Math.ceil(restMs / 1_000)) }
 }
 
-/** Runs what is given for the same subject one after the other; nothing is kept of who has nothing under way. */
+/** Runs the functions of one subject one after the other. A subject without a running function uses no memory. */
 function createTurns(): <T>(subject: string, run: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async (subject, run) => {
@@ -127,7 +127,7 @@ function createTurns(): <T>(subject: string, run: () => Promise<T>) => Promise<T
   }
 }
 
-/** An IPv4 address, the network of an IPv6 address, or `unknown`: what counts as one client. */
+/** The unit that counts as one client: an IPv4 address, the network of an IPv6 address, or `unknown`. */
 function subjectOf(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown'
   const parsed = ipaddr.process(address)

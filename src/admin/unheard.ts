@@ -1,13 +1,16 @@
-/** Crossings that nobody could be told of: they are sent when a save brings somebody who can be (N1, N4). */
+/** Crossings that had no recipient: they are sent when a save adds one (N1, N4). */
 import type { FastifyRequest } from 'fastify'
 import type { Directory } from '../directory/directory.ts'
 import type { Redeliver } from './notifications.ts'
 import { changeBy } from './versions.ts'
 
-/** Looks for them after a save that may have brought an address. Never rejects: the save stands, and the next one looks again. */
+/**
+ * Looks for such crossings after a save that may have added an address. Never rejects: the save remains valid, and the
+ * next one looks again.
+ */
 export type TellUnheard = (request: FastifyRequest, org: string) => Promise<void>
 
-/** No save sends more mail than that: of the newest, and of periods that are still open. */
+/** The most crossings that one save sends: the newest, and only of periods that are still open. */
 const MOST = 100
 
 export function createTellUnheard(

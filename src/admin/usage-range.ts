@@ -1,23 +1,23 @@
-/** The days that a question about usage is of: read from its query, checked, and completed with the current period's. */
+/** The range of days of a usage query: read from the query, validated, with defaults from the current period. */
 import { addDays, countDays, isoDay, parseDay } from '../core/days.ts'
 import type { Day } from '../core/units.ts'
 import type { UsageFrame } from '../directory/usage/query.ts'
 import type { FieldError } from './problems.ts'
 
-/** No range reads more days than are kept, also where it ends in days that are to come. */
+/** The longest range: no more days than are kept, even where it ends in the future. */
 const MOST_DAYS = 400
 
 export type Range = { readonly from: Day; readonly to: Day }
 
 /**
- * A range that is asked for without an end ends with the current period, or as late as a range may: what is left out then are
- * days that are to come, because no day is kept for so long.
+ * A range without an end ends with the current period, or at the longest allowed length. That only cuts off future
+ * days, because no day is kept that long.
  */
 function earlier(one: Day, other: Day): Day {
   return one < other ? one : other
 }
 
-/** The range, or what is wrong with it by the names of the query. */
+/** The range, or the errors by the names of the query parameters. */
 export function readRange(
   query: { readonly from?: string; readonly to?: string },
   frame: UsageFrame,
@@ -44,7 +44,7 @@ export function readRange(
   return { from, to }
 }
 
-/** Where days by user are needed that are gone. */
+/** The error for usage by user of days that are no longer kept. */
 export function notKeptByUser(oldest: Day): FieldError {
   const whole = 'or ask for whole billing periods, whose usage by user is kept for 13 months'
   return { field: 'from', message: `${notKept(oldest)} of single users; ${whole}` }

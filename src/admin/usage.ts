@@ -1,4 +1,4 @@
-/** `/v1/orgs/{org}/usage` and `/v1/orgs/{org}/periods`: what was used, by whom and for what (C9, P5). */
+/** `/v1/orgs/{org}/usage` and `/v1/orgs/{org}/periods`: usage by user, source, model and day (C9, P5). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { isoDay } from '../core/days.ts'
@@ -186,7 +186,7 @@ async function* rowsOf(items: AsyncIterable<UsageItem>): AsyncGenerator<CsvCell[
   }
 }
 
-/** A key may hold spaces: the credits come first. */
+/** The credits come first, because a key may contain spaces. */
 function parseCursor(text: string): UsageCursor | null {
   const [, credits, key] = /^(-?\d{1,16}) (.{1,250})$/.exec(text) ?? []
   return credits === undefined || key === undefined ? null : { credits: Number(credits), key }

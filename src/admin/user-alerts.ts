@@ -1,4 +1,6 @@
-/** `/v1/orgs/{org}/user-alerts`: one threshold for every user, which tells admins and never restricts (U1–U5). */
+/**
+ * `/v1/orgs/{org}/user-alerts`: one threshold for every user, which notifies admins and never refuses calls (U1–U5).
+ */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import type { UserAlerts } from '../core/policy.ts'

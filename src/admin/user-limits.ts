@@ -119,7 +119,7 @@ export function userLimitRoutes(app: FastifyInstance, directory: Directory): voi
   )
 }
 
-/** A placeholder that we do not know would be read as it is by whoever is refused. */
+/** The refused user would read an unknown placeholder as literal text. */
 function textErrors(text: string | null): FieldError[] {
   return unknownPlaceholders(text ?? '').map((name) => ({
     field: 'explanation.text',
@@ -127,7 +127,7 @@ function textErrors(text: string | null): FieldError[] {
   }))
 }
 
-/** The whole setting: what is absent gets its default, not what was there before. */
+/** The whole setting: an absent field gets its default, not its previous value. */
 function limitsOf(body: Static<typeof LimitsBody>): UserLimits {
   const { exclude = {}, explanation = {} } = body
   return {

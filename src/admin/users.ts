@@ -1,4 +1,4 @@
-/** `/v1/orgs/{org}/users`: who used how much in this period, most first, and who is at the limit (L7). */
+/** `/v1/orgs/{org}/users`: each user's usage in this period, highest first, and the users who are at the limit (L7). */
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { toCredits } from '../core/units.ts'

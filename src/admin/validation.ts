@@ -1,15 +1,15 @@
 /**
- * Checks requests by the schemas of their routes. Fastify compiles all of them when the routes are registered, which was
- * a fifth of the time that a gateway takes to start. Here the first request loads Ajv, and the first request that a
- * schema applies to compiles that schema. A test compiles all of them.
+ * Validates requests against the schemas of their routes. Fastify would compile all schemas when the routes are
+ * registered, which took a fifth of a gateway's start. Here the first request loads Ajv, and the first request to a
+ * schema compiles that schema. A test compiles all of them.
  */
 import type { Ajv, Options, ValidateFunction } from 'ajv'
 import type { FastifyServerOptions, preValidationHookHandler } from 'fastify'
 import { components } from './components.ts'
 
 /**
- * A wrong value is refused and never bent into a right one. The first one is named: to look for all of them would let
- * one body of a quarter of a million wrong values hold up the traffic that this process carries.
+ * A wrong value is refused and never coerced. Only the first error is reported: to collect all of them would let one
+ * body with a quarter of a million wrong values block the process, and with it other traffic.
  */
 const OPTIONS: Options = {
   allErrors: false,
@@ -17,13 +17,13 @@ const OPTIONS: Options = {
   addUsedSchema: false,
   verbose: true,
   keywords: ['expects'],
-  // The schemas are our own: a test checks them, and to compile the schema of schemas takes longer than all else here.
+  // The schemas are our own and a test checks them; compiling the meta-schema takes longer than everything else here.
   validateSchema: false,
-  // Each schema checks few requests: code that is made sooner is worth more than code that runs faster.
+  // Each schema checks few requests, so fast compilation matters more than fast validation.
   code: { optimize: false },
 }
 
-/** The parts of a request that its route may have a schema for. */
+/** The parts of a request for which a route may have a schema. */
 const CHECKED = ['params', 'querystring', 'headers', 'body'] as const
 
 interface RouteSchema {
@@ -31,9 +31,9 @@ interface RouteSchema {
 }
 
 export interface Validation {
-  /** For Fastify, which asks for a validator per schema. */
+  /** Fastify asks it for one validator per schema. */
   readonly controller: NonNullable<FastifyServerOptions['schemaController']>
-  /** Has to run before requests are validated, because validators cannot wait for Ajv. */
+  /** Must run before requests are validated, because validators cannot wait for Ajv. */
   readonly load: preValidationHookHandler
 }
 
@@ -46,9 +46,10 @@ export function createValidation(): Validation {
   return {
     controller: {
       compilersFactory: {
-        // Its declared type is that of Ajv's `compile`; what it is given is a description of the route.
+        // Its declared type is that of Ajv's `compile`, but Fastify passes it a description of the route.
         buildValidator: () => (route: unknown) => validatorOf((route as RouteSchema).schema, compile),
-        // An answer that is made from its schema silently lacks what the schema forgot. Here a test compares the two.
+        // A serializer made from a schema silently drops fields that the schema lacks. Here a test compares the two
+        // instead.
         buildSerializer: () => () => JSON.stringify,
       },
     },
@@ -65,7 +66,7 @@ export function createValidation(): Validation {
   }
 }
 
-/** Ajv as requests are checked with it. It knows the schemas that others refer to by name. */
+/** The Ajv instance that validates requests. It knows the named schemas that others refer to. */
 export async function createAjv(options: Options = {}): Promise<Ajv> {
   const [{ Ajv }, { default: formats }] = await Promise.all([import('ajv'), import('ajv-formats')])
   const ajv = new Ajv({ ...OPTIONS, ...options })

@@ -1,28 +1,29 @@
 /**
- * Saves that hold only for the version they were made from (A2). Each is a compare-and-set on what was read: with `If-Match`
- * it fails as soon as that version is not the current one, without it the save is tried again on what is there by then.
+ * Saves that apply only to the version that they were made from (A2). Each is a compare-and-set on the value that was
+ * read. With `If-Match` it fails if that version is not the current one; without it, the save is retried on the current
+ * version.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AuditAction, Change, Save, Tagged } from '../store/changes.ts'
 import { isOperator, sendNoOrg, userOf } from './auth.ts'
 import { sendProblem } from './problems.ts'
 
-/** What a step of saving returns when somebody else saved since the entity was read. */
+/** Returned by a step of a save if another save came after the entity was read. */
 export const CONFLICT = Symbol('conflict')
 
 export interface Saving<T> {
-  /** Reads the entity; null where there is none. */
+  /** Reads the entity; null if there is none. */
   readonly read: () => Promise<Tagged<T> | null>
   readonly show: (entity: Tagged<T>) => object
-  /** Saves on what was read, and answers; or CONFLICT. */
+  /** Saves on the basis of what was read, and answers; or returns CONFLICT. */
   readonly save: (before: Tagged<T> | null) => Promise<unknown>
 }
 
-/** Each time somebody else's save came first; so many in a row are no bad luck any more. */
+/** An attempt fails only if another save came first; this many in a row are not a coincidence. */
 const ATTEMPTS = 20
 const ENTITY_TAGS = /(W\/)?"([^"]*)"/g
 
-/** Saves an entity that may not be there yet. */
+/** Saves an entity that may not exist yet. */
 export async function saveVersion<T>(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -39,7 +40,7 @@ export async function saveVersion<T>(
   return sendProblem(reply, 'save_conflict', 'Others keep saving this at the same time. Try again.')
 }
 
-/** Saves, or removes, an entity that must be there; `missing` answers where it is not. */
+/** Saves or removes an entity that must exist; `missing` answers if it does not. */
 export async function changeVersion<T>(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -58,7 +59,7 @@ export async function changeVersion<T>(
   })
 }
 
-/** Removes an entity that must be there; the audit log shows what was. */
+/** Removes an entity that must exist; the audit log records its last value. */
 export async function deleteVersion<T>(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -67,7 +68,7 @@ export async function deleteVersion<T>(
     readonly target: string
     readonly read: Saving<T>['read']
     readonly show: Saving<T>['show']
-    /** As the audit log shows it, where that is not what a read shows. */
+    /** The value as the audit log records it, where it differs from the value that a read shows. */
     readonly settings?: (entity: Tagged<T>) => object
     readonly missing: () => FastifyReply
     readonly remove: (save: Save) => Promise<'deleted' | 'conflict' | 'no_org'>
@@ -95,10 +96,10 @@ export function sendVersion(reply: FastifyReply, tag: string, body: object): Fas
   return reply.header('etag', `"${tag}"`).send(body)
 }
 
-/** Whom the audit log names for the operator; no admin may have this id. */
+/** The actor that the audit log names for the operator; no admin may have this id. */
 export const OPERATOR_ACTOR = 'operator'
 
-/** A change by whoever asks. */
+/** A change made by the caller. */
 export function changeBy(
   request: FastifyRequest,
   action: AuditAction,
@@ -110,7 +111,7 @@ export function changeBy(
   return { actor, action, target, before, after }
 }
 
-/** RFC 9110, 13.1.1: by the strong comparison, so a weak tag is never the current one. */
+/** RFC 9110, 13.1.1: strong comparison, so a weak tag never matches the current one. */
 function meetsCondition(request: FastifyRequest, tag: string | null): boolean {
   const condition = request.headers['if-match']
   if (condition === undefined) return true

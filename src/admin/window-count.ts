@@ -1,15 +1,15 @@
-/** Something counted in windows of time in the store, so that all gateways see the same count. */
+/** A counter per time window in the store, so that all gateways share the count. */
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 import type { RedisClient } from '../store/connection.ts'
 
 export interface WindowCount {
-  /** So far in this window, this one included. */
+  /** The count in this window, including this event. */
   readonly count: number
-  /** Until the window ends. */
+  /** Milliseconds until the window ends. */
   readonly resetMs: number
 }
 
-/** Counts one under a key of the store. Rejects when the store does. */
+/** Counts one event under a key of the store. Rejects when the store does not answer. */
 export function createWindowCount(
   redis: RedisClient,
   windowMs: number,
@@ -17,7 +17,7 @@ export function createWindowCount(
   const durationMs = Math.ceil(windowMs / 1_000) * 1_000
   const limiter = new RateLimiterRedis({
     storeClient: redis,
-    // The whole name of a key is built with all others; and what is too many is decided by whoever counts.
+    // Callers pass the whole key name, and compare the count with their own limit.
     keyPrefix: '',
     points: Number.MAX_SAFE_INTEGER,
     duration: durationMs / 1_000,
@@ -26,7 +26,8 @@ export function createWindowCount(
   return async (key) => {
     const { consumedPoints, msBeforeNext } = await limiter.penalty(key)
     if (msBeforeNext <= durationMs) return { count: consumedPoints, resetMs: msBeforeNext }
-    // The store's clock has stepped back since the window began: it would lock somebody out for as long as that.
+    // The store's clock was set back since the window began. Without a new expiry, the lockout would last as much
+    // longer.
     await redis.pexpire(key, durationMs)
     return { count: consumedPoints, resetMs: durationMs }
   }
