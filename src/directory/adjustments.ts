@@ -18,27 +18,30 @@ import { ANSWER_LIFE_MS, PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 export interface Adjustment {
   readonly user: string
   readonly source: Source
-  /** Microcredits; below 0 gives back. */
+  /** Microcredits; a negative amount gives credits back. */
   readonly amount: number
   readonly reason: string
 }
 
 export type AdjustResult =
   | {
-      /** `repeated`: the same was asked before under this idempotency key, and this is what was answered then. */
+      /**
+       * `repeated`: the same adjustment was made before under this idempotency key, and this is the response of that
+       * time.
+       */
       readonly status: 'adjusted' | 'repeated'
       readonly id: string
-      /** By the user in the period, all sources, after it. */
+      /** What the user has used in the period afterwards, over all sources. */
       readonly used: Microcredits
     }
-  /** `used` of that source, from which more was to be taken. */
+  /** `used` of that source, which is less than the adjustment would take back. */
   | { readonly status: 'below_zero'; readonly used: Microcredits }
   | { readonly status: 'no_org' | 'unknown_user' | 'too_much' | 'reused' }
 
 export interface AdjustmentDirectory {
   /**
-   * `key` makes it safe to ask again: for two days the same question under the same key gets the same answer. `by` says
-   * what the audit log will have, given the adjustment's id.
+   * `key` makes retries safe: for two days the same request with the same key gets the same response. `by` makes the
+   * audit log entry from the adjustment's id.
    */
   adjust(
     org: string,
@@ -125,7 +128,7 @@ function readReply(
   }
 }
 
-/** Tells whether the same is asked again. */
+/** A hash of the adjustment, which shows whether a repeated key comes with the same request. */
 function fingerprintOf({ user, source, amount, reason }: Adjustment): string {
   return sha256(JSON.stringify([user, source, amount, reason]))
 }

@@ -1,4 +1,4 @@
-/** Organization alerts (O): saved, and armed or fired in the open period, by one script each. */
+/** Organization alerts (O). One script each saves an alert and arms or fires it in the open period. */
 import type { OrgAlert, Recipients } from '../core/policy.ts'
 import { wholeCredits, type Microcredits, type UnixMs } from '../core/units.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
@@ -12,17 +12,17 @@ import { readStoreTime } from '../store/clock.ts'
 import { pageOf, type Page, type PageRequest } from './page.ts'
 import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
-/** O1. */
+/** The most alerts of an organization (O1). */
 export const MOST_ALERTS = 1_000
 
 export interface AlertRecord extends OrgAlert {
   readonly id: string
-  /** Rises with the threshold and its type, and only with them: each version fires once per period (N1). */
+  /** Rises only with a change of threshold or type: each version fires once per period (N1). */
   readonly version: number
 }
 
 export interface AlertStanding extends AlertRecord {
-  /** Null for a percentage of an allowance of 0, which nothing reaches (O2). */
+  /** Null for a percentage of an allowance of 0, which no usage can reach (O2). */
   readonly mark: Microcredits | null
   /** When it fired in the current period; null where it has not. */
   readonly firedAt: UnixMs | null
@@ -34,12 +34,15 @@ export type SaveAlertResult =
   | { readonly status: 'not_admins'; readonly users: readonly string[] }
 
 export interface AlertDirectory {
-  /** In the order in which they were made; null for an unknown organization. */
+  /** In the order of their creation; null for an unknown organization. */
   listAlerts(org: string, page: PageRequest): Promise<Page<Tagged<AlertStanding>> | null>
   getAlert(org: string, id: string): Promise<Tagged<AlertStanding> | null>
-  /** `by` says what the audit log will have of it, given its id. Fires at once where usage is past it already (O9). */
+  /** `by` makes the audit log entry from the alert's id. Fires at once if usage is past the mark already (O9). */
   createAlert(org: string, alert: OrgAlert, by: (id: string) => Change): Promise<SaveAlertResult>
-  /** `before` as it was read. Another threshold or type arms it again, and may fire it at once (O8). */
+  /**
+   * `before` is the version that was read. Another threshold or type arms the alert again, and may fire it at once
+   * (O8).
+   */
   changeAlert(
     org: string,
     before: Tagged<AlertRecord>,
@@ -140,7 +143,7 @@ async function saveAlert(
   return { status: 'not_admins', users: rest }
 }
 
-/** Those whom the scripts have to look up among the admins (O7). */
+/** The recipients that are named, whom the scripts look up among the admins (O7). */
 export function namedRecipients(recipients: Recipients): readonly string[] {
   return recipients === 'all' ? [] : recipients
 }

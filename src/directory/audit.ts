@@ -1,4 +1,4 @@
-/** The audit log, read: newest first, page by page or all of it (A3). It is written by the scripts that make the changes. */
+/** Reads the audit log: newest first, in pages or whole (A3). The scripts that make the changes write it. */
 import type { UnixMs } from '../core/units.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
@@ -17,7 +17,7 @@ export interface AuditEntry {
   readonly after: unknown
 }
 
-/** Entries that have all of these; null is any. */
+/** Matches entries with all of these values; null matches any. */
 export interface AuditFilter {
   readonly actor: string | null
   readonly action: string | null
@@ -26,23 +26,22 @@ export interface AuditFilter {
 
 export interface AuditQuery extends AuditFilter {
   readonly limit: number
-  /** The id of the entry after which to go on. */
+  /** The id of the entry after which the page starts. */
   readonly after: string | null
 }
 
 export interface AuditDirectory {
   /**
-   * Of an organization, or null for the operator's own log. A page may hold fewer entries than `limit` and have a `next`
-   * all the same: a page looks through a bounded number of entries for those that are asked for. Null for an unknown
-   * organization.
+   * Reads the log of an organization, or with null the operator's own. A page scans a bounded number of entries, so it
+   * may hold fewer entries than `limit` and still have a `next`. Null for an unknown organization.
    */
   listAudit(org: string | null, query: AuditQuery): Promise<Page<AuditEntry> | null>
-  /** All of them, newest first, read as they are taken; null for an unknown organization. */
+  /** All matching entries, newest first, read as they are consumed; null for an unknown organization. */
   exportAudit(org: string | null, filter: AuditFilter): Promise<AsyncIterable<AuditEntry> | null>
 }
 
 const BATCH = 500
-/** The most entries that one page looks at. */
+/** The most entries that one page scans. */
 const MOST_LOOKED_AT = 10_000
 const ENTRY_ID = /^\d{1,15}-\d{1,15}$/
 
@@ -79,7 +78,7 @@ async function listAudit(
   const items: AuditEntry[] = []
   let lookedAt = 0
   for await (const entry of entriesBefore(redis, key, after)) {
-    // There is more, so the page ends with the entry that was looked at before this one.
+    // There is one more entry, so the page ends with its last item.
     if (items.length === limit) return { items, next: items.at(-1)?.id ?? null }
     lookedAt += 1
     if (matches(entry, filter)) items.push(entry)
@@ -92,7 +91,7 @@ async function* matching(redis: RedisClient, key: string, filter: AuditFilter): 
   for await (const entry of entriesBefore(redis, key, null)) if (matches(entry, filter)) yield entry
 }
 
-/** From the newest, or the one before `after`, to the oldest that is kept. */
+/** From the newest entry, or from the one before `after`, to the oldest that is kept. */
 async function* entriesBefore(
   redis: RedisClient,
   key: string,

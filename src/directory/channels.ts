@@ -1,6 +1,6 @@
 /**
- * Channels of an organization: where its notices go besides the mail of each recipient. A webhook's secret is stored as
- * it is, because signing needs it; no read of the admin API shows it.
+ * Channels of an organization: where notifications go besides the email to each recipient. A webhook's secret is stored
+ * in plain text, because signing needs it; no read of the admin API shows it.
  */
 import { randomBytes } from 'node:crypto'
 import type { UnixMs } from '../core/units.ts'
@@ -16,10 +16,10 @@ import { pageOfHash, type Page, type PageRequest } from './page.ts'
 export const CHANNEL_KINDS = ['webhook', 'slack'] as const
 export type ChannelKind = (typeof CHANNEL_KINDS)[number]
 
-/** What signs a webhook's messages: `whsec_` and base64, as Standard Webhooks writes it. */
+/** The secret that signs a webhook's messages: `whsec_` and base64, the format of Standard Webhooks. */
 export interface ChannelSecrets {
   readonly current: string
-  /** Signs as well until then, so that a receiver can change over without losing a message. */
+  /** Also signs until then, so that a receiver can change the secret without losing a message. */
   readonly previous: { readonly secret: string; readonly until: UnixMs } | null
 }
 
@@ -27,7 +27,7 @@ export interface Channel {
   readonly id: string
   readonly kind: ChannelKind
   readonly name: string | null
-  /** Of a Slack channel it is a secret in itself. */
+  /** A Slack channel's URL is a secret in itself. */
   readonly url: string
   readonly enabled: boolean
   /** Null for Slack. */
@@ -38,33 +38,33 @@ export interface Channel {
 /** What a channel is made from. */
 export type ChannelDraft = Pick<Channel, 'kind' | 'name' | 'url' | 'enabled'>
 
-/** What the audit log says of a channel that is made. */
+/** Makes the audit log entry of a new channel. */
 export type ChangeOfChannel = (channel: Channel) => Change
 
 export type CreateChannelResult =
   { readonly status: 'created'; readonly channel: Tagged<Channel> } | { readonly status: 'no_org' | 'full' }
 
 export interface ChannelDirectory {
-  /** In the order in which they were made; null for an unknown organization. */
+  /** In the order of their creation; null for an unknown organization. */
   listChannels(org: string, page: PageRequest): Promise<Page<Channel> | null>
   getChannel(org: string, id: string): Promise<Tagged<Channel> | null>
-  /** Those that notices go to now; none for an unknown organization. */
+  /** The enabled channels; none for an unknown organization. */
   listEnabled(org: string): Promise<readonly Channel[]>
-  /** A webhook gets a secret of its own. */
+  /** Creates a channel; a webhook gets its own secret. */
   createChannel(org: string, draft: ChannelDraft, by: ChangeOfChannel): Promise<CreateChannelResult>
-  /** Replaces all that is stored of it. */
+  /** Replaces all stored fields of the channel. */
   putChannel(
     org: string,
     channel: Channel,
     save: Save,
   ): Promise<{ readonly status: 'saved'; readonly tag: string } | { readonly status: 'conflict' | 'no_org' }>
   deleteChannel(org: string, id: string, save: Save): Promise<'deleted' | 'conflict' | 'no_org'>
-  /** The channel with a new secret; the one that it had signs as well for a day. */
+  /** Returns the channel with a new secret; the previous one also signs for a day. */
   rotateSecret(channel: Channel): Promise<Channel>
 }
 
 export const MOST_CHANNELS = 50
-/** Time to give the new secret to every receiver. */
+/** How long the previous secret also signs, so that every receiver can be given the new one. */
 const OLD_SECRET_MS = 24 * 3_600_000
 /** Standard Webhooks asks for 24 to 64. */
 const SECRET_BYTES = 32
@@ -137,7 +137,7 @@ function mintSecret(): string {
   return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`
 }
 
-/** Field by field, so that the text, which the tag is of, is the same for the same channel. */
+/** Writes the fields in a fixed order, so that equal channels have the same text, from which the tag is made. */
 function textOf({ kind, name, url, enabled, secrets, createdAt }: Channel): string {
   return JSON.stringify({ kind, name, url, enabled, secrets, createdAt })
 }

@@ -1,4 +1,7 @@
-/** Saving what stands in an organization's own hash: one resource at a time, whole, and only as it was read (A2). */
+/**
+ * Saves the fields of an organization's hash: one resource at a time, as a whole, and only on the version that was read
+ * (A2).
+ */
 import type { Recipients } from '../core/policy.ts'
 import type { UnixMs } from '../core/units.ts'
 import type { RedisClient } from '../store/connection.ts'
@@ -11,10 +14,10 @@ import { RESOURCES, type Resource } from './org-record.ts'
 import { readStoreTime } from '../store/clock.ts'
 import { PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
-/** Opens the billing period that is current at `now` where the stored one has ended: the ledger's part. */
+/** Opens the billing period of `now` if the stored one has ended. The ledger implements it. */
 export type OpenPeriod = (org: string, now: UnixMs) => Promise<unknown>
 
-/** What saving needs of the store. */
+/** What a save needs from the store. */
 export interface SavingStore {
   readonly redis: RedisClient
   readonly openPeriod: OpenPeriod
@@ -26,18 +29,18 @@ export type OrgValues = Partial<Record<OrgField, string>>
 
 export type SaveResult =
   | { readonly status: 'saved' }
-  /** Somebody saved since the version that the change was made from (A2). */
+  /** Another save came after the version that this change is based on (A2). */
   | { readonly status: 'conflict' }
   | { readonly status: 'no_org' }
-  /** These recipients are no admins of the organization (O7). */
+  /** These recipients are not admins of the organization (O7). */
   | { readonly status: 'not_admins'; readonly users: readonly string[] }
 
-/** The period may end between two looks, and then the next one is opened; no period is as short as three of them. */
+/** The period may end between two attempts, and the next one opens it; no period is shorter than three attempts. */
 const STALE_ATTEMPTS = 3
 
 /**
- * Runs a script that must meet the period which is open. Where that has ended the script answers `stale`: then the next
- * one is opened and the script asked again. Null for an unknown organization.
+ * Runs a script that requires the open period to be the current one. If that period has ended, the script answers
+ * `stale`: then this opens the next period and runs the script again. Null for an unknown organization.
  */
 export async function inOpenPeriod(
   { redis, openPeriod }: SavingStore,
@@ -54,7 +57,7 @@ export async function inOpenPeriod(
   throw new Error(`the billing period of ${org} keeps ending`)
 }
 
-/** Saves fields of one resource, all or none. Rejects as the connection does. */
+/** Saves the fields of one resource, all or none. Rejects if the connection fails. */
 export async function configure(
   store: SavingStore,
   org: string,
@@ -85,12 +88,12 @@ export async function configure(
   return { status: 'not_admins', users: rest }
 }
 
-/** Tells of alerts that a save fired at once, as a script's reply counts them. */
+/** Reports the alerts that a save fired at once; the script's reply has their count. */
 export function noticeAlerts({ crossed }: SavingStore, org: string, count: string | undefined): void {
   if (Number(count) > 0) crossed?.(org, 'org.alert.crossed', Number(count))
 }
 
-/** What a script touches that changes which alerts wait in the open period. */
+/** The keys of a script that changes which alerts are armed in the open period. */
 export function armingKeys(org: string, no: number) {
   return {
     org: keys.org(org),

@@ -1,6 +1,6 @@
 /**
- * Organizations, members, virtual keys and limits in the store: what admins manage. Nothing here stands on the path of
- * a call. All of it rejects with StoreUnavailable where the store does; expected outcomes are values.
+ * Organizations, members, virtual keys and limits in the store: what admins manage. No call of the data plane depends
+ * on this module. Every function rejects with StoreUnavailable if the store is down; expected outcomes are values.
  */
 import { createAdjustmentDirectory, type AdjustmentDirectory } from './adjustments.ts'
 import { createAlertDirectory, type AlertDirectory } from './alerts.ts'
@@ -38,7 +38,7 @@ export type Directory = OrgDirectory &
 export interface DirectoryOptions extends SavingStore {
   /** How many days usage by user and day is kept (P5); 62 by default, as in the configuration. */
   readonly retentionDays?: number
-  /** Told of what a check of counters came to. */
+  /** Receives the result of each check of counters. */
   readonly onDrift?: OnDrift
 }
 

@@ -1,17 +1,20 @@
-/** Entries of the hashes of an organization's settings (custom limits, keys, channels), saved as they were read (A2, A3). */
+/**
+ * Entries in the hashes of an organization (custom limits, keys, channels). A save requires the version that was read
+ * (A2, A3).
+ */
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import { runScript } from '../store/scripts.ts'
 import { changeArgs, type Save } from '../store/changes.ts'
 
-/** What an entry needs to be saved; `conflict`, `no_org`, `no_member` and `full` say what was missing. */
+/** What a save needs. The results `conflict`, `no_org`, `no_member` and `full` say which condition failed. */
 export interface Entry<Member extends string | undefined, Most extends number | undefined> {
   /** The key of the hash. */
   readonly hash: string
   readonly field: string
   /** Null removes the entry. Never empty. */
   readonly text: string | null
-  /** Who has to be a member of the organization. */
+  /** A user who must be a member of the organization. */
   readonly member?: Member
   /** The most entries that the hash may have. */
   readonly most?: Most
@@ -24,7 +27,7 @@ type Status<Member, Most> =
   | (Member extends string ? 'no_member' : never)
   | (Most extends number ? 'full' : never)
 
-/** Adds, replaces or removes an entry where it is still as it was read. Rejects as the connection does. */
+/** Adds, replaces or removes an entry if it has not changed since it was read. Rejects if the connection fails. */
 export async function saveEntry<
   Member extends string | undefined = undefined,
   Most extends number | undefined = undefined,

@@ -1,7 +1,10 @@
-/** Looking for members by a part of their id, name or e-mail address, in any case. */
+/** Searches members by a part of their id, name or email address, ignoring case. */
 import { matches, parseMember } from './members.ts'
 
-/** Those of the users whom `q` finds; `members` are their entries of the members' hash, null for who is no member. */
+/**
+ * Those of the users that match `q`; `members` are their entries of the members' hash, null for users who are not
+ * members.
+ */
 export function matchingUsers(
   users: readonly string[],
   members: readonly (string | null | undefined)[],
@@ -13,8 +16,8 @@ export function matchingUsers(
 }
 
 /**
- * Whether `q` finds this member. Most of a hundred thousand are no match, and are told from the text as it is stored: only
- * where it could be in there is the text read as JSON. Characters that JSON escapes look different in it.
+ * Whether this member matches `q`. Most of a hundred thousand members do not match, so the stored text is searched
+ * first, and JSON is parsed only for possible matches. Characters that JSON escapes look different in the stored text.
  */
 export function isFound(user: string, json: string | null, q: string): boolean {
   const wanted = q.toLowerCase()

@@ -1,4 +1,7 @@
-/** Members of an organization. Reserve reads the same hash in the same step as it decides, so removing one works at once (A4). */
+/**
+ * Members of an organization. The reserve script reads the same hash in the step that decides, so a removal takes
+ * effect at once (A4).
+ */
 import { storeCall, type RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
 import { scanned } from '../store/scanning.ts'
@@ -24,30 +27,33 @@ export type PutMemberResult =
   | { readonly status: 'conflict' | 'last_admin' | 'no_org' }
 export type RemoveMemberResult = 'removed' | 'conflict' | 'last_admin'
 
-/** Leaving an organization without an admin is the operator's privilege. */
+/** Only the operator may leave an organization without an admin. */
 export interface MemberSave extends Save {
   readonly mayLeaveNoAdmin: boolean
 }
 
 export interface MemberQuery extends PageRequest {
   readonly q: string | null
-  /** Only of this role. Admins have an index, so that the few of them are found among very many members. */
+  /** Only members with this role. Admins have an index, so that they are found quickly among many members. */
   readonly role?: Role | null
 }
 
 export interface MemberDirectory {
   getMember(org: string, user: string): Promise<Tagged<Member> | null>
-  /** In order of their ids; `q` is looked for in id, name and email, in any case. Null for an unknown organization. */
+  /**
+   * In the order of their ids; `q` is searched in id, name and email, ignoring case. Null for an unknown organization.
+   */
   listMembers(org: string, page: MemberQuery): Promise<Page<Member> | null>
   /** Adds or replaces. */
   putMember(org: string, member: Member, save: MemberSave): Promise<PutMemberResult>
   /**
-   * Removes; what the user used, custom limit and keys stay, so that who is added again goes on with the same counters.
+   * Removes the membership. The user's usage, custom limit and keys remain, so a user who is added again continues with
+   * the same counters.
    */
   removeMember(org: string, user: string, save: MemberSave): Promise<RemoveMemberResult>
-  /** Whoever is an admin right now, in order of their ids (O7). */
+  /** The current admins, in the order of their ids (O7). */
   listAdmins(org: string): Promise<readonly Member[]>
-  /** Those of the users who are not admins of the organization right now (O7). */
+  /** Those of the users who are not currently admins of the organization (O7). */
   notAdmins(org: string, users: readonly string[]): Promise<string[]>
 }
 
@@ -92,7 +98,7 @@ async function listAdmins(redis: RedisClient, org: string): Promise<Member[]> {
   return [...(await membersOf(redis, org, users)).values()]
 }
 
-/** Whoever is an admin right now, some at a time; one may come twice. */
+/** The ids of the current admins, in batches; an id may come twice. */
 export function adminIds(redis: RedisClient, org: string): AsyncGenerator<readonly string[]> {
   return scanned((cursor) => redis.sscan(keys.admins(org), cursor, 'COUNT', 1_000))
 }
@@ -102,7 +108,7 @@ async function getMember(redis: RedisClient, org: string, user: string): Promise
   return json === null ? null : { ...parseMember(user, json), tag: tagOf(json) }
 }
 
-/** The memberships of some users, by user; who is no member is not in it. */
+/** The memberships of some users, by user; users who are not members are left out. */
 export async function membersOf(
   redis: RedisClient,
   org: string,

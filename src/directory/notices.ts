@@ -18,37 +18,41 @@ import { orgExists } from '../store/org-record.ts'
 import { pageOfHash, type Page, type PageRequest } from './page.ts'
 
 export interface NoticeFilter {
-  /** Has a delivery in this state; `queued` also where none was planned yet. */
+  /**
+   * Matches notices that have a delivery in this state. A notice whose deliveries are not planned yet counts as
+   * `queued`.
+   */
   readonly state: DeliveryState | null
   readonly type: CrossingType | null
 }
 
-/** A notice, with no more of its deliveries than were asked for. */
+/** A notice, with as many of its deliveries as were requested. */
 export interface ShownNotice {
   readonly crossing: Crossing
-  /** What its user is called now; null for who has no name or is no member any more, and for the organization. */
+  /** The user's current name; null for a user without a name or membership, and for the organization. */
   readonly name: string | null
-  /** Of all its deliveries; nothing before it was decided who is told. */
+  /** Counts of all deliveries by state; empty until the recipients are decided. */
   readonly counts: Readonly<Record<DeliveryState, number>>
   readonly deliveries: readonly Delivery[]
 }
 
 export interface ShownDelivery extends Delivery {
-  /** What the user is called now who gets the mail; null for who has no name or is no member any more, and for channels. */
+  /** The current name of the user who gets the mail; null for a user without a name or membership, and for channels. */
   readonly name: string | null
 }
 
 export interface NoticeDirectory {
   /**
-   * Null for an unknown organization. Where few notices are of the type, a page may have fewer than were asked for, or
-   * none, and still have a next one: no request looks through more than a few thousand. `most` deliveries of each notice.
+   * Null for an unknown organization. If few notices have the type, a page may have fewer items than requested, or
+   * none, and still have a next page: no request scans more than a few thousand notices. `most` limits the deliveries
+   * per notice.
    */
   listNotices(
     org: string,
     page: PageRequest & NoticeFilter & { readonly most: number },
   ): Promise<Page<ShownNotice> | null>
   getNotice(org: string, id: string, most: number): Promise<ShownNotice | null>
-  /** In order of channel and recipient, as `pageOfHash` has it; null where there is no such notice. */
+  /** In the order of channel and recipient, see `pageOfHash`; null if there is no such notice. */
   listDeliveries(
     org: string,
     id: string,
@@ -58,7 +62,7 @@ export interface NoticeDirectory {
 
 const CHUNK = 1_000
 const MOST_CHUNKS = 5
-/** Of a notice, beside its deliveries: what a scan for some of these comes across as well. */
+/** The number of other fields in a notice's hash, which a scan for deliveries also returns. */
 const OTHER_FIELDS = 20
 const COUNTS = DELIVERY_STATES.map((state) => `n:${state}`)
 
@@ -89,7 +93,7 @@ async function listNotices(
     const found = await redis.zrange(index, max, '-', 'BYLEX', 'REV', 'LIMIT', 0, size)
     const wanted = found.filter((member) => readMember(member, type).isWanted)
     members.push(...wanted.slice(0, limit - members.length))
-    // Nothing behind it: that was the end, unless some of what was found does not fit into this page.
+    // A short batch is the last one, unless some of what was found does not fit into this page.
     const isLast = found.length < size
     at = members.length === limit ? (members.at(-1) ?? null) : (found.at(-1) ?? at)
     next = isLast && (members.length < limit || at === found.at(-1)) ? null : at
@@ -99,7 +103,7 @@ async function listNotices(
   return { items: await readNotices(redis, org, ids, most), next }
 }
 
-/** In their order. One that has just come to its end is gone although an index still has it. */
+/** In the order given. A notice that has just expired is left out, although an index may still list it. */
 async function readNotices(
   redis: RedisClient,
   org: string,
@@ -137,7 +141,10 @@ function countsOf(texts: readonly (string | null)[]): ShownNotice['counts'] {
   return Object.fromEntries(entries) as Record<DeliveryState, number>
 }
 
-/** All of them in order where there are not more than `most`; else any, since the first could only be told by reading all. */
+/**
+ * All deliveries in order if there are at most `most`. Otherwise any of them, because finding the first ones would mean
+ * reading all.
+ */
 async function someDeliveries(
   redis: RedisClient,
   org: string,

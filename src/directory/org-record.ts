@@ -1,4 +1,6 @@
-/** An organization as admins see it: what is stored, as it is now, with the versions that saves are made from. */
+/**
+ * An organization as admins see it: the stored settings as they apply now, with the versions on which saves are based.
+ */
 import { periodAfter } from '../core/period.ts'
 import type { BillingSchedule } from '../core/policy.ts'
 import type { UnixMs } from '../core/units.ts'
@@ -13,16 +15,16 @@ export type OrgSettings = Pick<
   'name' | 'allowance' | 'admission' | 'autoEnroll' | 'maxMembers' | 'billing'
 >
 
-/** Its `period` is the one that is current by the store's clock, also where nobody called since it began (P2). */
+/** `period` is the current one by the store's clock, even if there was no call since it began (P2). */
 export interface OrgRecord extends StoredOrg {
   readonly id: string
-  /** The schedule that takes over when the current period ends (P4). */
+  /** The schedule that takes effect when the current period ends (P4). */
   readonly billingNext: BillingSchedule | null
-  /** The versions of what is saved on its own (A2). */
+  /** The versions of the resources, each of which is saved separately (A2). */
   readonly tags: Readonly<Record<Resource, string>>
 }
 
-/** The fields of the hash that make up each resource that admins save on its own; their order makes its tag. */
+/** The fields of the hash that form each resource; the tag depends on their order. */
 export const RESOURCES = {
   settings: ['name', 'allowance', 'admission', 'auto_enroll', 'max_members', 'billing', 'billing_next'],
   userLimits: [
@@ -37,7 +39,7 @@ export const RESOURCES = {
 } as const satisfies Record<string, readonly OrgField[]>
 export type Resource = keyof typeof RESOURCES
 
-/** Null for an organization that does not exist, or is being deleted: then its hash has no period. */
+/** Null for an organization that does not exist or is being deleted: then its hash has no period. */
 export async function readOrg(redis: RedisClient, id: string): Promise<OrgRecord | null> {
   const [hash, now] = await Promise.all([readOrgHash(redis, id), readStoreTime(redis)])
   return currentOrg(id, hash, now)
@@ -50,7 +52,8 @@ function currentOrg(id: string, hash: OrgHash, now: UnixMs): OrgRecord | null {
   const billingNext = hash.billing_next === hash.billing ? null : stored.billingNext
   const ended = now >= period.end
   const current = billingNext ?? billing
-  // What a roll will make of the hash (P4), so that opening the period is no change to who read before it.
+  // The hash as it will be after the period rolls (P4), so that opening the period does not invalidate tags that were
+  // read before.
   const rolls = ended && hash.billing_next !== undefined && hash.billing_next !== ''
   const texts = rolls ? { ...hash, billing: hash.billing_next, billing_next: '' } : hash
   return {

@@ -15,34 +15,38 @@ import { disableAllKeys } from './virtual-keys.ts'
 import { AUDIT_LIFE_MS, PERIOD_LIFE_MS } from '../store/lifetimes.ts'
 
 export interface OrgStanding extends OrgRecord {
-  /** Charged in the current period, all users and sources. */
+  /** Microcredits charged in the current period, for all users and sources. */
   readonly used: Microcredits
   readonly held: Microcredits
 }
 
-/** Fields to change; what is absent stays. `billing` takes effect when the current period ends (P4). */
+/** The fields to change; absent fields keep their values. `billing` takes effect when the current period ends (P4). */
 export type OrgChanges = Partial<OrgSettings>
 
 export type DeleteResult = 'deleted' | 'conflict' | 'no_org'
 
 export interface OrgDirectory {
-  /** `deleting`: the id is free again once its deletion has finished. */
+  /** `deleting`: the id becomes available when the deletion has finished. */
   createOrg(id: string, settings: OrgSettings, change: Change): Promise<'created' | 'exists' | 'deleting'>
   getOrg(id: string): Promise<OrgStanding | null>
-  /** In order of their ids. */
+  /** In the order of their ids. */
   listOrgs(page: PageRequest): Promise<Page<OrgStanding>>
-  /** `expected` of the save is the tag of the settings. */
+  /** `save.expected` is the tag of the settings. */
   changeOrg(id: string, changes: OrgChanges, save: Save): Promise<SaveResult>
   /**
-   * Revokes the organization's keys, then forgets all about it. May be asked again: a deletion that broke off is
-   * finished, with `expected` or without. It stands in the operator's log, since the organization's own goes with it.
+   * Revokes the organization's keys, then deletes all of its data. May be repeated: that finishes an interrupted
+   * deletion, with or without `expected`. The deletion is recorded in the operator's log, because the organization's
+   * own log is deleted too.
    */
   deleteOrg(id: string, save: Save): Promise<DeleteResult>
 }
 
-/** A period's last millisecond may pass between computing it and the script: then it is computed again. */
+/** The period may end between its computation and the script; then it is computed again. */
 const CREATE_ATTEMPTS = 3
-/** Where the per-user panels start: switched off, with thresholds that are no trap for who switches them on. */
+/**
+ * The initial settings of the per-user panels: switched off, with thresholds that do no harm when an admin switches
+ * them on.
+ */
 const FIRST_LIMIT = 1_000 * MICROCREDITS_PER_CREDIT
 const FIRST_ALERT_MARK = 500 * MICROCREDITS_PER_CREDIT
 
@@ -66,7 +70,7 @@ export function createOrgDirectory(store: SavingStore): OrgDirectory {
     createOrg: (id, settings, change) => storeCall(() => createOrg(redis, id, settings, change)),
     getOrg: (id) => storeCall(() => readStanding(redis, id)),
     listOrgs: (page) => storeCall(() => listOrgs(redis, page)),
-    // A new schedule takes over from the period that is current, so it is saved only while that one is open (P4).
+    // A new schedule takes effect after the current period, so it is saved only while that period is open (P4).
     changeOrg: (id, changes, save) =>
       storeCall(() => configure(store, id, 'settings', valuesOf(changes, 'billing_next'), 'all', save)),
     deleteOrg: (id, save) => storeCall(() => deleteOrg(redis, id, save)),
@@ -79,7 +83,7 @@ async function createOrg(
   settings: OrgSettings,
   change: Change,
 ): Promise<'created' | 'exists' | 'deleting'> {
-  // First of all: sweeps go through the registry, and must miss no organization.
+  // The registry comes first: sweeps read it, and must not miss an organization.
   await redis.sadd(keys.ORGS, id)
   const values: OrgValues = { ...valuesOf(settings, 'billing'), billing_next: '', ...DORMANT_PANELS }
   for (let attempt = 1; attempt <= CREATE_ATTEMPTS; attempt += 1) {
@@ -105,14 +109,14 @@ async function listOrgs(redis: RedisClient, { limit, after }: PageRequest): Prom
   const ids = (await redis.smembers(keys.ORGS)).filter((id) => after === null || id > after).sort()
   const page = pageOf(ids, limit, (id) => id)
   const found = await Promise.all(page.items.map((id) => readStanding(redis, id)))
-  // The registry is written first and cleared last, so it may name an organization that is not there.
+  // The registry is written first and cleared last, so it may name an organization that does not exist.
   return { items: found.filter((org) => org !== null), next: page.next }
 }
 
 /**
- * Forgets an organization. From the first step on no call of it is admitted; what that leaves of its hash keeps the id
- * from being taken before everything is gone, and holds what the operator's log will have. If it breaks off, asking
- * again finishes it, and may log it once more: twice rather than never.
+ * Deletes an organization. The first step stops the admission of its calls. What that step keeps of the hash reserves
+ * the id until everything is deleted, and holds the entry for the operator's log. After an interruption, a repeated
+ * request finishes the deletion. That may write the log entry twice, but never omits it.
  */
 async function deleteOrg(redis: RedisClient, id: string, { expected, change }: Save): Promise<DeleteResult> {
   const [hash, registered] = await Promise.all([redis.exists(keys.org(id)), redis.sismember(keys.ORGS, id)])

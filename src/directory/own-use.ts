@@ -1,4 +1,4 @@
-/** What a member asks about the own use: the standing in the current period (E4), and what it is made of, day by day. */
+/** A member's own usage: the standing in the current period (E4), and the usage of each day. */
 import { daysBetween } from '../core/days.ts'
 import type { Day } from '../core/units.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
@@ -16,14 +16,14 @@ export interface DayUse extends UsageSum {
 export interface OwnUse {
   readonly standing: UserStanding
   /**
-   * Days of the period with usage, the first one first; older ones than are kept (P5) are missing. Where a period began
-   * within a day, as after a change of the zone, that day is here as a whole.
+   * Days of the period with usage, the earliest first; days older than the retention (P5) are missing. If a period
+   * began within a day, for example after a change of the time zone, the usage of that whole day is included.
    */
   readonly days: readonly DayUse[]
 }
 
 export interface OwnUseDirectory {
-  /** Null for who is no member. `days` are empty unless `byDay`. */
+  /** Null for a user who is not a member. `days` are empty unless `byDay`. */
   getOwnUse(org: string, user: string, byDay: boolean): Promise<OwnUse | null>
 }
 
@@ -43,7 +43,7 @@ export function createOwnUseDirectory(redis: RedisClient): OwnUseDirectory {
 }
 
 async function readDays(redis: RedisClient, org: OrgRecord, user: string): Promise<DayUse[]> {
-  // To the period's last day, since a clock that has stepped back leaves usage on days that are yet to come.
+  // Up to the period's last day: if the clock stepped back, usage may be recorded on days in the future.
   const { first, last } = daysOfPeriod(org.period, org.billing.timezone)
   const all = daysBetween(first, last)
   const found: DayUse[] = []

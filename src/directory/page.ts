@@ -1,10 +1,10 @@
-/** Lists in pages: a cursor says after what to go on, so that entries which come and go shift nothing. */
+/** Lists in pages. The cursor names the last item of the page, so that insertions and deletions shift nothing. */
 import type { RedisClient } from '../store/connection.ts'
 import { scanned } from '../store/scanning.ts'
 
 export interface Page<T> {
   readonly items: readonly T[]
-  /** What to pass as `after` for the rest; null at the end. */
+  /** The `after` of the next page; null at the end. */
   readonly next: string | null
 }
 
@@ -15,7 +15,7 @@ export interface PageRequest {
 
 const SCAN_COUNT = 1_000
 
-/** Sorted ids in; the page of them, and the cursor, out. */
+/** Takes sorted ids; returns one page of them and its cursor. */
 export function pageOf<T>(sorted: readonly T[], limit: number, idOf: (item: T) => string): Page<T> {
   const items = sorted.slice(0, limit)
   const last = items.at(-1)
@@ -23,25 +23,26 @@ export function pageOf<T>(sorted: readonly T[], limit: number, idOf: (item: T) =
 }
 
 /**
- * Every field of a hash with its value, in no order, a thousand at a time so that the store is never held up. A field
- * may come twice; a field that comes or goes meanwhile may be missing or be there.
+ * Every field of a hash with its value, in no order, a thousand at a time so as not to block the store. A field may
+ * come twice. Fields that are added or removed meanwhile may be included or not.
  */
 export async function* entriesOf(redis: RedisClient, key: string): AsyncGenerator<readonly [string, string]> {
   for await (const flat of scanned((cursor) => redis.hscan(key, cursor, 'COUNT', SCAN_COUNT)))
     for (let index = 0; index + 1 < flat.length; index += 2) yield [flat[index] ?? '', flat[index + 1] ?? '']
 }
 
-/** Up to here a page reads the whole hash, to be in order; beyond, only a part of it. */
+/** Up to this size a page reads the whole hash to sort it; of a larger hash it reads only a part. */
 const MOST_IN_ORDER = 10_000
-/** Entries of a larger hash that one request may look at before it hands on where it came to. */
+/** The most entries of a larger hash that one request scans before it returns a cursor. */
 const MOST_LOOKED_AT = 200_000
-/** In a larger hash: the part that this cursor of a scan begins, and after which field of it to go on. */
+/** The cursor in a larger hash: the scan cursor of a part, and the last field that was returned from it. */
 const PART = /^(\d{1,15}) (.{0,250})$/
 
 /**
- * One page of a hash, ordered by field. Redis keeps no order in a hash, so every page reads all of it; where that is too
- * much, the hash comes a part at a time, as the store scans it, and ordered within each. Then an entry that is new may be
- * missing or come twice, and a page of entries that `read` passes over may have fewer than asked for, or none, and go on.
+ * One page of a hash, ordered by field. Redis keeps no order in a hash, so every page reads the whole hash. If the hash
+ * is too large for that, it is read in parts in the order of the store's scan, each part sorted. Then new entries may
+ * be missing or come twice. If `read` skips entries, a page may have fewer items than requested, or none, and still
+ * have a next page.
  */
 export async function pageOfHash<T>(
   redis: RedisClient,

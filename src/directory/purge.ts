@@ -1,4 +1,4 @@
-/** Forgetting everything that the store holds of an organization that was deleted. */
+/** Deletes all data in the store of a deleted organization. */
 import { Cluster, type Redis } from 'ioredis'
 import type { RedisClient } from '../store/connection.ts'
 import * as keys from '../store/keys.ts'
@@ -6,9 +6,9 @@ import * as keys from '../store/keys.ts'
 const SCAN_COUNT = 1_000
 
 /**
- * Removes every key with the organization's hash tag but its own hash, counters of past periods and days included. It
- * looks for them through the whole keyspace, a thousand keys at a time: only that finds everything whatever was written,
- * so that a later organization of the same id starts with nothing of this one's.
+ * Removes every key with the organization's hash tag except its own hash, including counters of past periods and days.
+ * It scans the whole keyspace, a thousand keys at a time: only that finds every key, so that a later organization with
+ * the same id starts empty.
  */
 export async function purgeOrg(redis: RedisClient, id: string): Promise<void> {
   const own = keys.org(id)

@@ -1,6 +1,6 @@
 /**
- * Sessions of the page. The store has the SHA-256 of a session's token and nothing else of it, and a session is worth what
- * its key and its user are worth: both are read anew each time, so that it ends with either of them (A4).
+ * Sessions of the page. The store has only the SHA-256 of a session's token. Each request reads the session's key and
+ * user from the store, so that the session ends with either of them (A4).
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { UnixMs } from '../core/units.ts'
@@ -12,9 +12,9 @@ import { readStoreTime } from '../store/clock.ts'
 import { hashKey, parseIdentity, type KeyIdentity } from './virtual-keys.ts'
 
 export interface SessionLife {
-  /** Since the last request. */
+  /** Lifetime since the last request. */
   readonly idleMs: number
-  /** Since signing in, whatever happens. */
+  /** Lifetime since signing in, regardless of requests. */
   readonly absoluteMs: number
 }
 
@@ -23,17 +23,20 @@ export interface Session {
   readonly member: Member
   /** The key that it was opened with. */
   readonly keyId: string
-  /** When it ends unless a request comes before that; at last when its absolute lifetime is over. */
+  /** When the session ends unless a request comes before that; never later than its absolute lifetime. */
   readonly expiresAt: UnixMs
 }
 
 export interface SessionDirectory {
-  /** A new session for the owner of a key of scope admin; null for any other key. The token is never to be had again. */
+  /**
+   * Opens a session for the owner of a key of scope admin; null for any other key. The token cannot be read again
+   * later.
+   */
   openSession(
     key: string,
     life: SessionLife,
   ): Promise<{ readonly token: string; readonly session: Session } | null>
-  /** Counts as a request. Null once it is over, its key was revoked, or its user is no member any more. */
+  /** Counts as a request. Null if the session is over, its key was revoked, or its user is no longer a member. */
   readSession(token: string, life: Pick<SessionLife, 'idleMs'>): Promise<Session | null>
   closeSession(token: string): Promise<void>
 }
@@ -41,13 +44,13 @@ export interface SessionDirectory {
 interface StoredSession {
   readonly org: string
   readonly user: string
-  /** SHA-256 of the key, under which the store knows it. */
+  /** The SHA-256 of the key, under which the store has it. */
   readonly key: string
   readonly endsAt: number
 }
 
 const TOKEN_BYTES = 32
-/** What `TOKEN_BYTES` are in base64url. */
+/** The base64url form of `TOKEN_BYTES` bytes. */
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
 export function createSessionDirectory(redis: RedisClient): SessionDirectory {
@@ -86,7 +89,7 @@ async function openSession(
 async function readSession(redis: RedisClient, token: string, idleMs: number): Promise<Session | null> {
   if (!TOKEN.test(token)) return null
   const at = keyOf(token)
-  // A request moves the end of the idle time; the absolute end stands in the session itself.
+  // A request extends the idle time; the session itself holds its absolute end.
   const [json, now] = await Promise.all([redis.getex(at, 'PX', idleMs), readStoreTime(redis)])
   if (json === null) return null
   const stored = JSON.parse(json) as StoredSession
@@ -99,7 +102,7 @@ async function readSession(redis: RedisClient, token: string, idleMs: number): P
   return { org, member, keyId: identity.keyId, expiresAt: expiry(stored, now, idleMs) }
 }
 
-/** Past every cache: who revokes a key expects that nobody goes on with it. */
+/** Bypasses every cache, because a revoked key must end its sessions at once. */
 async function readKey(redis: RedisClient, sha256: string): Promise<KeyIdentity | null> {
   return parseIdentity(await redis.hgetall(keys.virtualKey(sha256)))
 }

@@ -1,4 +1,4 @@
-/** The alert on what each user uses (U): fields of the organization's hash, which every charge reads. */
+/** The alert on each user's usage (U): fields of the organization's hash, which every charge reads. */
 import type { UserAlerts } from '../core/policy.ts'
 import { storeCall } from '../store/connection.ts'
 import type { Change, Tagged } from '../store/changes.ts'
@@ -8,7 +8,7 @@ import { readOrg, resourceTag } from './org-record.ts'
 
 export interface UserAlertDirectory {
   getUserAlerts(org: string): Promise<Tagged<VersionedUserAlerts> | null>
-  /** Replaces all of it; `before` as it was read. Another threshold raises the version (U4). */
+  /** Replaces the whole setting; `before` is the version that was read. Another threshold raises the version (U4). */
   setUserAlerts(
     org: string,
     before: Tagged<VersionedUserAlerts>,

@@ -1,4 +1,7 @@
-/** Per-user limits: the organization's own (fields of its hash) and custom ones, both read by reserve itself (L8). */
+/**
+ * Per-user limits: the organization's default (fields of its hash) and custom limits. The reserve script reads both
+ * (L8).
+ */
 import type { UserLimits } from '../core/policy.ts'
 import type { Microcredits } from '../core/units.ts'
 import { storeCall, type RedisClient } from '../store/connection.ts'
@@ -15,12 +18,12 @@ const UNLIMITED = 'unlimited'
 
 export interface CustomLimit {
   readonly user: string
-  /** Null is unlimited. */
+  /** Null means unlimited. */
   readonly limit: Microcredits | null
 }
 
 export interface ListedCustomLimit extends CustomLimit {
-  /** Null for who has none, and for who is no member any more. */
+  /** Null for users without a name, and for users who are no longer members. */
   readonly name: string | null
 }
 
@@ -30,17 +33,17 @@ export type PutCustomLimitResult =
 
 export interface UserLimitDirectory {
   getUserLimits(org: string): Promise<Tagged<{ readonly limits: UserLimits }> | null>
-  /** Replaces all of it; of a save, the answer has the new tag. */
+  /** Replaces the whole setting; the result of a save has the new tag. */
   setUserLimits(
     org: string,
     limits: UserLimits,
     save: Save,
   ): Promise<Exclude<SaveResult, { status: 'saved' }> | { readonly status: 'saved'; readonly tag: string }>
-  /** In order of the users' ids; null for an unknown organization. */
+  /** In the order of the users' ids; null for an unknown organization. */
   listCustomLimits(org: string, page: PageRequest): Promise<Page<ListedCustomLimit> | null>
   getCustomLimit(org: string, user: string): Promise<Tagged<CustomLimit> | null>
   putCustomLimit(org: string, custom: CustomLimit, save: Save): Promise<PutCustomLimitResult>
-  /** The default holds again. */
+  /** Deletes the custom limit, so that the default applies again. */
   deleteCustomLimit(org: string, user: string, save: Save): Promise<'deleted' | 'conflict' | 'no_org'>
 }
 
@@ -102,7 +105,7 @@ async function listCustomLimits(
   }
 }
 
-/** Null is unlimited. */
+/** Null means unlimited. */
 export function parseLimit(text: string): Microcredits | null {
   return text === UNLIMITED ? null : (Number(text) as Microcredits)
 }

@@ -1,10 +1,11 @@
 /**
- * Users of an organization, most used first, and those at or past their limit (L7), from the period's index by use.
+ * Users of an organization by usage, highest first, and those at or past their limit (L7), from the period's index by
+ * use.
  *
- * A list is the chain of up to three phases, and a cursor names the phase and where in it to go on:
- * `use` is the index from the top (for `exceeding` only down to the default limit), `custom` (only for `exceeding`) are
- * users below that whom a custom limit caps lower, `idle` are members who used nothing (for `exceeding` only where the
- * default limit is 0). docs/usage.md says what a page of each costs.
+ * A list consists of up to three phases, and a cursor names the phase and the position in it. `use` reads the index
+ * from the top (for `exceeding` only down to the default limit). `custom` (only for `exceeding`) are users below that
+ * with a lower custom limit. `idle` are members without usage (for `exceeding` only if the default limit is 0).
+ * docs/usage.md says what a page of each phase costs.
  */
 import { SOURCES, type Standing, type UserLimits } from '../core/policy.ts'
 import { NOTHING, type Microcredits } from '../core/units.ts'
@@ -20,14 +21,14 @@ import { parseLimit } from './user-limits.ts'
 
 export interface UserUse extends Standing {
   readonly user: string
-  /** Null for who has none, and for who used something and is no member any more. */
+  /** Null for users without a name, and for users with usage who are no longer members. */
   readonly name: string | null
   readonly exceeding: boolean
 }
 
 /**
- * Where a page ended. `use` and `custom`: behind this use and user. `idle`: behind this user in the part of the members
- * that the scan's cursor (in `score`) begins.
+ * Where a page ended. `use` and `custom`: after this use and user. `idle`: after this user in the part of the members
+ * that begins at the scan cursor in `score`.
  */
 export interface UseCursor extends UseEntry {
   readonly phase: 'use' | 'custom' | 'idle'
@@ -35,7 +36,7 @@ export interface UseCursor extends UseEntry {
 
 export interface UseQuery {
   readonly exceeding: boolean
-  /** Looked for in id, name and email, in any case. */
+  /** Searched in id, name and email, ignoring case. */
   readonly q: string | null
   readonly limit: number
   readonly after: UseCursor | null
@@ -43,8 +44,8 @@ export interface UseQuery {
 
 export interface UseDirectory {
   /**
-   * Null for an unknown organization. Use that changes while a list is paged may move a user over a page's border. A page
-   * of a long search may have fewer items than asked for, or none, and go on all the same.
+   * Null for an unknown organization. Charges during paging may move a user across a page boundary. A page of a long
+   * search may have fewer items than requested, or none, and still have a next page.
    */
   listUsersByUse(org: string, query: UseQuery): Promise<Page<UserUse> | null>
 }
@@ -55,14 +56,14 @@ interface Query extends UseQuery {
   readonly periodNo: number
 }
 
-/** What one step looked at: those who may belong into the list, and where to go on behind them. */
+/** The result of one step: the candidates for the list, and where the next step starts. */
 interface Step {
   readonly batch: readonly UseCursor[]
   readonly looked: number
   readonly end: UseCursor | null
 }
 
-/** A candidate with what the store says of it, as text. */
+/** A candidate with its data from the store, as text. */
 interface Candidate {
   readonly at: UseCursor
   readonly used: number
@@ -70,17 +71,17 @@ interface Candidate {
   readonly custom: string | null
 }
 
-/** Every candidate of a plain list is shown; of a search, or of who exceeds, few are. */
+/** In a plain list every candidate is shown; with a search or `exceeding` only few are. */
 const BATCH = 200
 const SEARCH_BATCH = 1_000
-/** Users whose counters are read at once. */
+/** Users whose counters are read together. */
 const DETAILS = 50
-/** Candidates that one request may look at before it hands on where it came to. */
+/** The most candidates that one request scans before it returns a cursor. */
 const MOST_LOOKED_AT = 200_000
 const CURSOR = /^(use|custom|idle) (\d{1,16}) (\S{1,128})$/
 const USER_FIELDS = SOURCES.flatMap((source) => [`used:${source}`, `held:${source}`])
 
-/** Reads a page's `next` again; null for anything else. */
+/** Parses a page's `next`; null for any other text. */
 export function parseUseCursor(text: string): UseCursor | null {
   const [, phase, score, user] = CURSOR.exec(text) ?? []
   if (phase === undefined || score === undefined || user === undefined) return null
@@ -129,13 +130,13 @@ async function* candidates(redis: RedisClient, query: Query): AsyncGenerator<Ste
   if (from === 'use') {
     const lowest = exceeding ? limits.default : 0
     const batch = query.q === null && !exceeding ? BATCH : SEARCH_BATCH
-    // A user at the default limit or past it cannot have used less than that.
+    // A user at or past the default limit has used at least that much.
     for await (const entries of usersByUse(redis, org, periodNo, { lowest, after, batch })) {
       yield stepOf(entries.map((entry): UseCursor => ({ phase: 'use', ...entry })))
     }
   }
   if (from !== 'idle' && exceeding) yield* belowDefault(redis, query)
-  // A limit of 0 is reached by who used nothing, too (L1).
+  // Users without usage are at a limit of 0, too (L1).
   if (!exceeding || limits.default === NOTHING) yield* idle(redis, query)
 }
 
@@ -144,8 +145,8 @@ function stepOf(batch: readonly UseCursor[]): Step {
 }
 
 /**
- * Users whom a custom limit caps below the default, and who have reached it. All custom limits are looked at, in steps,
- * to put those few into order.
+ * Users with a custom limit below the default who have reached it. All custom limits are scanned in steps, because
+ * these few users have to be sorted.
  */
 async function* belowDefault(redis: RedisClient, query: Query): AsyncGenerator<Step> {
   const { org, limits, after, periodNo } = query
@@ -163,7 +164,7 @@ async function* belowDefault(redis: RedisClient, query: Query): AsyncGenerator<S
   }
   for await (const [user, text] of entriesOf(redis, keys.customLimits(org))) {
     const limit = parseLimit(text)
-    // Who is capped at the default or above it has reached it above, or not at all.
+    // Users with a custom limit at or above the default are in the `use` phase if they have reached it.
     if (limit !== null && (limit < limits.default || limit === NOTHING)) chunk.set(user, limit)
     if (chunk.size >= SEARCH_BATCH) await look()
   }
@@ -175,8 +176,8 @@ async function* belowDefault(redis: RedisClient, query: Query): AsyncGenerator<S
 }
 
 /**
- * Members who used nothing, a part of the members at a time as the store scans them, by id within each. Who is new while
- * a list is paged may be missing, or come twice.
+ * Members without usage, in parts in the order of the store's scan, each part sorted by id. Members who are added
+ * during paging may be missing or come twice.
  */
 async function* idle(redis: RedisClient, { org, q, after, periodNo }: Query): AsyncGenerator<Step> {
   let behind = after?.phase === 'idle' ? after : null
@@ -205,7 +206,7 @@ async function* idle(redis: RedisClient, { org, q, after, periodNo }: Query): As
   } while (cursor !== '0')
 }
 
-/** Who of the batch `q` finds, with what the store says of them. */
+/** The users of the batch that match `q`, with their data from the store. */
 async function known(redis: RedisClient, query: Query, batch: readonly UseCursor[]): Promise<Candidate[]> {
   if (batch.length === 0) return []
   const { org, q } = query
@@ -223,17 +224,17 @@ async function known(redis: RedisClient, query: Query, batch: readonly UseCursor
   }))
 }
 
-/** What can be told without the user's counters. */
+/** Checks everything that needs no counters of the user. */
 function isWanted({ exceeding, limits }: Query, { at, used, member, custom }: Candidate): boolean {
   if (!exceeding) return true
-  // Nobody is stopped who is no member; and idle users with a custom limit came with the custom limits.
+  // Only members can be refused. Idle users with a custom limit were listed in the `custom` phase.
   if (member === null || (at.phase === 'idle' && custom !== null)) return false
   const limit = custom === null ? limits.default : parseLimit(custom)
-  // What counts is never more than what was used.
+  // The usage that counts against the limit is never more than the whole usage.
   return limit !== null && used >= limit
 }
 
-/** The candidates as the list shows them, without those who do not exceed after all. */
+/** The candidates as list items, without those who turn out not to exceed. */
 async function detailsOf(
   redis: RedisClient,
   query: Query,

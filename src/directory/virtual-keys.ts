@@ -1,6 +1,6 @@
 /**
- * Virtual keys: the store has their SHA-256 and nothing else of their secret. A key is listed before it works and stops
- * working before it is unlisted, so that whatever breaks off in between leaves no key that works and cannot be seen.
+ * Virtual keys. The store has only the SHA-256 of a key. A key is listed before it works, and stops working before it
+ * is removed from the list. So an interruption in between never leaves a working key that is not listed.
  */
 import { hash, randomBytes } from 'node:crypto'
 import { isSource, type Source } from '../core/policy.ts'
@@ -18,13 +18,13 @@ import { entriesOf, pageOfHash, type Page, type PageRequest } from './page.ts'
 export const SCOPES = ['traffic', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** Whom a key speaks for. */
+/** The identity that a key stands for. */
 export interface KeyIdentity {
   readonly keyId: string
   readonly org: string
-  /** The owner; null for an app's key that has none. */
+  /** The owner; null for an app's key without one. */
   readonly user: string | null
-  /** Whether the key is an app's, which names its user per call. */
+  /** Whether the key belongs to an app, which names the user in each call. */
   readonly app: boolean
   readonly sources: readonly Source[]
   readonly scope: Scope
@@ -35,12 +35,12 @@ export interface KeyDraft {
   readonly name: string
   readonly user: string | null
   readonly app: boolean
-  /** At least one; the first is the default of a call. */
+  /** At least one; the first is the default source of a call. */
   readonly sources: readonly Source[]
   readonly scope: Scope
 }
 
-/** A key as lists show it. */
+/** A key as lists show it, without its secret. */
 export interface KeyRecord extends KeyDraft {
   readonly id: string
   /** The key's first characters, such as `tg_Ab3d…`. */
@@ -56,20 +56,20 @@ export type CreateKeyResult =
   | {
       readonly status: 'created'
       readonly record: KeyRecord
-      /** Never to be had again. */ readonly key: string
+      /** The key itself, which cannot be read again later. */ readonly key: string
     }
   | { readonly status: 'no_org' }
   | { readonly status: 'no_member' }
 
-/** What the audit log says of a key that is made or revoked, given its public part. */
+/** Makes the audit log entry of a created or revoked key from its public part. */
 export type ChangeOfKey = (record: KeyRecord) => Change
 
 export interface KeyDirectory {
-  /** The key's user, where it has one, must be a member. */
+  /** The key's user, if it has one, must be a member. */
   createKey(org: string, draft: KeyDraft, by: ChangeOfKey): Promise<CreateKeyResult>
-  /** In the order in which they were made; null for an unknown organization. */
+  /** In the order of their creation; null for an unknown organization. */
   listKeys(org: string, page: PageRequest): Promise<Page<KeyRecord> | null>
-  /** Revokes on every gateway; false where there is no such key. */
+  /** Revokes the key on every gateway; false if there is no such key. */
   revokeKey(org: string, id: string, by: ChangeOfKey): Promise<boolean>
 }
 
@@ -78,7 +78,7 @@ export function hashKey(key: string): string {
   return hash('sha256', key, 'hex')
 }
 
-/** Whom the hash of a look-up names; null for an empty one, as an unknown key's is. */
+/** The identity in the fields of a looked-up hash; null for an empty hash, which an unknown key has. */
 export function parseIdentity(fields: Readonly<Record<string, string>>): KeyIdentity | null {
   const { id, org, user, app, sources, scope } = fields
   if (id === undefined || org === undefined) return null
@@ -120,7 +120,7 @@ async function createKey(
   const stored: StoredKey = { ...draft, hint: keyHint(key), createdAt, sha256 }
   const record = toRecord(id, stored)
   const text = JSON.stringify(stored)
-  // Without a user it is an app's, which needs nobody.
+  // A key without a user belongs to an app and requires no member.
   const entry = { hash: keys.orgKeys(org), field: id, text, member: draft.user ?? '' }
   const saved = await saveEntry(redis, org, entry, { expected: NO_TAG, change: by(record) })
   if (saved === 'no_org' || saved === 'no_member') return { status: saved }
@@ -133,7 +133,7 @@ async function createKey(
     sources: draft.sources.join(','),
     scope: draft.scope,
   })
-  // Deleted since the look: a later organization of this id must not find a key of this one.
+  // The organization was deleted meanwhile: a later organization with this id must not get a key of this one.
   if (!(await orgExists(redis, org))) {
     await disable(redis, stored)
     await redis.hdel(keys.orgKeys(org), id)
@@ -146,14 +146,15 @@ function toRecord(id: string, { name, user, app, sources, scope, hint, createdAt
   return { id, name, user, app, sources, scope, hint, createdAt }
 }
 
-/** The listing goes last: as long as it is there, revoking can be asked again, and tells every gateway again. */
+/** The list entry is removed last. While it exists, revoking can be repeated, and notifies every gateway again. */
 async function revokeKey(redis: RedisClient, org: string, id: string, by: ChangeOfKey): Promise<boolean> {
   const text = await redis.hget(keys.orgKeys(org), id)
   if (text === null) return false
   const stored = JSON.parse(text) as StoredKey
   await disable(redis, stored)
   const change = by(toRecord(id, stored))
-  // A key never changes, so a conflict says that somebody else has revoked it meanwhile, as does an organization that is gone.
+  // A key never changes. So a conflict means that someone else revoked it meanwhile, or that the organization was
+  // deleted.
   await saveEntry(
     redis,
     org,
@@ -163,13 +164,13 @@ async function revokeKey(redis: RedisClient, org: string, id: string, by: Change
   return true
 }
 
-/** From here on the key opens nothing, on any gateway. */
+/** After this, no gateway accepts the key. */
 async function disable(redis: RedisClient, { sha256 }: StoredKey): Promise<void> {
   await redis.del(keys.virtualKey(sha256))
   await redis.publish(keys.KEY_INVALIDATIONS, sha256)
 }
 
-/** As the organization goes: its listing goes with everything else of it. */
+/** Disables all keys of a deleted organization; their list entries are deleted with the organization's other data. */
 export async function disableAllKeys(redis: RedisClient, org: string): Promise<void> {
   for await (const [, json] of entriesOf(redis, keys.orgKeys(org)))
     await disable(redis, JSON.parse(json) as StoredKey)

@@ -1,6 +1,6 @@
 /**
- * Looks for drift all the time, a little: once an hour one of the gateways compares a sample of users with their usage and
- * holds, counts what differs, and names it in the log. It repairs nothing (decision 0037).
+ * Looks for drift in the background. Once an hour one of the gateways compares a sample of users with their usage and
+ * holds, counts the differences, and names them in the log. It repairs nothing (decision 0037).
  */
 import type { Logger } from 'pino'
 import { toCredits } from '../../core/units.ts'
@@ -11,9 +11,9 @@ import { takeTurn } from '../../store/turn.ts'
 import { DriftCheck, type DriftStore } from './check.ts'
 
 const HOUR_MS = 3_600_000
-/** Gateways that started together do not ask at the same moment. */
+/** Spreads the gateways that started together over time. */
 const JITTER = 0.1
-/** Of a sample: some hundred milliseconds of the store's time an hour, in pieces of at most one. */
+/** The size of a sample: it costs the store some hundred milliseconds an hour, in pieces of at most one. */
 const ORGS = 20
 const USERS_EACH = 50
 
@@ -21,12 +21,12 @@ export interface DriftWatch {
   stop(): Promise<void>
 }
 
-/** Whose turn it is: true for one gateway in so many milliseconds. */
+/** Elects the gateway that checks: true for one gateway per interval. */
 export function takeDriftTurn(redis: RedisClient, ms: number): Promise<boolean> {
   return takeTurn(redis, keys.DRIFT_CHECK, ms)
 }
 
-/** Checks users that were drawn from organizations that were drawn. */
+/** Checks randomly chosen users of randomly chosen organizations. */
 export async function checkSample(store: DriftStore, logger: Pick<Logger, 'warn'>): Promise<void> {
   const { redis } = store
   for (const org of await redis.srandmember(keys.ORGS, ORGS)) {
@@ -42,7 +42,7 @@ export async function checkSample(store: DriftStore, logger: Pick<Logger, 'warn'
   }
 }
 
-/** Starts looking, for the first time within an hour; errors of the store are logged, and the next turn comes. */
+/** Starts the checks, the first within an hour. Errors of the store are logged, and the next interval tries again. */
 export function watchDrift(store: DriftStore, logger: Logger, everyMs = HOUR_MS): DriftWatch {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | null = null

@@ -1,7 +1,7 @@
 /**
- * Whether an organization's counters are what its usage by day and its open holds come to (decision 0037). Each user is
- * checked, and repaired, by one run of a script, so that calls in flight make no difference; a few users at a time, so that
- * none of them waits long for the store.
+ * Checks whether an organization's counters match its usage by day and its open holds (decision 0037). One run of a
+ * script checks and repairs each user, so calls in flight cannot distort the result. Each batch has only a few users,
+ * so that no other command waits long for the store.
  */
 import type { Microcredits } from '../../core/units.ts'
 import { storeCall, type RedisClient } from '../../store/connection.ts'
@@ -14,11 +14,11 @@ import { runScript } from '../../store/scripts.ts'
 import { readStoreTime } from '../../store/clock.ts'
 import { readFrame, type Frame } from './frame.ts'
 
-/** What is stored and what it should be. */
+/** The stored value and the expected one. */
 export interface Difference {
   /** Null for the organization's own counters. */
   readonly user: string | null
-  /** `used:<source>`, `held:<source>`, `usage:<source>|<model>` or `index`; of the organization `used` or `held`. */
+  /** `used:<source>`, `held:<source>`, `usage:<source>|<model>` or `index`; for the organization `used` or `held`. */
   readonly counter: string
   readonly stored: Microcredits
   readonly recomputed: Microcredits
@@ -27,13 +27,13 @@ export interface Difference {
 export interface DriftReport {
   readonly checkedUsers: number
   readonly differences: readonly Difference[]
-  /** How many of them were put right. */
+  /** How many differences were repaired. */
   readonly repaired: number
-  /** False where so many calls were in flight that the organization's own `held` was left alone. */
+  /** False if too many calls were in flight, so that the organization's own `held` was not checked. */
   readonly isComplete: boolean
 }
 
-/** How many users were checked, and by how much counters differed in sum, repaired or not. */
+/** Called with the number of checked users and the sum of all differences, repaired or not. */
 export type OnDrift = (checkedUsers: number, difference: Microcredits) => void
 
 export interface DriftStore {
@@ -42,20 +42,26 @@ export interface DriftStore {
   readonly onDrift?: OnDrift
 }
 
-/** A change for the audit log; null only looks. */
+/** Makes the audit log entry of a repair; null only checks. */
 export type Repair = ((target: string) => Change) | null
 
 export interface DriftDirectory {
-  /** Every user of the organization, and its own counters; null for one that is not there. Rejects as the store does. */
+  /**
+   * Checks every user of the organization, and its own counters; null if there is no such organization. Rejects if the
+   * store fails.
+   */
   checkDrift(org: string, repair: Repair): Promise<DriftReport | null>
 }
 
-/** Runs of the script that are on their way at once: some 100 µs of the store's time each. */
+/** Concurrent runs of the script; each takes some 100 µs of the store's time. */
 const AT_ONCE = 8
 const SCAN_COUNT = 200
-/** Users whose holds the store adds up in one run; where more of them hold something, the organization's sum is left alone. */
+/**
+ * The most users whose holds the store adds up in one run. If more users have holds, the organization's sum is not
+ * checked.
+ */
 const MOST_HOLDERS = 1_000
-/** A day or a period may end between two looks; who holds something changes with every call. */
+/** A day or a period may end between two attempts, and the users with holds change with every call. */
 const ATTEMPTS = 10
 
 export function createDriftDirectory(store: DriftStore): DriftDirectory {
@@ -70,7 +76,7 @@ async function checkAll(store: DriftStore, org: string, repair: Repair): Promise
   return check.report()
 }
 
-/** Everybody who may have counters in the period: members, who used something, who holds something. Each may come twice. */
+/** All users who may have counters in the period: members, users with usage, users with holds. Each may come twice. */
 async function* usersOf(redis: RedisClient, { org, periodNo }: Frame): AsyncGenerator<readonly string[]> {
   const [members, top] = [keys.members(org), keys.top(org, periodNo)]
   for await (const flat of scanned((cursor) => redis.hscan(members, cursor, 'COUNT', SCAN_COUNT)))
@@ -81,7 +87,7 @@ async function* usersOf(redis: RedisClient, { org, periodNo }: Frame): AsyncGene
   yield leases.map((lease) => lease.split(' ')[3] ?? '')
 }
 
-/** One check of one organization, under way. */
+/** One running check of one organization. */
 export class DriftCheck {
   readonly #store: DriftStore
   readonly #repair: Repair
@@ -98,7 +104,7 @@ export class DriftCheck {
     this.#repair = repair
   }
 
-  /** Null for an organization that is not there. */
+  /** Null if there is no such organization. */
   static async begin(store: DriftStore, org: string, repair: Repair): Promise<DriftCheck | null> {
     const frame = await readFrame(store.redis, org)
     return frame === null ? null : new DriftCheck(store, frame, repair)
@@ -108,7 +114,7 @@ export class DriftCheck {
     return this.#frame
   }
 
-  /** Those of them that were not checked yet. */
+  /** Checks those of the users that were not checked yet. */
   async users(users: readonly string[]): Promise<void> {
     const fresh = [...new Set(users)].filter((user) => !this.#seen.has(user))
     for (let at = 0; at < fresh.length; at += AT_ONCE) {
@@ -117,8 +123,9 @@ export class DriftCheck {
   }
 
   /**
-   * The organization's own; after its users, of whom the check then knows who holds something. Where so many hold something,
-   * or begin to between one look and the next, that they cannot be added up at one instant, `held` is left alone.
+   * Checks the organization's own counters. It comes after the users, because it needs the list of those with holds.
+   * `held` is not checked if too many users have holds, or get some between two attempts, to add them up at one
+   * instant.
    */
   async totals({ held }: { readonly held: boolean }): Promise<void> {
     for (let attempt = 1; held && this.#holders.size <= MOST_HOLDERS && attempt <= ATTEMPTS; attempt += 1) {
@@ -134,7 +141,7 @@ export class DriftCheck {
     this.#take(null, reply.slice(1), reply[0] === 'repaired')
   }
 
-  /** `holders` null leaves `held` alone. */
+  /** With null for `holders`, `held` is not checked. */
   async #totals(holders: readonly string[] | null): Promise<readonly string[]> {
     const { redis } = this.#store
     return this.#run(({ org, periodNo, dayEnd, days }) => {
@@ -211,7 +218,7 @@ export class DriftCheck {
     }
   }
 
-  /** Asks again where the period or the day has ended. */
+  /** Runs the script again if the period or the day has ended. */
   async #run(ask: (frame: Frame) => Promise<unknown>): Promise<readonly string[]> {
     const { redis, openPeriod } = this.#store
     const { org } = this.#frame

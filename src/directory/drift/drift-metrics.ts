@@ -1,4 +1,4 @@
-/** What is counted of the comparison of counters with usage and open holds. */
+/** Metrics of the comparison of counters with usage and open holds. */
 import { MICROCREDITS_PER_CREDIT } from '../../core/units.ts'
 import type { Instruments } from '../../metrics/instruments.ts'
 import type { OnDrift } from './check.ts'

@@ -1,4 +1,4 @@
-/** What a check of an organization's counters needs to know of its open period: which keys there are to compare. */
+/** The open period of an organization, and the keys that a check compares in it. */
 import { dayAt } from '../../core/period.ts'
 import { daysBetween } from '../../core/days.ts'
 import type { Day, UnixMs } from '../../core/units.ts'
@@ -8,9 +8,12 @@ import { readStoreTime } from '../../store/clock.ts'
 import { PERIOD_LIFE_MS } from '../../store/lifetimes.ts'
 
 const DAY_MS = 86_400_000
-/** The least that a configuration may keep a user's days for: what was written under another one may be gone already. */
+/**
+ * The shortest retention of a user's days that a configuration allows. Days written under a shorter retention than
+ * today's may be gone.
+ */
 const SURELY_KEPT_MS = 32 * DAY_MS
-/** Of a period that is far longer than a month: more is asked of the store for each user than it is worth. */
+/** The limit for periods much longer than a month: reading more days of each user costs the store too much. */
 const MOST_USER_DAYS = 62
 
 export interface Frame {
@@ -18,23 +21,23 @@ export interface Frame {
   readonly periodNo: number
   /** When the last of the days ends. */
   readonly dayEnd: UnixMs
-  /** When what is written of the period may go. */
+  /** When the data of the period may expire. */
   readonly lifeEnd: UnixMs
-  /** The days of the period; empty where they do not tell what was used in it. */
+  /** The days of the period; empty if they do not match the period exactly. */
   readonly days: readonly Day[]
-  /** Those of a user, which are kept for a shorter time. */
+  /** The days to read for a user, whose days are kept for a shorter time. */
   readonly userDays: readonly Day[]
 }
 
-/** Null for an organization that is not there. */
+/** Null if there is no such organization. */
 export async function readFrame(redis: RedisClient, org: string): Promise<Frame | null> {
   const [record, now] = await Promise.all([readOrg(redis, org), readStoreTime(redis)])
   if (record === null) return null
   const { period, billing } = record
   const first = dayAt(billing.timezone, period.start)
-  // To the period's end: a clock that has stepped back leaves usage on days that are yet to come.
+  // Up to the period's end: if the clock stepped back, usage may be recorded on days in the future.
   const last = dayAt(billing.timezone, (period.end - 1) as UnixMs)
-  // After a change of schedule a period may begin in the middle of a day, a part of which is the former's.
+  // After a change of schedule a period may begin within a day, and a part of that day belongs to the previous period.
   const days = first.start === period.start ? daysBetween(first.day, last.day) : []
   return {
     org,

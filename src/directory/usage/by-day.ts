@@ -1,4 +1,4 @@
-/** Usage of a whole organization, from one hash a day (P5). */
+/** Usage of a whole organization, read from one hash per day (P5). */
 import { daysBetween, isoDay } from '../../core/days.ts'
 import type { Day } from '../../core/units.ts'
 import type { RedisClient } from '../../store/connection.ts'
@@ -8,7 +8,7 @@ import { addText, newSum, splitField, sumOf, type Sum } from './sums.ts'
 
 const DAYS_AT_ONCE = 31
 
-/** Calls `see` with every field of the days' usage. `user` null: of the organization. */
+/** Calls `see` with every usage field of the days. With null for `user`, those of the organization. */
 async function eachField(
   redis: RedisClient,
   org: string,
@@ -27,7 +27,7 @@ async function eachField(
   }
 }
 
-/** The total of the days, and what it is made of by source, model or day (`user`: the total alone). */
+/** The total of the days, and its parts by source, model or day (`user`: the total alone). */
 export async function usageOfDays(
   redis: RedisClient,
   org: string,
@@ -38,7 +38,7 @@ export async function usageOfDays(
   const total = newSum()
   const sums = new Map<string, Sum>()
   const days = daysBetween(range.from, range.to)
-  // A chart wants every day until today, also those on which nobody called.
+  // A chart needs every day until today, including days without calls.
   if (by === 'day') for (const day of days) if (day <= range.today) sumOf(sums, isoDay(day))
   await eachField(redis, org, user, days, (day, field, text) => {
     addText(total, text)

@@ -1,7 +1,7 @@
 /**
- * Usage by user. One whole period comes from its index by use, a page at the cost of a page. Any other range has no
- * index: everybody who used something in its periods is looked at, a few hundred reads at a time, and only the best that
- * fit on a page are kept.
+ * Usage by user. For one whole period it comes from the period's index by use, so that a page costs only its own size.
+ * Other ranges have no index: all users with usage in their periods are read, a few hundred at a time, and only the top
+ * entries for one page are kept.
  */
 import type { RedisClient } from '../../store/connection.ts'
 import { matchingUsers } from '../member-search.ts'
@@ -11,11 +11,11 @@ import { usageOfUser, type Segment } from './segments.ts'
 import { isNothing, newSum } from './sums.ts'
 import { comesAfter, scoresOf, usersByUse, type UseEntry } from './use-index.ts'
 
-/** Reads that are under way at once: more would keep the calls of others waiting on the same connection. */
+/** Concurrent reads: with more, calls would wait on the same connection. */
 const READS_AT_ONCE = 200
 const INDEX_BATCH = 200
 const SEARCH_BATCH = 1_000
-/** Candidates that one request for a page of an index may look at, before it hands on where it came to. */
+/** The most entries of an index that one request for a page scans before it returns a cursor. */
 const MOST_LOOKED_AT = 200_000
 
 export interface UserPage {
@@ -31,7 +31,7 @@ interface Request {
   readonly after: UseEntry | null
 }
 
-/** One page, most used first. */
+/** One page, highest usage first. */
 export function pageByUser(redis: RedisClient, request: Request): Promise<UserPage> {
   const [only, ...others] = request.segments
   if (only === undefined) return Promise.resolve({ items: [], next: null })
@@ -83,7 +83,7 @@ async function pageOfRange(redis: RedisClient, request: Request): Promise<UserPa
 }
 
 /**
- * Everybody who used something in the range, each once: most used first where the range is one whole period, else in no
+ * All users with usage in the range, each once: highest usage first if the range is one whole period, otherwise in no
  * particular order.
  */
 export async function* allUsers(
@@ -118,7 +118,7 @@ async function withMatches(
   return entries.filter(({ user }) => matching.has(user))
 }
 
-/** What each of these users used, in their order, not more than `READS_AT_ONCE` reads at a time. */
+/** The usage of each of these users, in the given order, with at most `READS_AT_ONCE` reads at a time. */
 async function itemsOf(
   redis: RedisClient,
   org: string,

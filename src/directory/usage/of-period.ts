@@ -8,8 +8,9 @@ import { usersByUse } from './use-index.ts'
 const READS_AT_ONCE = 200
 
 /**
- * The number of the period that these days are, where it shares one of them with a neighbour: a changed time zone took over
- * within a day. Who asks for a period means it, and the days would bring what the neighbour used. Else null.
+ * The number of the period with exactly these days, if it shares one of them with a neighbour because the time zone
+ * changed within a day. Such a range means the period: its days would also include the neighbour's usage. Null
+ * otherwise.
  */
 export function periodWithin(
   periods: readonly KnownPeriod[],
@@ -20,7 +21,7 @@ export function periodWithin(
   return exact !== undefined && shares ? exact.no : null
 }
 
-/** The total, and what it is made of by source or model (`user`: the total alone). Reads a hash for each user. */
+/** The total, and its parts by source or model (`user`: the total alone). Reads one hash per user. */
 export async function usageOfPeriod(
   redis: RedisClient,
   org: string,

@@ -1,4 +1,4 @@
-/** The billing periods that the store still knows, and the days that belong to each. */
+/** The billing periods that the store still has, and the days that belong to each. */
 import { addDays } from '../../core/days.ts'
 import { dayAt } from '../../core/period.ts'
 import type { BillingPeriod, BillingSchedule } from '../../core/policy.ts'
@@ -8,17 +8,17 @@ import type { OrgRecord } from '../org-record.ts'
 import * as keys from '../../store/keys.ts'
 
 export interface KnownPeriod extends BillingPeriod {
-  /** Its first and last day, in the zone that it was opened in. */
+  /** The first and the last day, in the time zone in which the period was opened. */
   readonly first: Day
   readonly last: Day
   readonly used: Microcredits
 }
 
 const BATCH = 32
-/** Days of the organization are kept for 396 days from their first charge; the oldest may be expiring right now. */
+/** Days of the organization are kept for 396 days from their first charge; the oldest may be about to expire. */
 const KEPT_DAYS = 395
 
-/** The oldest day whose usage is certain to be there, seen from today. */
+/** The oldest day whose usage is certain to exist, as of today. */
 export function oldestKeptDay(today: Day): Day {
   return addDays(today, 1 - KEPT_DAYS)
 }
@@ -31,8 +31,8 @@ export function daysOfPeriod(
 }
 
 /**
- * Periods from the newest to the oldest that the store knows, from below the number `below`. Numbers have no gaps, so the
- * first that is missing ends it. Where nobody called, a time may belong to none of them.
+ * Periods from the newest to the oldest that the store has, starting below the number `below`. Numbers have no gaps, so
+ * the first missing one ends the list. A time without calls may belong to no period.
  */
 export async function* knownPeriods(
   redis: RedisClient,
@@ -48,7 +48,7 @@ export async function* knownPeriods(
     for (const [index, no] of numbers.entries()) {
       const [start, end, used, schedule] = totals[index] ?? []
       const known = readPeriod(no, start, end)
-      // The current one may be without any trace: nobody has called since it began (P2).
+      // The current period may have no data yet, if there was no call since it began (P2).
       if (known === null && no !== period.no) return
       const span = known ?? period
       const days = daysOfPeriod(span, zoneOf(schedule) ?? billing.timezone)

@@ -1,6 +1,7 @@
 /**
- * Where the usage of a user in a range of days is read from: whole billing periods from the user's hash of the period,
- * which is one read and kept for 13 months, and the days of a period that is in the range only in part one by one.
+ * Decides where a user's usage in a range of days is read from. Whole billing periods come from the user's hash of the
+ * period, which takes one read and is kept for 13 months. If the range covers only a part of a period, its days are
+ * read one by one.
  */
 import { daysBetween } from '../../core/days.ts'
 import type { Day } from '../../core/units.ts'
@@ -11,13 +12,13 @@ import { addText, PERIOD_USAGE, splitField, sumOf, type Sum } from './sums.ts'
 
 export interface Segment {
   readonly no: number
-  /** Null: all of the period. */
+  /** Null means the whole period. */
   readonly days: readonly Day[] | null
 }
 
 /** The periods of a range, newest first, each whole or in part. */
 export function segmentsOf(periods: readonly KnownPeriod[], from: Day, to: Day): Segment[] {
-  // Who asks for a period means it, also where it shares a day with its neighbour.
+  // A range that matches a period exactly means that period, even if it shares a day with its neighbour.
   const exact = periods.find(({ first, last }) => first === from && last === to)
   if (exact !== undefined) return [{ no: exact.no, days: null }]
   const inRange = periods.filter(({ first, last }) => first <= to && last >= from)
@@ -26,8 +27,8 @@ export function segmentsOf(periods: readonly KnownPeriod[], from: Day, to: Day):
     days.set(no, daysBetween(first > from ? first : from, last < to ? last : to))
   }
   for (const period of inRange) if (period.first < from || period.last > to) takeInParts(period)
-  // Where a changed time zone took over within a day, that day stands in two periods: read as a day, it must not be
-  // counted with the whole of the other one as well.
+  // If the time zone changed within a day, that day is in two periods. If it is read as a day, the other period must
+  // not be read as a whole, because the day would be counted twice.
   for (let before = -1; before !== days.size;) {
     before = days.size
     const single = new Set([...days.values()].flat())
@@ -39,7 +40,7 @@ export function segmentsOf(periods: readonly KnownPeriod[], from: Day, to: Day):
   return inRange.map(({ no }) => ({ no, days: days.get(no) ?? null }))
 }
 
-/** The oldest day that these segments read one by one; null where they read none. */
+/** The oldest day that these segments read as a day; null if there is none. */
 export function oldestDayOf(segments: readonly Segment[]): Day | null {
   const days = segments.flatMap((segment) => segment.days ?? [])
   return days.length === 0 ? null : days.reduce((oldest, day) => (day < oldest ? day : oldest))
@@ -47,7 +48,7 @@ export function oldestDayOf(segments: readonly Segment[]): Day | null {
 
 export type UserGroup = 'user' | 'source' | 'model'
 
-/** What a user used in these segments, by `group`. Fields of other kinds in the hashes are passed over. */
+/** The usage of a user in these segments, by `group`. Fields of other kinds in the hashes are ignored. */
 export async function usageOfUser(
   redis: RedisClient,
   org: string,

@@ -1,4 +1,4 @@
-/** What calls used, added up. The store keeps it as `credits calls input output`, all whole numbers in plain digits. */
+/** Sums of usage. The store keeps each as `credits calls input output`, four integers in plain digits. */
 import { NOTHING, type Microcredits } from '../../core/units.ts'
 
 export interface UsageSum {
@@ -8,17 +8,17 @@ export interface UsageSum {
   readonly outputTokens: number
 }
 
-/** Credits and tokens may be less than zero: an adjustment takes back what another day has charged (C8). */
+/** Credits and tokens may be negative: an adjustment takes back what another day was charged (C8). */
 const TEXT = /^(-?\d+) (-?\d+) (-?\d+) (-?\d+)$/
 
-/** A sum that is being added to. */
+/** A sum under construction. */
 export type Sum = { -readonly [K in keyof UsageSum]: UsageSum[K] }
 
 export function newSum(): Sum {
   return { credits: NOTHING, calls: 0, inputTokens: 0, outputTokens: 0 }
 }
 
-/** Adds what a field of a usage hash holds; anything else is no usage, and adds nothing. */
+/** Adds the text of a usage field; any other text adds nothing. */
 export function addText(sum: Sum, text: string): void {
   const [, credits, calls, input, output] = TEXT.exec(text) ?? []
   if (credits === undefined) return
@@ -41,18 +41,18 @@ export function isNothing({ credits, calls, inputTokens, outputTokens }: UsageSu
   return credits === 0 && calls === 0 && inputTokens === 0 && outputTokens === 0
 }
 
-/** The sum of this key, which is made where there is none. */
+/** The sum of this key; created if there is none. */
 export function sumOf(sums: Map<string, Sum>, key: string): Sum {
   let sum = sums.get(key)
   if (sum === undefined) sums.set(key, (sum = newSum()))
   return sum
 }
 
-/** `source|model` of a usage hash; a model's name may hold more of the bars. */
+/** Splits `source|model` of a usage hash; a model's name may also contain bars. */
 export function splitField(field: string): { readonly source: string; readonly model: string } {
   const bar = field.indexOf('|')
   return { source: field.slice(0, bar), model: field.slice(bar + 1) }
 }
 
-/** Fields of a user's hash of a period: those that hold usage begin with this. */
+/** The prefix of usage fields in a user's hash of a period. */
 export const PERIOD_USAGE = 'm:'

@@ -1,4 +1,7 @@
-/** Usage by user, source, model and day, and the billing periods that can be asked for (C9, P5). Decides nothing. */
+/**
+ * Usage by user, source, model and day, and the billing periods that can be queried (C9, P5). Reads only; makes no
+ * decisions.
+ */
 import { addDays } from '../../core/days.ts'
 import { dayAt } from '../../core/period.ts'
 import type { Day } from '../../core/units.ts'
@@ -26,17 +29,17 @@ import { addSum, newSum, type Sum } from './sums.ts'
 export interface UsageDirectory {
   /** Null for an unknown organization. */
   usageFrame(org: string): Promise<UsageFrame | null>
-  /** One page. What is charged while a list is paged may move an item over a page's border. */
+  /** One page. Charges during paging may move an item across a page boundary. */
   readUsage(
     org: string,
     query: UsageQuery & { readonly limit: number; readonly after: UsageCursor | null },
   ): Promise<UsageAnswer<UsagePage>>
-  /** All of it, to be read as it comes, so that an export of a hundred thousand users is never held in memory. */
+  /** All items, read as they are consumed, so that an export of a hundred thousand users never fills the memory. */
   exportUsage(
     org: string,
     query: UsageQuery,
   ): Promise<UsageAnswer<{ readonly items: AsyncIterable<UsageItem> }>>
-  /** Newest first, from below the number `after` on; null for an unknown organization. */
+  /** Newest first, starting below the number `after`; null for an unknown organization. */
   listPeriods(
     org: string,
     page: { readonly limit: number; readonly after: number | null },
@@ -95,7 +98,7 @@ async function frameOf(
   if (org === null) return null
   const { timezone } = org.billing
   const today = dayAt(timezone, now).day
-  // A changed time zone may have opened the period within a day, so it is asked by its own zone.
+  // If the time zone changed, the period may have been opened within a day. So its own time zone applies.
   const [newest] = await take(knownPeriods(redis, org), 1)
   const current = newest ?? daysOfPeriod(org.period, timezone)
   return { org, frame: { timezone, today, current, oldest: oldestKeptDay(today) } }
@@ -104,12 +107,12 @@ async function frameOf(
 interface Sources {
   readonly segments: readonly Segment[]
   readonly today: Day
-  /** The period that is asked for, where its days alone do not tell it from another one; else null. */
+  /** The requested period, if its days alone do not identify it; otherwise null. */
   readonly period: number | null
 }
 type Plan = UsageAnswer<Sources>
 
-/** Where to read the query's usage from. That of the organization stands in its days, and needs no segments. */
+/** Where to read the query's usage from. The organization's usage is kept by day and needs no segments. */
 async function planOf(
   redis: RedisClient,
   id: string,
@@ -137,7 +140,7 @@ async function planOf(
   return { status: 'ok', segments, today, period }
 }
 
-/** Everything but the list of users: few items, which are read at once and sorted. */
+/** Every grouping except by user: few items, which are read at once and sorted. */
 async function grouped(
   redis: RedisClient,
   org: string,
@@ -155,7 +158,10 @@ async function grouped(
   return { items: sorted(query, sums), total }
 }
 
-/** Of everybody, or of the days of one user; the total comes from where the items come from, so that they add up (C9). */
+/**
+ * The usage of all users, or the days of one user. The total is read from the same data as the items, so that they add
+ * up (C9).
+ */
 function usageOfAll(
   redis: RedisClient,
   org: string,
@@ -209,7 +215,7 @@ async function listPeriods(
   const found = await frameOf(redis, id)
   if (found === null) return null
   const known = await take(knownPeriods(redis, found.org, after ?? Infinity), limit + 1)
-  // Of the others some days are gone: their usage would not add up.
+  // Other periods have lost some of their days, so their usage would not add up.
   const items = known.filter(({ no, first }) => first >= found.frame.oldest || no === found.org.period.no)
   const page = items.slice(0, limit)
   const last = page.at(-1)
@@ -229,7 +235,7 @@ async function* oneByOne<T>(items: readonly T[]): AsyncGenerator<T> {
   for (const item of items) yield await Promise.resolve(item)
 }
 
-/** What fails while it is read is the store's failure, too. */
+/** Errors while the items are read also count as failures of the store. */
 async function* guarded<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     for (;;) {

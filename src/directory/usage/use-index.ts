@@ -1,4 +1,4 @@
-/** The index of users by use: a sorted set per billing period, read from the top in batches. */
+/** The index of users by use: one sorted set per billing period, read in descending order in batches. */
 import type { RedisClient } from '../../store/connection.ts'
 import * as keys from '../../store/keys.ts'
 
@@ -8,12 +8,12 @@ export interface UseEntry {
   readonly user: string
 }
 
-/** By use, then by user, both downwards: the order of the index itself. */
+/** By use, then by user, both descending: the order of the index itself. */
 export function comesAfter(entry: UseEntry, other: UseEntry): boolean {
   return entry.score < other.score || (entry.score === other.score && entry.user < other.user)
 }
 
-/** The users of a period who used at least `lowest`, most used first, from behind `after` on. */
+/** The users of a period who used at least `lowest`, in descending order, starting after `after`. */
 export async function* usersByUse(
   redis: RedisClient,
   org: string,
@@ -34,13 +34,13 @@ export async function* usersByUse(
     }
     if (batch.length > 0) yield batch
     if (flat.length < 2 * size) return
-    // A batch in which nothing was new is full of users with the cursor's own score: only then it must be counted off.
+    // A batch without new entries has only users with the cursor's own score. Only then an offset has to skip them.
     skip = batch.length === 0 ? skip + size : 0
     after = batch.at(-1) ?? after
   }
 }
 
-/** What these users used in the period; who is not in the index is not in it. */
+/** The usage of these users in the period; users who are not in the index are left out. */
 export async function scoresOf(
   redis: RedisClient,
   org: string,
