@@ -6,18 +6,18 @@ import type { Command, Options } from './command.ts'
 import { COMMANDS } from './commands.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:8081'
-/** What every command takes. */
+/** The options of every command. */
 const COMMON = { url: 'URL', token: 'TOKEN', json: true } as const
 
-/** Stands before what must not be taken for an option; no argument can hold this character. */
+/** Prefix of arguments that must not be parsed as options; no argument can contain this character. */
 const PLAIN = '\0'
 const NEGATIVE = /^-\d/
 
-/** Whether a word begins a command of these. */
+/** Whether the command line begins with one of these commands. */
 export const isCliCommand = (word: string): boolean =>
   Object.keys(COMMANDS).some((name) => name.split(' ')[0] === word)
 
-/** Runs one command and answers what to print; what cannot be done is a `StartupError`. */
+/** Runs one command and returns what to print. Failures are thrown as `StartupError`. */
 export async function runCli(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
   if (argv.includes('--help') || argv.includes('-h')) return usage(argv[0] ?? '')
   const [name, command, rest] = commandOf(argv)
@@ -30,7 +30,7 @@ export async function runCli(argv: readonly string[], env: NodeJS.ProcessEnv): P
   return options['json'] === undefined ? answer.text : `${JSON.stringify(answer.json, null, 2)}\n`
 }
 
-/** The first that is there. Who has the gateway's own environment has the operator's. */
+/** The first token that is set. Someone with the gateway's environment may act as the operator. */
 function tokenOf(options: Options, env: NodeJS.ProcessEnv): string {
   const candidates = [options['token'], env['TOLLGATE_TOKEN'], env['TOLLGATE_OPERATOR_TOKEN']]
   const token = candidates.find((candidate) => candidate !== undefined && candidate !== '')

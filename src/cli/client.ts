@@ -1,25 +1,28 @@
-/** Asks the admin plane, and turns what goes wrong into one line that says what to do next. */
+/** Sends requests to the admin plane, and turns failures into one line that says what to do next. */
 import { StartupError } from '../errors.ts'
 import type { components } from '../web/api/schema.d.ts'
 
 export type Schemas = components['schemas']
 
 export interface Client {
-  /** `path` is below `/v1`; what stands in it is already encoded. Undefined where the answer has no body. */
+  /** `path` is relative to `/v1`, with its parts already encoded. Undefined if the response has no body. */
   ask<T>(method: string, path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<T>
-  /** Reads a setting and saves it with a change: on top of what somebody else saved meanwhile, never in place of it. */
+  /**
+   * Reads a setting and saves it with a change. If someone else saved meanwhile, the change is applied to the newer
+   * version.
+   */
   edit<T extends object>(path: string, change: Partial<T>): Promise<T>
 }
 
 const TIMEOUT_MS = 60_000
-/** How often a setting is read again that somebody else saved between read and write. */
+/** How often a setting is read again because someone else saved it between read and write. */
 const MOST_EDITS = 5
 const IS_DATA_PLANE = 'This is the data plane: give the address of the admin plane (port 8081) with --url.'
-/** What to do about a problem, where its own words do not say. */
+/** What to do about a problem whose own message does not say it. */
 const NEXT: Readonly<Record<string, string>> = {
   invalid_credentials: 'Set TOLLGATE_TOKEN to the operator token or to a key of scope admin.',
   forbidden: 'Ask the operator, or use the operator token.',
-  // Codes of the data plane's own.
+  // Codes that only the data plane uses.
   invalid_api_key: IS_DATA_PLANE,
   route_not_allowed: IS_DATA_PLANE,
   not_a_member: 'Add the user first: tollgate members add ORG USER.',
@@ -28,7 +31,7 @@ const NEXT: Readonly<Record<string, string>> = {
 
 type Headers = Readonly<Record<string, string>>
 
-/** `group` is the first word of the command, which says where to look for what is not there. */
+/** `group` is the first word of the command; the hint for a missing entity names it. */
 export function createClient(url: string, token: string, group: string): Client {
   async function request(method: string, path: string, body?: object, headers: Headers = {}) {
     const response = await send(`${url}/v1${path}`, {
@@ -76,7 +79,7 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-/** Exit code 2 where it is not the request's fault. */
+/** Exit code 2 if the request is not the cause. */
 function refused(status: number, text: string, group: string): StartupError {
   const { code, detail, title } = (parse(text) ?? {}) as Partial<Schemas['Problem']>
   const next = code === 'not_found' ? whereToLook(detail ?? '', group) : (NEXT[code ?? ''] ?? '')

@@ -1,4 +1,4 @@
-/** What a command of the command line is, and what commands have in common. */
+/** The type of a command of the command line, and the helpers that commands share. */
 import { StartupError } from '../errors.ts'
 import type { Client } from './client.ts'
 import { card, table, type Row } from './show.ts'
@@ -15,13 +15,13 @@ export type Options = Readonly<Record<string, string | undefined>>
 export interface Command {
   /** Arguments in their order, in capitals. */
   readonly args: readonly string[]
-  /** By name: true takes no value. */
+  /** Options by name; true means that the option takes no value. */
   readonly options: Readonly<Record<string, string | true>>
   readonly help: string
   run(client: Client, args: readonly string[], options: Options): Promise<Answer>
 }
 
-/** By the words that call them. */
+/** Commands by the words that invoke them. */
 export type Commands = Readonly<Record<string, Command>>
 
 const MOST_A_PAGE = 200
@@ -73,11 +73,11 @@ export const listed = (items: readonly object[], columns: readonly string[]): An
 export const shown = (item: object): Answer => ({ json: item, text: card(item as Row) })
 export const done = (text: string): Answer => ({ json: { done: true }, text: `${text}\n` })
 
-/** For a command that would change nothing. */
+/** The error of a command whose options would change nothing. */
 export const nothingGiven = (options: string): StartupError =>
   new StartupError(`nothing to change: give ${options}`, 1)
 
-/** A number of the command line; which numbers are allowed, the admin plane says. */
+/** Parses a number of the command line. The admin plane checks its range. */
 export function number(name: string, text: string): number {
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text)
   throw new StartupError(`${name} must be a number, not ${text}`, 1)
@@ -90,13 +90,13 @@ export function most(text: string | undefined): number {
   throw new StartupError(`--limit must be a whole number from 1 up, not ${text}`, 1)
 }
 
-/** Without the fields that were left out. */
+/** Removes the fields that were not given. */
 export function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>
   }
 }
 
-/** Who is told: `all`, or the ids of admins with commas between them. */
+/** Who is notified: `all`, or the ids of admins separated by commas. */
 export const recipients = (text: string | undefined): 'all' | string[] | undefined =>
   text === undefined || text === 'all' ? text : text.split(',')

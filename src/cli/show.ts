@@ -1,8 +1,8 @@
-/** Answers as people read them. */
+/** Formats responses for people. */
 
 export type Row = Readonly<Record<string, unknown>>
 
-/** Columns as wide as their widest value; numbers stand to the right. */
+/** A table with columns as wide as their widest value; numbers are aligned to the right. */
 export function table(rows: readonly Row[], columns: readonly string[]): string {
   if (rows.length === 0) return '(none)\n'
   const cells = rows.map((row) => columns.map((column) => cell(row[column])))
@@ -24,7 +24,7 @@ export function table(rows: readonly Row[], columns: readonly string[]): string 
 /** `firedAt` as `FIRED AT`. */
 const inWords = (field: string): string => field.replaceAll(/[A-Z]/g, ' $&').toUpperCase()
 
-/** One thing, a field a line. */
+/** One entity, with one field per line. */
 export function card(row: Row): string {
   const width = Math.max(...Object.keys(row).map((name) => name.length))
   return `${Object.entries(row)
@@ -32,7 +32,7 @@ export function card(row: Row): string {
     .join('\n')}\n`
 }
 
-/** What a user typed may hold control characters that a terminal would obey. */
+/** Text that a user typed may contain control characters that a terminal would interpret. */
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '-'
   if (typeof value === 'number') return value.toLocaleString('en-US', { maximumFractionDigits: 6 })

@@ -1,4 +1,4 @@
-/** `tollgate alerts`: of the organization's use, and of each user's; they tell, and never refuse a call. */
+/** `tollgate alerts`: alerts on the organization's usage and on each user's. Alerts notify and never refuse a call. */
 import { StartupError } from '../../errors.ts'
 import type { Schemas } from '../client.ts'
 import {
@@ -14,7 +14,7 @@ import {
   type Commands,
 } from '../command.ts'
 
-/** `75%` is a part of the allowance, `7500` are credits. */
+/** `75%` is a part of the allowance; `7500` is a number of credits. */
 function threshold(name: string, text: string): { type: 'percentage' | 'absolute'; threshold: number } {
   const percent = /^(.*)%$/.exec(text)?.[1]
   return percent === undefined

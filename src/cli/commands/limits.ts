@@ -5,7 +5,7 @@ import { all, done, given, listed, number, recipients, shown, under, type Comman
 
 const EXCLUDABLE = ['workflow', 'agent_deployment'] as const
 
-/** The sources whose calls the limit leaves alone, as the switches that they are. */
+/** Turns the list of sources that the limit does not apply to into the switches of the API. */
 function excluded(text: string | undefined): Schemas['UserLimits']['exclude'] | undefined {
   if (text === undefined) return undefined
   const names = text === 'none' ? [] : text.split(',')

@@ -1,4 +1,4 @@
-/** `tollgate members` and `tollgate keys`: who belongs to an organization, and what they call with. */
+/** `tollgate members` and `tollgate keys`: the members of an organization and their virtual keys. */
 import type { Schemas } from '../client.ts'
 import { all, done, given, listed, shown, under, type Commands } from '../command.ts'
 import { card } from '../show.ts'

@@ -1,4 +1,4 @@
-/** `tollgate orgs`: organizations, which are the operator's. */
+/** `tollgate orgs`: organizations, which only the operator manages. */
 import type { Schemas } from '../client.ts'
 import {
   all,

@@ -1,4 +1,4 @@
-/** `tollgate users`, `usage`, `adjust` and `audit`: what was used, and what was changed. */
+/** `tollgate users`, `usage`, `adjust` and `audit`: usage, adjustments and changes of settings. */
 import { StartupError } from '../../errors.ts'
 import type { Schemas } from '../client.ts'
 import {
