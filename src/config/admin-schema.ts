@@ -1,4 +1,4 @@
-/** The part of the configuration that is about the admin plane. */
+/** The section of the configuration for the admin plane. */
 import { Type } from '@sinclair/typebox'
 import { count, host, httpUrl, mapping, port, secret, text } from './fields.ts'
 

@@ -1,10 +1,10 @@
-/** What is different between two configurations, and whether it can be taken over while the gateway runs. */
+/** Finds what differs between two configurations, and whether the gateway can apply it without a restart. */
 import { isDeepStrictEqual } from 'node:util'
 import { StartupError } from '../errors.ts'
 import { dotted, type Path } from './problems.ts'
 import type { Config } from './types.ts'
 
-/** Ports, connections and lifetimes that were handed out: what is in force of these cannot be exchanged under calls. */
+/** Keys that need a restart: ports, connections and issued lifetimes cannot change under running calls. */
 const NEEDS_RESTART: readonly (keyof Config)[] = [
   'listen',
   'admin',
@@ -32,7 +32,7 @@ export function refuseRestart(before: Config, after: Config): void {
   }
 }
 
-/** With whose name and password the store is used may change, since both are rotated; which store it is may not. */
+/** The name and password for the store may change, because operators rotate them. The store itself may not. */
 function withoutCredentials(config: Config): Config {
   const redis: { -readonly [K in keyof Config['redis']]: Config['redis'][K] } = { ...config.redis }
   delete redis.username
@@ -45,7 +45,7 @@ function withoutCredentials(config: Config): Config {
   return { ...config, redis }
 }
 
-/** The path of the first place where two values differ; null where there is none. */
+/** The path of the first difference between two values; null if there is none. */
 function difference(before: unknown, after: unknown, path: Path): Path | null {
   if (isDeepStrictEqual(before, after)) return null
   if (!isMapping(before) || !isMapping(after)) return path

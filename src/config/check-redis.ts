@@ -1,4 +1,7 @@
-/** What the schema cannot say of the store: which store it is, and that its credentials and certificates fit it. */
+/**
+ * Checks that the schema of `redis` cannot express: exactly one kind of store, with matching credentials and
+ * certificates.
+ */
 import { certificateProblem, keyProblem } from './pem.ts'
 import type { Problem } from './problems.ts'
 import type { RedisConfig } from './types.ts'

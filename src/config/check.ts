@@ -1,4 +1,4 @@
-/** What a schema cannot say: rules between keys, and files that must be there. */
+/** Checks that a schema cannot express: rules between keys, and files that must exist. */
 import ipaddr from 'ipaddr.js'
 import type { Config, Upstream } from './types.ts'
 import { isProvider } from '../prices/price-book.ts'
@@ -66,12 +66,15 @@ function proxyProblem(proxy: string): string | null {
     : 'has a % that is not part of an escape (% itself is %25)'
 }
 
-/** A path that ends in a version, behind which compatible providers may have the name of the dialect. */
+/** A path that ends in a version. Compatible providers may add the name of the dialect after it. */
 const VERSIONED = /\/v\d+[a-z0-9]*(?:\/openai)?$/
-/** The address of one route, as documentation often gives it. */
+/** The URL of a single route, which documentation often gives. */
 const ROUTE = /\/(?:chat\/completions|completions|responses|embeddings|messages|models)$/
 
-/** What is wrong with the path of an upstream's URL: what callers write comes behind it, beginning with the version. */
+/**
+ * What is wrong with the path of an upstream's URL. The gateway appends the path of each call, which begins with the
+ * version.
+ */
 function misplacedPath(url: URL, { family, apiPath }: Upstream): string | null {
   const path = url.pathname.replace(/\/+$/, '')
   if (family === 'generic') return null
@@ -87,12 +90,15 @@ function misplacedPath(url: URL, { family, apiPath }: Upstream): string | null {
   return `must not end in a version: callers write ${version} behind it (use url: ${url.origin} and apiPath: ${path})`
 }
 
-/** A number in digits; the exponents of tiny numbers show more decimals than any rule here allows. */
+/**
+ * A number in plain digits. Very small numbers print with an exponent, and have more decimals than any rule here
+ * allows.
+ */
 function plain(value: number): string {
   return value < 1e-6 && value > 0 ? value.toFixed(20) : String(value)
 }
 
-/** Prefixes are compared segment by segment: `/open` and `/openai` live side by side, `/ai` and `/ai/eu` do not. */
+/** Prefixes are compared by segments: `/open` and `/openai` do not conflict, `/ai` and `/ai/eu` do. */
 function prefixProblems(config: Config): Problem[] {
   const problems: Problem[] = []
   const earlier: { name: string; prefix: string }[] = []
@@ -147,7 +153,7 @@ function notificationProblems({ notifications: { smtp, allowTargets } }: Config)
   return problems
 }
 
-/** Numbers and what looks like them are no names: a mistyped address must not be taken for one. */
+/** Numbers and text that looks like a number are not host names, so that a mistyped address is not read as a name. */
 function isTarget(entry: string): boolean {
   const { IPv4, IPv6 } = ipaddr
   if (IPv4.isValidFourPartDecimal(entry) || IPv6.isValid(entry)) return true
@@ -170,7 +176,7 @@ function jwtProblems({ auth }: Config): Problem[] {
   return problems
 }
 
-/** Whoever can change the keys on their way can make tokens for anybody. */
+/** Someone who can change the keys in transit can issue tokens for any user. */
 function jwksUrlProblem(jwksUrl: string): string | null {
   const url = parseUrl(jwksUrl)
   if (url === null) return 'must be an absolute http(s) URL'
@@ -180,7 +186,7 @@ function jwksUrlProblem(jwksUrl: string): string | null {
     : 'must be https, unless its host is this machine'
 }
 
-/** However an address was spelt, in an http URL that was parsed it stands in its usual form. */
+/** URL parsing normalizes every spelling of an address in an http URL. */
 export function isOnThisMachine(url: string): boolean {
   const host = parseUrl(url)?.hostname ?? ''
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(host)

@@ -1,4 +1,4 @@
-/** The kinds of fields that the configuration is made of, each with its bounds. */
+/** The kinds of fields in the configuration, each with its bounds. */
 import { type ObjectOptions, type SchemaOptions, type TProperties, Type } from '@sinclair/typebox'
 
 export const mapping = <P extends TProperties>(properties: P, options: ObjectOptions = {}) =>
@@ -22,7 +22,10 @@ export const text = (description: string, options: SchemaOptions = {}) =>
 export const httpUrl = (description: string) =>
   text(description, { pattern: '^https?://', expects: 'an absolute http(s) URL' })
 
-/** What may stand in a header: it also catches the line break that a secret's file or variable brought along. */
+/**
+ * Only characters that a header may contain, which also detects a line break from the end of a secret's file or
+ * variable.
+ */
 export const secret = (description: string, options: SchemaOptions = {}) =>
   text(description, { pattern: '^[\\x21-\\x7e]+$', expects: 'printable ASCII without spaces', ...options })
 

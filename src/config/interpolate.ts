@@ -1,4 +1,7 @@
-/** YAML text to plain data: `${ENV}` and `${file:path}` filled in, duplicate keys and everything unclear refused. */
+/**
+ * Parses YAML text to plain data: fills in `${ENV}` and `${file:path}`, and refuses duplicate keys and ambiguous
+ * values.
+ */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import {
@@ -16,7 +19,7 @@ import { StartupError } from '../errors.ts'
 import { dotted, type Problem } from './problems.ts'
 
 export interface Source {
-  /** Folder that `${file:…}` is relative to. */
+  /** The folder to which `${file:…}` is relative. */
   readonly dir: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
@@ -24,14 +27,14 @@ export interface Source {
 export interface Parsed {
   readonly value: unknown
   readonly problems: readonly Problem[]
-  /** Dotted paths of the scalars that came from outside; where a number is expected, their text is read as one. */
+  /** Dotted paths of the scalars that were filled in; if the schema expects a number, their text is parsed as one. */
   readonly interpolated: ReadonlySet<string>
 }
 
-/** Parses a configuration. Throws a StartupError with line and column where it is not YAML at all. */
+/** Parses a configuration. Throws a StartupError with line and column if it is not valid YAML. */
 export function parseYaml(yaml: string, source: Source): Parsed {
   const lineCounter = new LineCounter()
-  // Duplicates are looked for below, because the parser's own error does not say which key it was.
+  // Duplicates are checked below, because the parser's own error does not name the key.
   const document = parseDocument(yaml, {
     lineCounter,
     prettyErrors: false,
@@ -75,7 +78,9 @@ function toPlain(document: Document): unknown {
   }
 }
 
-/** Fills in a string: `${NAME}`, `${file:path}`; `$${` stands for `${` itself. What is filled in is not read again. */
+/**
+ * Fills in a string: `${NAME}`, `${file:path}`; `$${` is an escaped `${`. The inserted text is not interpolated again.
+ */
 function interpolate(template: string, source: Source, report: (message: string) => void): string {
   return template.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inside: string | undefined, end: string) => {
     if (inside === undefined) return '${'
@@ -96,7 +101,7 @@ function readSecret(path: string, source: Source, report: (message: string) => v
   }
 }
 
-/** Why a file could not be read, in words, without a path of this machine. */
+/** Why a file could not be read, in words and without a path of this machine. */
 export function reason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
   const words: Record<string, string> = {
@@ -107,7 +112,7 @@ export function reason(error: unknown): string {
   return words[code] ?? code
 }
 
-/** A key whose value was left empty counts as absent: it is what remains when all of a section is commented out. */
+/** A key with an empty value counts as absent: it remains when a whole section is commented out. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls)
   if (typeof value !== 'object' || value === null) return value
@@ -122,7 +127,7 @@ function keyOf(pair: Pair): string {
   return String(isScalar(pair.key) ? pair.key.value : pair.key)
 }
 
-/** The path of the last of `nodes`, a chain from the document down: names of pairs, positions in lists. */
+/** The path of the last of `nodes`, a chain from the document to a node: names of pairs, positions in lists. */
 function dottedPath(nodes: readonly (Document | Node | Pair)[]): string {
   const path: (string | number)[] = []
   nodes.forEach((node, index) => {

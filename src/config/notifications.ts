@@ -1,4 +1,4 @@
-/** `notifications`: how what was crossed gets to those who are to hear of it. */
+/** `notifications`: how notifications of crossings are delivered. */
 import { Type } from '@sinclair/typebox'
 import { count, mapping, oneOf, seconds, text } from './fields.ts'
 

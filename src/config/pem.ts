@@ -1,13 +1,13 @@
-/** Files of certificates and keys: whether they are there, and what they should be. */
+/** Checks that files of certificates and keys exist and have the right content. */
 import { readFileSync } from 'node:fs'
 import { reason } from './interpolate.ts'
 
-/** What is wrong with a file of certificates; null where nothing is. */
+/** What is wrong with a certificate file; null if nothing is. */
 export function certificateProblem(file: string): string | null {
   return pemProblem(file, /-----BEGIN CERTIFICATE-----/, 'is not a PEM file with certificates')
 }
 
-/** What is wrong with the file of a private key; null where nothing is. */
+/** What is wrong with a private key file; null if nothing is. */
 export function keyProblem(file: string): string | null {
   return pemProblem(
     file,

@@ -1,4 +1,4 @@
-/** The schema of `prices`: what operators write over the built-in table. */
+/** The schema of `prices`: entries that replace those of the built-in table. */
 import { Type } from '@sinclair/typebox'
 import { mapping, usd } from './fields.ts'
 

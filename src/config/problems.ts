@@ -1,4 +1,4 @@
-/** What is wrong with a configuration, in words that name the key. Values are never repeated: they may be secrets. */
+/** Errors in a configuration, each with the name of its key. Messages never contain values, which may be secrets. */
 import { type TSchema } from '@sinclair/typebox'
 import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
 import { Value } from '@sinclair/typebox/value'
@@ -13,7 +13,7 @@ export interface Problem {
 
 export type Path = readonly (string | number)[]
 
-/** A path as people write it; names that hold dots or the like stand in brackets. */
+/** A path as people write it; names with dots or similar characters are written in brackets. */
 export function dotted(path: Path): string {
   let result = ''
   for (const part of path) {
@@ -32,7 +32,10 @@ export function segments(pointer: string): string[] {
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-/** Everything in `value` that the schema does not allow, one problem a key. Unknown keys come first: they explain the rest. */
+/**
+ * Everything in `value` that the schema does not allow, one problem per key. Unknown keys come first, because they may
+ * explain the others.
+ */
 export function schemaProblems(value: unknown): Problem[] {
   const errors = new Map<string, ValueError>()
   for (const error of Value.Errors(ConfigSchema, value)) {

@@ -1,4 +1,4 @@
-/** The JSON Schema in config/schema.json: what an editor checks a configuration file with. */
+/** The JSON Schema in config/schema.json, with which editors check a configuration file. */
 import { ConfigSchema } from './schema.ts'
 
 /** The published schema as text, with a line break at its end. */
@@ -7,7 +7,7 @@ export function publishedSchema(): string {
   return `${JSON.stringify(schema, null, 2)}\n`
 }
 
-/** Leaves out what is ours alone, asks for no key that has a default, and writes choices of words as `enum`. */
+/** Removes our own keywords, makes keys with a default optional, and writes alternatives of words as `enum`. */
 function publish(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(publish)
   if (typeof node !== 'object' || node === null) return node

@@ -1,4 +1,4 @@
-/** Where the credits are kept, and by what right a gateway gets there. */
+/** The section `redis`: the store of the credits, and the credentials for it. */
 import { Type } from '@sinclair/typebox'
 import { mapping, seconds, secret, text } from './fields.ts'
 
@@ -66,7 +66,7 @@ export const Redis = mapping(
     ),
   },
   {
-    // For editors; the loader has words of its own for it.
+    // For editors only; the loader reports this error in its own words.
     oneOf: STORES.map((name) => ({ properties: { [name]: {} }, required: [name] })),
   },
 )

@@ -1,9 +1,9 @@
 /**
- * The configuration's one source: types, defaults, bounds and the published JSON Schema all come from here.
+ * The single source of the configuration: its types, defaults, bounds and the published JSON Schema.
  *
- * A property with a `default` may be left out of the file and is always there after loading, which is why such
- * properties are not `Optional`. `expects` words what is wrong where the rule alone would not tell; it is left out of
- * the published schema.
+ * A property with a `default` may be missing in the file and is always present after loading; therefore such properties
+ * are not `Optional`. `expects` describes the valid values where the rule alone would not; the published schema leaves
+ * it out.
  */
 import { type Static, Type } from '@sinclair/typebox'
 import { Admin } from './admin-schema.ts'

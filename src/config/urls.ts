@@ -1,20 +1,20 @@
-/** What the rules of the configuration ask of a URL. */
+/** Checks of URLs in the configuration. */
 
 export function parseUrl(value: string): URL | null {
   const url = URL.canParse(value) ? new URL(value) : null
   return url !== null && url.hostname !== '' ? url : null
 }
 
-/** Whether a URL that is well formed has a user or a password in it. */
+/** Whether a well-formed URL contains a user or a password. */
 export function hasCredentials(url: string): boolean {
   const { username, password } = new URL(url)
   return username !== '' || password !== ''
 }
 
-/** Whether every % of a part of a URL begins an escape. */
+/** Whether every % in a part of a URL begins a valid escape. */
 export function canDecode(text: string): boolean {
   try {
-    // A call whose result nobody uses has no effect to a bundler, and would be left out.
+    // Bundlers remove a call whose result is unused, because they assume that it has no effect.
     return decodeURIComponent(text).length <= text.length
   } catch {
     return false

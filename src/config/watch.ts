@@ -1,4 +1,4 @@
-/** Notices a changed configuration, and hands it on where it holds together. */
+/** Watches the configuration file, and applies a changed configuration if it is valid. */
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import type { Logger } from 'pino'
 import { StartupError } from '../errors.ts'
@@ -7,24 +7,24 @@ import type { Config } from './types.ts'
 
 export interface WatchOptions {
   readonly file: string
-  /** What is in force. */
+  /** The configuration in force. */
   readonly config: Config
   /** Reads the file. Throws a StartupError that names the key. */
   readonly load: (file: string) => Config
-  /** Takes it over as a whole, or rejects and keeps the one before. */
+  /** Applies it as a whole, or rejects and keeps the previous one. */
   readonly apply: (config: Config) => Promise<void>
-  /** It was not taken over. */
+  /** Called when a configuration was refused. */
   readonly onRefused: () => void
   readonly logger: Logger
 }
 
 export interface ConfigWatch {
-  /** Reads the file again now, also where it looks the same: what it refers to may have changed. */
+  /** Reads the file again now, even if it looks unchanged: files that it refers to may have changed. */
   reload(): Promise<void>
   stop(): void
 }
 
-/** Null where it cannot be read, which `load` says. */
+/** Null if the file cannot be read; `load` reports that. */
 function textOf(file: string): string | null {
   try {
     return readFileSync(file, 'utf8')
@@ -34,8 +34,8 @@ function textOf(file: string): string | null {
 }
 
 /**
- * Asking for the file's state works where notifications do not: on network and container file systems, and where a mounted
- * ConfigMap is exchanged behind a link.
+ * Polling works where file notifications do not: on network and container file systems, and where Kubernetes exchanges
+ * a mounted ConfigMap behind a link.
  */
 const POLL_MS = 1_000
 
@@ -47,7 +47,7 @@ export function watchConfig({ file, config, load, apply, onRefused, logger }: Wa
 
   async function reload(isAsked: boolean): Promise<void> {
     if (isStopped) return
-    // A change that was asked for (SIGHUP) is also seen by the poll, and must not be refused twice.
+    // The poll also sees a change that SIGHUP already announced, and must not refuse it a second time.
     const text = textOf(file)
     if (!isAsked && text === tried) return
     tried = text
@@ -66,7 +66,7 @@ export function watchConfig({ file, config, load, apply, onRefused, logger }: Wa
     }
   }
 
-  /** One after the other, so that the last one read is the one in force. */
+  /** Reads run one after the other, so that the last one read is in force. */
   function inTurn(isAsked: boolean): Promise<void> {
     running = running.then(() => reload(isAsked))
     return running
