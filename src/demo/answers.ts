@@ -1,4 +1,4 @@
-/** What the simulated provider says, and how it counts: the pieces that its APIs share. */
+/** The simulated provider's answers and token counts: the parts that its APIs share. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -28,9 +28,9 @@ export type Handler = (body: Body, pace: () => Promise<void>) => Answer
 
 /** One provider's API. */
 export interface Api {
-  /** The key that a request brings. */
+  /** The key in a request. */
   readonly keyOf: (headers: IncomingHttpHeaders) => string | string[] | undefined
-  /** What answers such a request; null where there is no such route. */
+  /** The handler of a request; null if there is no such route. */
   readonly handlerOf: (method: string, path: string, query: URLSearchParams) => Handler | null
   /** The body of an error. */
   readonly problem: (
@@ -64,14 +64,14 @@ export interface Generated {
   readonly isCut: boolean
 }
 
-/** The reply, cut where it would exceed `maxTokens`. */
+/** The reply, cut if it would exceed `maxTokens`. */
 export function generate(maxTokens: number | null): Generated {
   const isCut = maxTokens !== null && tokensOf(REPLY) > maxTokens
   const text = isCut ? REPLY.slice(0, maxTokens * BYTES_PER_TOKEN) : REPLY
   return { pieces: text.match(/\S+\s*/g) ?? [], text, tokens: tokensOf(text), isCut }
 }
 
-/** Waits between two chunks, as a model that thinks does. */
+/** Waits between two chunks, as a model does between tokens. */
 export function pacer(chunkDelayMs: number): () => Promise<void> {
   return async () => {
     if (chunkDelayMs > 0) await pause(chunkDelayMs)
@@ -92,12 +92,12 @@ export function modelOf(body: Body): string {
 
 const MOST_TOKENS = 1_000_000
 
-/** A bound on the tokens of an answer, or null where the request has none. */
+/** The limit on the output tokens; null if the request has none. */
 export function tokenLimitOf(body: Body, name: string): number | null {
   return countOf(body, name, MOST_TOKENS)
 }
 
-/** A whole number from 1 to `most`, or null where the request says nothing. */
+/** A whole number from 1 to `most`; null if the request has none. */
 export function countOf(body: Body, name: string, most: number): number | null {
   const value = body[name]
   if (value === undefined || value === null) return null
@@ -105,7 +105,7 @@ export function countOf(body: Body, name: string, most: number): number | null {
   throw new BadRequest(`Invalid '${name}': expected an integer from 1 to ${most}.`, name)
 }
 
-/** The text in a message's content or an input: a string, or parts of which those of type text count. */
+/** The text of a message's content or an input: a string, or the parts of type text. */
 export function textIn(content: unknown): string {
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) return ''
@@ -114,7 +114,7 @@ export function textIn(content: unknown): string {
     .join('')
 }
 
-/** What a request's tools add to its prompt: the JSON that describes them. */
+/** The JSON of a request's tools, which counts towards the prompt. */
 export function toolsText({ tools }: Body): string {
   return tools === undefined ? '' : JSON.stringify(tools)
 }

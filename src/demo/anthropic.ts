@@ -41,7 +41,7 @@ export const ANTHROPIC: Api = {
 
 const ERROR_TYPES: Readonly<Record<number, string>> = { 401: 'authentication_error', 404: 'not_found_error' }
 
-/** The prompt with its system prompt; tools are counted as the JSON that describes them. */
+/** The prompt including the system prompt. Tools count as the JSON that describes them. */
 function promptTokens(body: Body): number {
   const messages = body['messages']
   if (!Array.isArray(messages) || messages.length === 0)

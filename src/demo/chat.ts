@@ -17,10 +17,10 @@ import {
 } from './answers.ts'
 
 const MOST_CHOICES = 8
-/** What the format of chat messages costs in tokens, a message. */
+/** Tokens that the format of chat messages adds per message. */
 const TOKENS_PER_MESSAGE = 4
 
-/** The two APIs differ in how a piece of text is wrapped, and in nothing else. */
+/** The two APIs differ only in how they wrap a piece of text. */
 interface Format {
   readonly object: string
   readonly chunkObject: string
@@ -124,7 +124,7 @@ async function* chunks(
   finishReason: string,
   { usage, pace }: { usage: object | null; pace: () => Promise<void> },
 ): AsyncGenerator<string> {
-  // OpenAI puts `usage: null` into every chunk but the last where usage was asked for, and no such field otherwise.
+  // If usage was requested, OpenAI puts `usage: null` into every chunk except the last; otherwise the field is absent.
   const chunk = (choices: readonly object[], used: object | null = null) =>
     serverSentEvent({ ...envelope, choices, ...(usage === null ? {} : { usage: used }) })
   const each = (part: object, finish_reason: string | null) =>

@@ -1,4 +1,4 @@
-/** The `demo` command: a whole Tollgate with a store, a provider, an organization and keys, from nothing. */
+/** The `demo` command: starts a whole Tollgate with a store, a provider, an organization and keys. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -33,20 +33,20 @@ export interface Demo {
 }
 
 /**
- * Prices that make a call of the simulated provider cost just under one credit, so that the limit is a few calls away. A coding
- * agent sends some ten thousand tokens with each call, which should leave room for a few turns.
+ * Prices that make a call to the simulated provider cost just under one credit, so that a few calls reach the limit. A
+ * coding agent sends some ten thousand tokens per call, and should still have a few turns.
  */
 const DEMO_PRICES = {
   'demo-model': { input: 50, output: 200, maxOutput: 100 },
   'demo-agent': { input: 0.1, output: 1, maxOutput: 100, webSearch: 0.001 },
   'demo-embedding': { input: 50 },
 }
-/** At an address that is not Google's, Gemini CLI takes a key only where its settings say so. */
+/** With a base URL other than Google's, Gemini CLI uses a key only if its settings say so. */
 const GEMINI_SETTINGS = `${JSON.stringify({ security: { auth: { selectedType: 'gemini-api-key' } } })}\n`
 const REAL_URL = 'https://api.openai.com'
 const REAL_MODEL = 'gpt-4o-mini'
 
-/** Starts everything. Rejects with a StartupError where the store or a port cannot be had. */
+/** Starts everything. Rejects with a StartupError if the store cannot start or a port is not available. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const dataDir = resolve(options.dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -99,7 +99,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
 interface Upstream {
   readonly url: string
-  /** Absent beside a real provider. */
+  /** Absent with a real provider. */
   readonly anthropicUrl?: string
   readonly geminiUrl?: string
   readonly apiKey: string
@@ -135,12 +135,12 @@ function demoConfig(facts: {
     admin: {
       port: facts.adminPort,
       operatorToken: facts.token,
-      // Mails link to the page; where the system picks the port, its address is not known yet.
+      // Mails link to the page. If the system picks the port, the page's address is not known yet.
       ...(facts.adminPort !== 0 && { publicUrl: `http://127.0.0.1:${facts.adminPort}` }),
     },
     redis: { embedded: 'redis' },
     journal: { dir: 'journal' },
-    // No mail server: what would be sent can be read in a folder.
+    // The demo has no mail server: it writes mails to a folder.
     notifications: { mailDir: 'mail' },
     upstreams: {
       openai: upstream('openai', provider.url),
@@ -148,7 +148,7 @@ function demoConfig(facts: {
       ...(provider.geminiUrl !== undefined && { gemini: upstream('gemini', provider.geminiUrl) }),
     },
     prices: { models: provider.isSimulated ? DEMO_PRICES : {} },
-    // Nobody balances load in front of a demo, and Ctrl-C should not take five seconds.
+    // The demo has no load balancer that needs a grace period, and Ctrl-C should not take five seconds.
     shutdownGraceSeconds: 0,
     shutdownSeconds: 10,
   }

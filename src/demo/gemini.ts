@@ -37,7 +37,7 @@ export const GEMINI: Api = {
 
 const STATUSES: Readonly<Record<number, string>> = { 401: 'UNAUTHENTICATED', 404: 'NOT_FOUND' }
 
-/** The prompt with the system's instruction; tools are counted as the JSON that describes them. */
+/** The prompt including the system instruction. Tools count as the JSON that describes them. */
 function promptTokens(body: Body): number {
   const { contents } = body
   if (!Array.isArray(contents) || contents.length === 0)
@@ -70,7 +70,7 @@ function answerTo(model: string, body: Body): Reply {
   }
 }
 
-/** All of the reply, or one of its pieces; the last one says why it ends. */
+/** The whole reply, or one of its pieces; the last one has the finish reason. */
 function chunk(reply: Reply, index: number | null): object {
   const text = index === null ? reply.text : (reply.pieces[index] ?? '')
   const isLast = index === null || index === reply.pieces.length - 1
@@ -88,7 +88,7 @@ function chunk(reply: Reply, index: number | null): object {
   }
 }
 
-/** Google's API streams a JSON list where no events are asked for. */
+/** Google's API streams a JSON list unless server-sent events are requested. */
 function streamOf(model: string, isEvents: boolean): Handler {
   return (body, pace): Answer => {
     const reply = answerTo(model, body)

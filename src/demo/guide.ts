@@ -1,4 +1,4 @@
-/** What the demo tells whoever started it. */
+/** The text that the demo prints after its start. */
 import { relative } from 'node:path'
 import { DEFAULT_LIMIT, ORG } from './setup.ts'
 
@@ -14,7 +14,7 @@ export interface GuideFacts {
   readonly logFile: string
   /** Settings that make Gemini CLI use a key. */
   readonly geminiSettingsFile: string
-  /** Ports that were busy, so that others were taken. */
+  /** Ports that were busy, so that the demo uses others. */
   readonly busyPorts: readonly number[]
 }
 
@@ -93,7 +93,7 @@ function tryIt(facts: GuideFacts, bold: (text: string) => string): string[] {
   ]
 }
 
-/** Coding agents, where they are installed: each is told where the gateway is, and gets ada's key. */
+/** The installed coding agents: for each, the settings for the gateway's address and ada's key. */
 function agents(
   { dataUrl, userKey, geminiSettingsFile }: GuideFacts,
   bold: (text: string) => string,
@@ -121,7 +121,7 @@ function command(...parts: string[]): string {
   return parts.map((part, index) => (index === 0 ? part : `  ${part}`)).join(` ${bar}\n`)
 }
 
-/** A path as it is shown: relative where that is shorter. */
+/** A path for display: relative if that is shorter. */
 function shown(path: string): string {
   const short = relative(process.cwd(), path)
   return short !== '' && !short.startsWith('..') ? short : path

@@ -1,11 +1,13 @@
-/** Ports that are free right now, so that a demo starts next to whatever else runs. */
+/** Finds free ports, so that a demo can run next to other programs. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 const HOST = '127.0.0.1'
 const TRIES = 100
 
-/** The first free port from `first` up that is not `taken`; 0, which lets the system pick, where a hundred are busy. */
+/**
+ * The first free port from `first` up that is not `taken`. If a hundred are busy, 0, which lets the system pick one.
+ */
 export async function freePort(first: number, taken?: number): Promise<number> {
   for (let port = first; port < first + TRIES; port += 1) {
     if (port !== taken && (await isFree(port))) return port

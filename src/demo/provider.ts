@@ -1,7 +1,7 @@
 /**
- * Simulated AI providers for the demo: a real HTTP server that speaks enough of the APIs of OpenAI, Anthropic and Gemini for
- * the official SDKs and for coding agents, streams at a pace that can be watched, and reports what it used. It asks no AI
- * and costs nothing.
+ * Simulated AI providers for the demo. A real HTTP server supports enough of the APIs of OpenAI, Anthropic and Gemini
+ * for the official SDKs and for coding agents. It streams at a visible pace and reports usage. It calls no AI and costs
+ * nothing.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -14,7 +14,7 @@ import { GEMINI } from './gemini.ts'
 import { OPENAI } from './openai.ts'
 
 export interface SimulatedProvider {
-  /** OpenAI's API, such as `http://127.0.0.1:41231`, without `/v1`. Those of the others are below it. */
+  /** The base URL of OpenAI's API, such as `http://127.0.0.1:41231`, without `/v1`. The other APIs are below it. */
   readonly url: string
   readonly anthropicUrl: string
   readonly geminiUrl: string
@@ -22,7 +22,7 @@ export interface SimulatedProvider {
 }
 
 export interface ProviderOptions {
-  /** What callers must send as their key, to all three. */
+  /** The key that callers must send, for all three APIs. */
   readonly apiKey: string
   readonly chunkDelayMs?: number
 }
@@ -30,14 +30,14 @@ export interface ProviderOptions {
 const LARGEST_BODY = 32 * 1024 * 1024
 const CHUNK_DELAY_MS = 20
 
-/** By the first part of the path; OpenAI's has none. */
+/** APIs by the first segment of the path; OpenAI's has none. */
 const APIS: Readonly<Record<string, Api>> = { anthropic: ANTHROPIC, gemini: GEMINI }
 
 /** Starts the providers on a free port of 127.0.0.1. */
 export async function startProvider(options: ProviderOptions): Promise<SimulatedProvider> {
   const pace = pacer(options.chunkDelayMs ?? CHUNK_DELAY_MS)
   const server = createServer((request, response) => {
-    // A client that goes away in the middle is its own business; there is nobody left to answer.
+    // A client may disconnect at any time; then there is no one left to answer.
     answer(request, response, options.apiKey, pace).catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')
@@ -130,7 +130,7 @@ async function readBody(request: IncomingMessage): Promise<Body> {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     if (isBody(body)) return body
   } catch {
-    // Told below, like every other body that is not an object.
+    // The check below reports it, like every other body that is not an object.
   }
   throw new BadRequest('We could not parse the JSON body of your request.')
 }

@@ -1,10 +1,13 @@
-/** The demo's organization, made through the admin API as any operator would. Safe to run again on every start. */
+/** Creates the demo's organization through the admin API, as an operator would. Safe to run again on every start. */
 import { Agent, fetch } from 'undici'
 import type { DemoState } from './state.ts'
 
 export const ORG = 'demo'
 export const DEFAULT_LIMIT = 5
-/** Of the allowance, in per cent: the first is passed on the way to the limit, the second waits. */
+/**
+ * Alert thresholds in percent of the allowance: usage passes the first before it reaches the limit, and stays below the
+ * second.
+ */
 export const ALERTS = [40, 90] as const
 const ALLOWANCE = 10
 
@@ -21,7 +24,7 @@ const LIMITS = {
   explanation: { text: null, contact: 'grace@example.com', hideAmounts: false },
 }
 
-/** The user is told before the limit is reached. */
+/** The user is notified before the limit is reached. */
 const USER_ALERTS = { enabled: true, threshold: 3, recipients: 'all', notifyUser: true }
 
 export interface Addresses {
@@ -37,13 +40,13 @@ export interface DemoKeys {
 
 type Call = (method: string, url: string, token: string, body?: object) => Promise<Answer>
 
-/** Makes what is missing; `save` gets the new state, because a key is shown only once. */
+/** Creates what is missing. `save` gets the new state at once, because a key is shown only once. */
 export async function setUp(
   at: Addresses,
   state: DemoState,
   save: (state: DemoState) => void,
 ): Promise<DemoKeys> {
-  // Connections of its own, so that none is left open to a gateway that stops.
+  // Its own connections, so that none stays open to a gateway that stops.
   const agent = new Agent()
   try {
     const keys = await setUpWith(caller(agent), at, state)
@@ -74,7 +77,7 @@ async function setUpWith(call: Call, at: Addresses, state: DemoState): Promise<D
     await must(admin('PUT', `${org}/user-limits`, LIMITS))
   }
 
-  /** The key that is kept, if it still opens `url`, else a new one. */
+  /** The stored key if it still opens `url`, otherwise a new one. */
   const keyFor = async (url: string, kept: string | null, request: object): Promise<string> => {
     if (kept !== null && (await call('GET', url, kept)).status === 200) return kept
     const { key } = (await must(admin('POST', `${org}/keys`, request))).body as { key?: unknown }
