@@ -1,4 +1,4 @@
-/** The admin plane, put together of what the gateway has open. */
+/** Builds the admin plane from the open parts of the gateway. */
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createAdminPlane } from '../admin/admin-plane.ts'
@@ -15,7 +15,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import { createTestSender } from '../notifications/channels/send-test.ts'
 
 export interface AdminParts {
-  /** Replaced by a reload, and therefore looked at for each request. */
+  /** A reload replaces its content, so each request reads it again. */
   readonly live: { readonly config: Config; readonly out: LiveNotices }
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'scrape'>
@@ -26,7 +26,7 @@ export interface AdminParts {
   readonly stopping: { readonly now: boolean }
 }
 
-/** `dataUrl` is where calls go, once that is known. */
+/** `dataUrl` returns the URL for calls once it is known. */
 export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null): FastifyInstance {
   const { live, logger, metrics, onDrift, store, ledger, keyCache, stopping } = parts
   const { config } = live
@@ -67,13 +67,13 @@ export function openAdminPlane(parts: AdminParts, dataUrl: () => string | null):
       const end = performance.now() + config.redis.patienceSeconds * 1_000
       await backWithin(store.watch, org ?? '', end - performance.now())
       if (store.watch.refusal(org ?? '') !== null) return
-      // A connection may be gone for a moment before the watch finds the store silent.
+      // A connection may be lost briefly before the watch detects that the store is silent.
       await reconnected(store.redis, Math.max(0, Math.ceil(end - performance.now())))
     },
     readiness: () => {
       if (stopping.now) return { ready: false, reason: 'stopping' }
       const silentMs = store.watch.silentMs()
-      // Until then calls wait for it, and none has to go to another gateway.
+      // Until then calls wait for the store, and traffic need not move to another gateway.
       return silentMs === 0 || silentMs < config.redis.patienceSeconds * 1_000
         ? { ready: true }
         : { ready: false, reason: 'the store does not answer' }

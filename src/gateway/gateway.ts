@@ -1,4 +1,4 @@
-/** The composition root: the only place that knows every part, and the order in which they start and stop. */
+/** The composition root: the only module that knows every part and the order in which they start and stop. */
 import type { Logger } from 'pino'
 import { unbracketed } from '../core/hosts.ts'
 import { openAdminPlane } from './admin.ts'
@@ -31,26 +31,29 @@ import type { OpenUpstream } from '../call/upstreams.ts'
 export interface Gateway {
   readonly dataUrl: string
   readonly adminUrl: string
-  /** Takes another configuration over as a whole, or rejects and keeps the one before. Calls under way end as they began. */
+  /**
+   * Applies another configuration as a whole, or rejects and keeps the previous one. Calls in flight end under the old
+   * one.
+   */
   reload(config: Config): Promise<void>
-  /** Counts a configuration that could not even be handed to `reload`. */
+  /** Counts a configuration that was refused before it reached `reload`. */
   reloadFailed(): void
-  /** Stops gracefully: nothing in flight is lost, and every hold is settled, within the configured times. */
+  /** Stops gracefully: calls in flight end and every hold is settled, within the configured times. */
   stop(): Promise<void>
 }
 
 export interface GatewayOptions {
   readonly logger: Logger
-  /** Where to count; its own by default. */
+  /** The metrics to use; by default the gateway creates its own. */
   readonly metrics?: Metrics
-  /** The socket of the embedded Redis, where another process runs it already. */
+  /** The socket of the embedded Redis, if another process runs it. */
   readonly storeSocket?: string
 }
 
-/** Beyond the longest that a call may be silent, so that no socket is closed under one. */
+/** Added to the longest silence of a call, so that no socket is closed during one. */
 const SOCKET_SLACK_MS = 30_000
 
-/** What a reload replaces. */
+/** The parts that a reload replaces. */
 interface Live {
   config: Config
   lookUp: LookUp
@@ -69,11 +72,11 @@ interface Parts {
   readonly keyCache: KeyCache
   readonly open: OpenCalls
   readonly unpriced: UnpricedUsage
-  /** SIGTERM has come; `refusing` once the grace is over as well. */
+  /** `now`: SIGTERM was received. `refusing`: the grace period is over as well. */
   readonly stopping: { now: boolean; refusing: boolean }
 }
 
-/** Rejects with a StartupError when the configuration, the store or a port does not allow it to run. */
+/** Rejects with a StartupError if the configuration, the store or a port prevents the start. */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
   const opened: Opened = []
   try {
@@ -152,7 +155,7 @@ function openLookUp({ auth: { jwt, userHeader } }: Config, keyCache: KeyCache, l
   return createLookUp(keyCache, jwt.length === 0 ? null : createJwtVerifier(jwt, { logger }), userHeader)
 }
 
-/** The longest that a socket of a call may be silent. */
+/** The longest that a call's socket may be silent. */
 function silenceOf(upstreams: readonly OpenUpstream[]): number {
   const silences = upstreams.map(({ target: { timeouts } }) =>
     Math.max(timeouts.firstByteMs, timeouts.idleMs),
@@ -160,7 +163,7 @@ function silenceOf(upstreams: readonly OpenUpstream[]): number {
   return Math.max(...silences) + SOCKET_SLACK_MS
 }
 
-/** How requests are served by a configuration. What is counted and bounded across all of them is in `parts`. */
+/** Builds the routes of a configuration. Counters and limits that all configurations share are in `parts`. */
 async function openRoutes(
   parts: Parts,
   config: Config,
@@ -233,8 +236,8 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
 }
 
 /**
- * Everything that can fail or takes a moment comes first and touches nothing; then all of it is exchanged at once, between
- * two calls.
+ * Steps that can fail or take time come first and change nothing. Then everything is replaced at once, between two
+ * calls.
  */
 async function reload(parts: Parts, server: CallServer, next: Config): Promise<void> {
   const { live, logger, counting, upstreams, store, keyCache } = parts
@@ -243,7 +246,7 @@ async function reload(parts: Parts, server: CallServer, next: Config): Promise<v
     const lookUp = openLookUp(next, keyCache, logger)
     const serve = await openRoutes(parts, next, lookUp, prepared)
     const credentials = await store.prepare(next.redis)
-    // Their connections have credentials of their own, and a worker's cannot be reached.
+    // Their connections have their own credentials, and that of a queue worker cannot be changed in place.
     const changed = changedKeys(live.config, next).some((key) => key === 'notifications' || key === 'redis')
     const out = changed
       ? openNotices(next, {

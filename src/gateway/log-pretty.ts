@@ -1,4 +1,4 @@
-/** Log entries as people read them: `12:03:07.123 WARN  the message  key=value …`, and what was thrown below it. */
+/** Log entries for people: `12:03:07.123 WARN  the message  key=value …`, and the error below it. */
 
 const LEVELS: Readonly<Record<number, readonly [name: string, color: number]>> = {
   10: ['TRACE', 90],
@@ -9,14 +9,14 @@ const LEVELS: Readonly<Record<number, readonly [name: string, color: number]>> =
   60: ['FATAL', 31],
 }
 
-/** Of every entry, and of no use to who reads it on the machine itself. */
+/** Fields of every entry that are of no use to a reader on the same machine. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'err'])
-/** What a terminal would take for a command, or a reader for another line. */
+/** Characters that a terminal could interpret as a command, or that look like a line break. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
 type Entry = Readonly<Record<string, unknown>>
 
-/** Returns what turns one line of JSON into lines for people; anything else is passed on as it is. */
+/** Returns a function that formats one line of JSON for people; any other line is returned unchanged. */
 export function createPrinter(inColor: boolean): (line: string) => string {
   const paint = (text: string, color: number): string => (inColor ? `\u001b[${color}m${text}\u001b[0m` : text)
   return (line) => {
@@ -41,7 +41,7 @@ function parse(line: string): Entry | null {
   }
 }
 
-/** Plain words as they are, everything else as JSON, the members of an object side by side. */
+/** Simple words unchanged, everything else as JSON, the members of an object side by side. */
 function shown(value: unknown): string {
   if (typeof value === 'string' && /^[\w.:/@+-]+$/.test(value)) return value
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {

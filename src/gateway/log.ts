@@ -1,27 +1,27 @@
-/** The log: one JSON line an entry, or lines for people. */
+/** The log: one JSON line per entry, or formatted lines for people. */
 import { pino, type Logger } from 'pino'
 import { createPrinter } from './log-pretty.ts'
 
 export interface LogOptions {
   readonly level: string
-  /** For people who look at it, instead of programs. */
+  /** Formats the log for people instead of programs. */
   readonly pretty: boolean
 }
 
 /**
- * What libraries put into their errors and is nobody's to read here: undici the bytes of an answer that it could not parse, ioredis the
- * command that failed with its arguments, which for AUTH are the password.
+ * Properties of libraries' errors that must not be logged. undici adds the bytes of a response that it could not parse.
+ * ioredis adds the failed command with its arguments, which for AUTH include the password.
  */
 const UNSEEN = new Set(['data', 'command'])
 
-/** How errors stand in the log. */
+/** Formats an error for the log. */
 export function showError(error: Error): unknown {
   return seen(pino.stdSerializers.err(error))
 }
 
 /**
- * Errors stand in errors: the one of each node, the last one, a cause. Nothing else is looked into: a certificate, for one, may
- * have itself for its issuer.
+ * Errors may contain errors: one per node, the last one, a cause. No other objects are followed, because some contain
+ * themselves: a certificate may be its own issuer.
  */
 function seen(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(seen)
@@ -30,7 +30,7 @@ function seen(value: unknown): unknown {
   return Object.fromEntries(entries.map(([name, inner]) => [name, seen(inner)]))
 }
 
-/** As pino shows them. */
+/** An error in the form in which pino logs it. */
 function isShownError(value: unknown): value is object {
   return (
     typeof value === 'object' && value !== null && 'type' in value && 'message' in value && 'stack' in value

@@ -1,4 +1,4 @@
-/** What every part counts, and what is shown of their state; each defines its own. */
+/** The metrics of all parts, and the gauges of their state. Each part defines its own. */
 import { createCallMetrics, type CallMetrics } from '../call/call-metrics.ts'
 import type { OpenCalls } from '../call/open-calls.ts'
 import type { OnDrift } from '../directory/drift/check.ts'
@@ -32,7 +32,7 @@ export function createCounting(instruments: Instruments, open: OpenCalls): Count
   }
 }
 
-/** Numbers that these own, read at each scrape. */
+/** Gauges of these parts, read at each scrape. */
 export function showState(
   instruments: Instruments,
   { store }: Counting,
@@ -40,7 +40,7 @@ export function showState(
     readonly store: Pick<Store, 'watch'>
     readonly ledger: Pick<RedisLedger, 'openHolds'>
     readonly journal: Pick<Journal, 'entries'>
-    /** Those in force: a reload may replace them. */
+    /** The notifications in force: a reload may replace them. */
     readonly notices: () => Notices
   },
 ): void {

@@ -1,4 +1,4 @@
-/** Notices with their senders. A reload that changes their settings replaces both. */
+/** The notifications with their senders. A reload that changes their settings replaces both. */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { RedisClient } from '../store/connection.ts'
@@ -15,7 +15,7 @@ export interface LiveNotices {
   close(): Promise<void>
 }
 
-/** How long deliveries in flight may take when the settings are replaced. The others are made again by the next worker. */
+/** How long deliveries in flight may take when the settings are replaced. The next worker repeats the others. */
 const LAST_DELIVERIES_MS = 30_000
 
 export function openNotices(
@@ -23,7 +23,7 @@ export function openNotices(
   { store, metrics, logger }: { store: Store; metrics: NotificationMetrics; logger: Logger },
 ): LiveNotices {
   const { notifications: settings, admin } = config
-  // Receivers refuse a signature whose time differs from theirs, and this machine's clock may be wrong.
+  // Receivers refuse a signature whose time differs from their own clock, and this machine's clock may be wrong.
   const clock = createStoreClock()
   const senders = openSenders({ notifications: settings, logger, now: () => clock.now() })
   const clients: RedisClient[] = []

@@ -1,4 +1,4 @@
-/** How calls come to their end when the gateway stops. */
+/** Ends the calls in flight when the gateway stops. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
@@ -7,10 +7,10 @@ import type { OpenCalls } from '../call/open-calls.ts'
 import type { CallServer } from '../call/server.ts'
 
 const POLL_MS = 20
-/** What settles get after the last call, even where the time for calls is used up. */
+/** Time for settles after the last call, even if the time for calls is used up. */
 const LAST_SETTLES_MS = 5_000
 
-/** What is open, to be closed in reverse. */
+/** Functions that close the open parts, called in reverse order. */
 export type Opened = (() => unknown)[]
 
 interface StoppingParts {
@@ -27,8 +27,8 @@ async function waitWhile(busy: () => boolean, deadline: number): Promise<void> {
 }
 
 /**
- * Readiness has turned by now. Calls are still taken for the grace, so that a load balancer can notice; then the listener
- * closes, calls in flight finish or are ended at their time, and every hold is settled.
+ * Readiness has already changed. During the grace period calls are still accepted, so that a load balancer can notice.
+ * Then the listener closes, calls in flight finish or are ended at the deadline, and every hold is settled.
  */
 export async function stopCalls(
   { config, logger, ledger, upstreams, open, stopping }: StoppingParts,
@@ -38,11 +38,11 @@ export async function stopCalls(
   stopping.refusing = true
   const deadline = Date.now() + config.shutdownSeconds * 1_000
   const closed = server.close()
-  // A call is settled before a slow client has read its answer.
+  // A call is settled before a slow client has read the whole response.
   await waitWhile(() => open.calls > 0 || open.requests > 0, deadline)
   server.server.closeAllConnections()
   await closed
-  // What is still under way at a provider is ended there, and settled by what has come of it.
+  // Calls that are still in flight are ended at the provider, and settled by the part of the response that arrived.
   await upstreams.destroy()
   const lastSettles = Math.max(Date.now() + LAST_SETTLES_MS, deadline)
   await waitWhile(() => open.calls > 0, lastSettles)
@@ -50,7 +50,10 @@ export async function stopCalls(
   if (!settled) logger.error('some holds could not be settled before the end: their leases resolve them')
 }
 
-/** What cannot be closed (a connection to a store that is down) keeps nothing else open, and is no failure of the stop. */
+/**
+ * A part that cannot be closed, such as a connection to a store that is down, neither blocks the others nor fails the
+ * stop.
+ */
 export async function closeAll(opened: Opened, logger: Logger): Promise<void> {
   for (const close of opened.splice(0).reverse()) await inGoodOrder(close, logger)
 }

@@ -1,4 +1,4 @@
-/** The upstreams of the configuration in force, and those of earlier ones that calls may still be under way to. */
+/** The upstreams of the current configuration, and those of earlier ones that calls in flight may still use. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config.ts'
 import { familyOf } from '../families/index.ts'
@@ -8,19 +8,19 @@ type Settings = Pick<Config, 'upstreams' | 'limits'>
 
 export interface Upstreams {
   readonly open: readonly OpenUpstream[]
-  /** Opens what another configuration has different; nothing changes before `use`. Throws a StartupError. */
+  /** Opens the upstreams that differ in another configuration; nothing changes before `use`. Throws a StartupError. */
   prepare(settings: Settings): readonly OpenUpstream[]
-  /** Takes these over, and closes what is not among them once no call can need it. */
+  /** Uses these upstreams from now on, and closes all others once no call can need them. */
   use(settings: Settings, open: readonly OpenUpstream[]): void
-  /** Closes what was prepared and will not be used. */
+  /** Closes upstreams that were prepared and will not be used. */
   drop(open: readonly OpenUpstream[]): Promise<void>
-  /** Ends what is under way to any of them. */
+  /** Ends all requests to any of them. */
   destroy(): Promise<void>
 }
 
 /**
- * Longer than a call takes from its arrival to its dispatch: its body comes within a minute, and the store is not waited
- * for long. What was dispatched by then ends in its own time.
+ * Longer than a call takes from its arrival to its dispatch: its body arrives within a minute, and the wait for the
+ * store is short. Calls that were dispatched by then still end in their own time.
  */
 const RETIRE_MS = 120_000
 
@@ -29,7 +29,7 @@ export function openUpstreams(first: Settings): Upstreams {
   let open = openAll(first, () => undefined)
   const retired = new Set<OpenUpstream>()
 
-  /** The same connections serve on where nothing about them changed; certificates may have, in their file. */
+  /** An unchanged upstream keeps its connections, unless it has a `ca`, whose file may have changed. */
   function kept(name: string, next: Settings): OpenUpstream | undefined {
     const [before, after] = [settings.upstreams[name], next.upstreams[name]]
     const isSame =
