@@ -1,8 +1,7 @@
 /**
- * The log of notifications (N4): each crossing that was relayed, and what became of it on its way to each recipient. It
- * stands in the organization's slot and is written by scripts, so that the counts by state are always those of the
- * deliveries. It is also what makes delivery happen once: an id that was relayed, planned or sent before is known here for
- * longer than any queue remembers its jobs.
+ * The log of notifications (N4): each relayed crossing, and the state of its delivery to each recipient. It is stored
+ * in the organization's slot and written by scripts, so that the counts by state always match the deliveries. It also
+ * prevents duplicate deliveries: it keeps each relayed, planned or sent id for longer than any queue keeps its jobs.
  */
 import type { Crossing, CrossingType } from '../core/crossing.ts'
 import type { UnixMs } from '../core/units.ts'
@@ -17,12 +16,15 @@ import { NOTICE_LIFE_MS } from '../store/lifetimes.ts'
 const SCANNED = 500
 
 export const DELIVERY_STATES = ['queued', 'sent', 'failed', 'parked', 'no_recipients'] as const
-/** `failed` is tried again, `parked` is not; `no_recipients`: there is nobody, or no address, to send it to. */
+/** `failed` is retried, `parked` is not. `no_recipients`: there is no recipient, or none with an address. */
 export type DeliveryState = (typeof DELIVERY_STATES)[number]
 
 export type DeliveryChannel = 'email' | 'webhook' | 'slack'
 
-/** Where one delivery goes. `target` is a user's id for email, else a channel's; null where nobody is to get it. */
+/**
+ * The destination of one delivery. `target` is a user's id for email, otherwise a channel's; null if there is no
+ * recipient.
+ */
 export interface Destination {
   readonly channel: DeliveryChannel
   readonly target: string | null
@@ -30,22 +32,22 @@ export interface Destination {
 
 export interface Delivery extends Destination {
   readonly state: DeliveryState
-  /** In this round. */
+  /** Attempts in this round. */
   readonly attempts: number
-  /** Counts up when an admin has it sent again. */
+  /** Increases when an admin sends the delivery again. */
   readonly round: number
   readonly at: UnixMs
   readonly error: string | null
 }
 
 export interface PlannedDelivery extends Destination {
-  /** Why nobody can get it; null where it can be sent. */
+  /** Why there is no recipient; null if the notification can be sent. */
   readonly nobody: string | null
 }
 
 export interface LoggedNotice {
   readonly crossing: Crossing
-  /** When the queue had it; null while it does not. */
+  /** When the crossing was added to the queue; null before that. */
   readonly relayedAt: UnixMs | null
   readonly deliveries: readonly Delivery[]
 }
@@ -59,36 +61,38 @@ export interface Attempt {
 
 type Of = Pick<Crossing, 'id' | 'org' | 'type' | 'occurredAt'>
 
-/** Everything here rejects as its connection does. */
+/** Every function rejects if its connection fails. */
 export interface NoticeLog {
-  /** Writes crossings of one organization that are not there yet, and says which a queue had before. */
+  /** Adds crossings of one organization that are not in the log yet, and says which of them a queue had before. */
   open(orgCreatedAt: string, crossings: readonly Crossing[]): Promise<'other_org' | readonly OpenedNotice[]>
-  /** A queue has these: takes them out of the outbox. */
+  /** Removes entries from the outbox after a queue has accepted them. */
   relayed(org: string, entries: readonly { readonly entryId: string; readonly id: string }[]): Promise<void>
   /**
-   * Decides once where a notice goes, some deliveries at a time until the last of them, and answers what stands in the log
-   * of these. `planned`: that was decided before. `gone`: there is no such notice any more.
+   * Decides once where a notification goes, in batches, the last of which ends the plan. Returns the deliveries as the
+   * log has them. `planned`: they were decided before. `gone`: the notification is no longer in the log.
    */
   plan(
     of: Of,
     deliveries: readonly PlannedDelivery[],
     isLast: boolean,
   ): Promise<'gone' | 'planned' | readonly Delivery[]>
-  /** All that was decided, some deliveries at a time; one may come twice. */
+  /** All planned deliveries, in batches; one may come twice. */
   planned(org: string, id: string): AsyncIterable<readonly Delivery[]>
-  /** `stale`: it was sent before, or is being sent again since. `gone`: there is no such delivery any more. */
+  /** `stale`: it was sent before, or is being sent again since. `gone`: the delivery is no longer in the log. */
   attempted(of: Of, to: Destination, attempt: Attempt): Promise<'logged' | 'gone' | 'stale'>
-  /** A notice with one of its deliveries; null where either is gone. */
+  /** A notification with one of its deliveries; null if either is gone. */
   find(org: string, id: string, to: Destination): Promise<{ crossing: Crossing; delivery: Delivery } | null>
   get(org: string, id: string): Promise<LoggedNotice | null>
   /**
-   * Puts what reached nobody back in line, and the wish into the outbox: the number of the round that begins. With `only`,
-   * that delivery alone, if it failed or was parked.
+   * Queues the deliveries again that reached no one, and writes the request into the outbox. Returns the number of the
+   * new round. With `only`, that delivery alone, if it failed or was parked.
    */
   redeliver(of: Of, change: Change, only?: Destination): Promise<number | 'nothing' | 'gone'>
 }
 
-/** What became of a wish to send again. `off`: somebody else delivers. `nothing`: it was sent, or is still in line. */
+/**
+ * The result of a request to send again. `off`: another process delivers. `nothing`: it was sent, or is still queued.
+ */
 export type Redelivery = 'again' | 'nothing' | 'gone' | 'off'
 
 export type OpenedNotice = 'new' | 'known' | 'relayed'
@@ -99,24 +103,28 @@ const LETTERS: Readonly<Record<CrossingType, string>> = {
   'user.limit.reached': 'l',
 }
 
-/** In the indexes: sorts by time, and says enough to pick by type without a look at the notice. */
+/**
+ * The member of the indexes: it sorts by time, and contains the type, so that a filter by type need not read the
+ * notification.
+ */
 export function memberOf({ id, type, occurredAt }: Of): string {
   return `${String(Date.parse(occurredAt)).padStart(15, '0')} ${LETTERS[type]} ${id}`
 }
 
-/** The id, and whether it is of the type, of a member of the indexes. */
+/** Parses a member of the indexes: the id, and whether it has the type. */
 export function readMember(member: string, type: CrossingType | null): { id: string; isWanted: boolean } {
   const [, letter, id = ''] = member.split(' ')
   return { id, isWanted: type === null || LETTERS[type] === letter }
 }
 
-// Counted from the crossing, whose time is the store's: a gateway whose clock is ahead must not forget the log.
+// Lifetimes count from the crossing, whose time is the store's: a gateway with a fast clock must not expire the log
+// early.
 const life = ({ occurredAt }: Pick<Of, 'occurredAt'>) => ({
   life_ms: NOTICE_LIFE_MS,
   oldest: String(Date.parse(occurredAt) - NOTICE_LIFE_MS).padStart(15, '0'),
 })
 
-/** The notice, and the indexes of the states. */
+/** The key of the notification, and those of the indexes by state. */
 const keysOf = ({ org, id }: Of) => ({
   notice: keys.notice(org, id),
   queued: keys.notices(org, 'queued'),
@@ -211,12 +219,12 @@ export async function readNotice(redis: RedisClient, org: string, id: string): P
   }
 }
 
-/** Of a delivery within its notice; neither users' nor channels' ids hold a space. */
+/** The name of a delivery within its notification; ids of users and channels contain no spaces. */
 function nameOf({ channel, target }: Destination): string {
   return `${channel} ${target ?? ''}`
 }
 
-/** A delivery by its name within the notice, and as a script wrote it. */
+/** Parses a delivery from its name and the text that a script wrote. */
 export function readDelivery(name: string, text: string): Delivery {
   const [channel = '', target = ''] = name.split(' ')
   const [state = '', attempts, round, at, ...error] = text.split(' ')

@@ -7,27 +7,27 @@ import { scanned } from '../store/scanning.ts'
 import { takeTurn } from '../store/turn.ts'
 
 export interface OutboxEntry {
-  /** Of the stream; it begins with the time at which it was recorded. */
+  /** The id in the stream; it begins with the time of recording. */
   readonly entryId: string
   readonly fields: Readonly<Record<string, string>>
 }
 
 export interface OutboxPage {
-  /** When the organization was created whose entries these are, in digits as stored. */
+  /** When the organization that owns the entries was created, as stored. */
   readonly orgCreatedAt: string
   readonly entries: readonly OutboxEntry[]
 }
 
 const CREATED_AT = 'created_at' satisfies OrgField
 
-/** The oldest entries behind `after` (null: from the start); null where the organization does not exist any more. */
+/** The oldest entries after `after` (null: from the start); null if the organization no longer exists. */
 export async function readOutbox(
   redis: RedisClient,
   org: string,
   after: string | null,
   count: number,
 ): Promise<OutboxPage | null> {
-  // In one step: entries of an organization that was deleted must not pass for those of one made anew under its id.
+  // One step, because entries of a deleted organization must not be attributed to a new one with the same id.
   const replies = await redis
     .multi()
     .hget(keys.org(org), CREATED_AT)
@@ -46,7 +46,7 @@ export async function readOutbox(
   }
 }
 
-/** Takes out entries that need no mark of their own. */
+/** Removes entries that need no record in the log. */
 export async function dropFromOutbox(
   redis: RedisClient,
   org: string,
@@ -61,7 +61,7 @@ function fieldsOf(flat: readonly string[]): Record<string, string> {
   return fields
 }
 
-/** When the oldest entry was recorded; null where there is none. */
+/** When the oldest entry was recorded; null if there is none. */
 export async function oldestInOutbox(redis: RedisClient, org: string): Promise<UnixMs | null> {
   const [first] = await redis.xrange(keys.outbox(org), '-', '+', 'COUNT', 1)
   return first === undefined ? null : recordedAt(first[0])
@@ -71,25 +71,26 @@ export function recordedAt(entryId: string): UnixMs {
   return Number(entryId.slice(0, entryId.indexOf('-'))) as UnixMs
 }
 
-/** Ids of all organizations, some at a time: what a sweep goes through. */
+/** The ids of all organizations, in batches, for a sweep. */
 export function registeredOrgs(redis: RedisClient): AsyncGenerator<readonly string[]> {
   return scanned((cursor) => redis.sscan(keys.ORGS, cursor, 'COUNT', 200))
 }
 
 /**
- * Lets one gateway at a time look through all outboxes: true for the one whose turn it is for `ms`. What it finds in the
- * end, the time of the oldest entry that it had to leave, is left here for the others.
+ * Elects the gateway that sweeps all outboxes: true for one gateway per `ms`. The sweep stores its result, the time of
+ * the oldest entry that it could not relay, for the other gateways.
  */
 export function takeSweep(redis: RedisClient, ms: number): Promise<boolean> {
   return takeTurn(redis, keys.OUTBOX_SWEEP, ms)
 }
 
 export async function reportSweep(redis: RedisClient, oldest: UnixMs | null): Promise<void> {
-  // A sweep may have taken longer than its turn: made anew here, the key would live for ever, and nobody would sweep again.
+  // A sweep may have taken longer than its turn. If this call created the key anew, it would never expire, and no
+  // gateway would sweep again.
   await redis.call('SET', keys.OUTBOX_SWEEP, String(oldest ?? 0), 'XX', 'KEEPTTL')
 }
 
-/** What the last sweep had to leave; undefined where none has ended yet. */
+/** The result of the last sweep; undefined if none has ended yet. */
 export async function lastSweep(redis: RedisClient): Promise<UnixMs | null | undefined> {
   const text = await redis.get(keys.OUTBOX_SWEEP)
   if (text === null || text === '') return undefined
