@@ -8,13 +8,13 @@ import type { WorkerProcess } from './worker-process.ts'
 export interface FleetOptions {
   readonly fork: () => WorkerProcess
   readonly logger: Logger
-  /** The longest that workers may take to stop; after it they are killed. */
+  /** The longest that workers may take to stop; after that they are killed. */
   readonly stopMs: () => number
 }
 
 const FASTEST_RESTART_MS = 50
 const SLOWEST_RESTART_MS = 5_000
-/** A worker that ran so long is replaced at once. */
+/** A worker that ran longer than this is replaced after the shortest delay. */
 const STABLE_MS = 60_000
 
 export class Fleet {
@@ -47,8 +47,8 @@ export class Fleet {
   }
 
   /**
-   * Lets every worker finish its calls. Rejects where one failed to: it ended with an error of its own, or was still there when
-   * its time was over. One that somebody else killed, before or meanwhile, did not fail, and is logged.
+   * Lets every worker finish its calls. Rejects if a worker exited with an error of its own, or did not stop in time. A
+   * worker that someone else killed, before or meanwhile, does not count as failed, but is logged.
    */
   async stop(): Promise<void> {
     this.#stopping.abort()
@@ -76,19 +76,20 @@ export class Fleet {
     if (failure !== null) throw failure
   }
 
-  /** Says something to every worker, also to one that does not serve yet. */
+  /** Sends a message to every worker, including those that do not serve yet. */
   tell(message: ToWorker): void {
     for (const worker of this.#living) worker.send(message)
   }
 
-  /** Ends every worker at once. */
+  /** Kills every worker at once. */
   kill(): void {
     for (const worker of this.#living) worker.kill()
   }
 
   /**
-   * Starts a worker and waits until it serves or has ended. While none serves, one goes ahead of the others: what is in
-   * its way is in the way of all, and Node's primary breaks when two workers wait for a port that cannot be had.
+   * Starts a worker and waits until it serves or has ended. While no worker serves, one starts before the others: a
+   * problem of the first would affect all of them, and Node's primary fails when two workers wait for a port that is
+   * not available.
    */
   async #launch(): Promise<WorkerProcess> {
     while (this.#serving.size === 0 && this.#ahead !== null) await this.#ahead
@@ -110,7 +111,7 @@ export class Fleet {
     return worker
   }
 
-  /** Replaces a worker whenever it goes away, less and less eagerly while that does not help. */
+  /** Replaces a worker each time it ends, with growing delays as long as its successors fail, too. */
   async #keep(first: WorkerProcess): Promise<void> {
     let worker = first
     let failures = 0

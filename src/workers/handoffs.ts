@@ -1,18 +1,19 @@
 /**
- * Connections that a worker was given and did not take.
+ * Returns connections that a worker was given and did not accept.
  *
- * Node's primary accepts every connection and hands it to a worker, one at a time per listener, keeping its own copy
- * until the worker answers whether it took it. If not, the next worker gets it. Two cases leave a client waiting on a
- * connection that nobody serves, until it gives up or the primary ends:
+ * Node's primary accepts every connection and hands it to a worker, one at a time per listener. It keeps its own copy
+ * until the worker answers whether it accepted. If not, the next worker gets the connection. In two cases no worker
+ * serves a connection, and the client waits until it gives up or the primary ends:
  *
- * - The worker dies before it answers: Node forgets the copy, without closing it, and does not even notice that the
- *   channel has ended. Here the end is noticed, and counts as the answer "not taken".
- * - All workers stop: the connection is kept for the next one, and there is none. Here the primary is told that it was
- *   taken, which makes it close its copy.
+ * - The worker dies before it answers. Node forgets the copy without closing it, and does not notice that the channel
+ * has ended. This module notices the end and treats it as the answer "not accepted".
+ *
+ * - All workers stop. Node keeps the connection for the next worker, and there is none. This module tells the primary
+ * that the connection was accepted, so that it closes its copy.
  */
 import type { Worker } from 'node:cluster'
 
-/** The messages between Node's primary and its workers, as far as this needs them. */
+/** The messages between Node's primary and its workers, as far as this module needs them. */
 interface ClusterMessage {
   readonly cmd?: string
   readonly act?: string
@@ -21,10 +22,10 @@ interface ClusterMessage {
   accepted?: boolean
 }
 
-/** `othersServe` says whether there is anybody else to give the worker's connections to. */
+/** `othersServe` says whether another worker can take the connections. */
 export function returnHandoffs(worker: Worker, othersServe: () => boolean): void {
   const channel = worker.process
-  /** Sequence numbers of the messages that gave it a connection. */
+  /** Sequence numbers of the messages that handed it a connection. */
   const unanswered = new Set<number>()
   const send = channel.send.bind(channel) as (message: unknown, ...rest: unknown[]) => boolean
   channel.send = (message: ClusterMessage, ...rest: unknown[]) => {
@@ -41,7 +42,7 @@ export function returnHandoffs(worker: Worker, othersServe: () => boolean): void
     isDisconnected = true
   })
   channel.once('close', () => {
-    // Takes the worker out of the turn. Without it, what is given back could come here again.
+    // Removes the worker from the rotation. Without this, it could be given the returned connections again.
     if (!isDisconnected) channel.emit('disconnect')
     for (const ack of unanswered) {
       channel.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack, accepted: false })

@@ -1,12 +1,15 @@
-/** What the primary and its workers say to each other over the channel between them. */
+/** The messages between the primary and its workers. */
 import cluster from 'node:cluster'
 import type { Config } from '../config.ts'
 import type { MetricReport } from '../metrics/report.ts'
 
-/** Set in the environment of a worker: others may fork us as well, as pm2 does. */
+/**
+ * Set in the environment of a worker. The check needs it because other programs, such as pm2, may fork this process as
+ * well.
+ */
 export const WORKER_ENV = 'TOLLGATE_WORKER'
 
-/** Whether this process is a worker of ours. */
+/** Whether this process is one of our workers. */
 export function isWorker(): boolean {
   return cluster.isWorker && process.env[WORKER_ENV] !== undefined
 }
@@ -17,29 +20,29 @@ export interface Addresses {
 }
 
 export type ToWorker =
-  /** The primary read the configuration once: a worker that comes later must not find another one in the file. */
+  /** The primary reads the configuration once, so that a later worker does not find another one in the file. */
   | {
       readonly kind: 'start'
       readonly config: Config
       readonly storeSocket: string | null
-      /** How the log is written. */
+      /** Whether the log is formatted for people. */
       readonly pretty: boolean
     }
   | { readonly kind: 'stop' }
   /** Another configuration, which the primary has read and checked. */
   | { readonly kind: 'reload'; readonly config: Config }
-  /** One could not be taken over: sent to one worker, which counts it for all. */
+  /** A configuration was refused: sent to one worker, which counts it for all. */
   | { readonly kind: 'reload_failed' }
   | { readonly kind: 'report'; readonly id: number }
-  /** The answer to `scrape`; null where not every worker reported in time. */
+  /** The answer to `scrape`; null if a worker did not report in time. */
   | { readonly kind: 'scraped'; readonly id: number; readonly body: string | null }
 
 export type ToPrimary =
-  /** It listens to messages now, and waits for `start`. */
+  /** The worker now listens to messages, and waits for `start`. */
   | { readonly kind: 'hello' }
   | ({ readonly kind: 'serving' } & Addresses)
-  /** Why it cannot run, as in a StartupError. */
+  /** Why the worker cannot run, as in a StartupError. */
   | { readonly kind: 'failed'; readonly message: string; readonly exitCode: 1 | 2 }
   | { readonly kind: 'scrape'; readonly id: number }
-  /** `id` is that of the question; null for the last report of a worker that has stopped. */
+  /** `id` is that of the request; null for the last report of a stopped worker. */
   | { readonly kind: 'report'; readonly id: number | null; readonly report: MetricReport }

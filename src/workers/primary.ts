@@ -1,6 +1,6 @@
 /**
- * The primary of `serve --workers N`: it takes no call itself. It has the listening ports (node:cluster hands each
- * connection to a worker in turn), the embedded Redis where there is one, and the sum of all metrics.
+ * The primary of `serve --workers N`, which handles no calls itself. It owns the listening ports (node:cluster hands
+ * each connection to a worker in turn), the embedded Redis if there is one, and the sum of all metrics.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
@@ -13,20 +13,22 @@ import { Scrapes } from './scrapes.ts'
 import { forkWorker, type Report, type WorkerProcess } from './worker-process.ts'
 
 export interface Workers extends Addresses {
-  /** Hands another configuration to every worker, and to those that come later. */
+  /** Sends another configuration to every worker, including later ones. */
   reload(config: Config): Promise<void>
-  /** Counts a configuration that was not taken over. */
+  /** Counts a configuration that was refused. */
   reloadFailed(): void
-  /** Stops every worker gracefully. Rejects where one did not end in good order. */
+  /** Stops every worker gracefully. Rejects if one did not end properly. */
   stop(): Promise<void>
-  /** Ends every worker at once. */
+  /** Kills every worker at once. */
   kill(): void
 }
 
-/** For what a worker does after its last call, and for closing what it has open. */
+/** Time for a worker's steps after its last call, and for closing its connections. */
 const STOP_SLACK_MS = 30_000
 
-/** Starts `count` workers. Rejects with one StartupError when the configuration, the store or a port does not allow it. */
+/**
+ * Starts `count` workers. Rejects with one StartupError if the configuration, the store or a port prevents the start.
+ */
 export async function startWorkers(
   first: Config,
   {
@@ -82,7 +84,7 @@ export async function startWorkers(
       kill: () => fleet.kill(),
     }
   } catch (error) {
-    // Why it could not start is what there is to say, whatever else goes wrong now.
+    // The reason of the failed start is the error to report, whatever else fails now.
     await stop().catch(() => undefined)
     throw error
   }

@@ -1,9 +1,9 @@
 /**
- * One scrape for all workers: each is asked for its numbers, and they are summed.
+ * One scrape for all workers: collects the metrics of each and adds them up.
  *
- * To whoever computes a rate, a counter that falls has started again from zero, and its whole value counts as new. So a
- * sum never lacks anything that an earlier one had: what a worker that is gone had counted, as last reported, stays in;
- * and where a worker does not report in time there is no sum at all. A gap in the scrapes does no harm.
+ * Prometheus treats a counter that falls as restarted from zero, and counts its whole value as new. So a sum must never
+ * lack a value that an earlier sum contained. The last report of a worker that ended stays in the sum, and if a worker
+ * does not report in time, there is no sum. A missing scrape does no harm.
  */
 import { countsOf, type MetricReport, sumReports, writeReports } from '../metrics/report.ts'
 import type { ToWorker } from './messages.ts'
@@ -24,9 +24,9 @@ interface Collection {
 
 export class Scrapes {
   readonly #serving: () => Iterable<Reporter>
-  /** The last report of each worker that lives. */
+  /** The last report of each running worker. */
   readonly #last = new Map<number, MetricReport>()
-  /** What those had counted that are gone. */
+  /** The last reports of workers that ended. */
   readonly #gone: MetricReport[] = []
   #collections = 0
   #collection: Collection | null = null
@@ -38,8 +38,8 @@ export class Scrapes {
   }
 
   /**
-   * The text of a scrape that began no earlier than this call; null when a worker did not report in time. One runs at a
-   * time, and everybody who asks meanwhile shares the one after it.
+   * The text of a scrape that began no earlier than this call; null if a worker did not report in time. One scrape runs at a
+   * time, and all calls during it share the next one.
    */
   scrape(): Promise<string | null> {
     if (this.#running === null) {
@@ -55,13 +55,13 @@ export class Scrapes {
     return this.#next
   }
 
-  /** A worker reported, in answer to the question `id` or on its own. */
+  /** Takes a worker's report, sent in answer to the request `id` or without one. */
   report(workerId: number, id: number | null, report: MetricReport): void {
     this.#last.set(workerId, report)
     if (id === this.#collection?.id) this.#notMissing(workerId)
   }
 
-  /** A worker is gone. */
+  /** Called when a worker has ended. */
   gone(workerId: number): void {
     const report = this.#last.get(workerId)
     if (report !== undefined) this.#gone.push(countsOf(report))
@@ -83,7 +83,7 @@ export class Scrapes {
     return writeReports([...this.#gone, ...this.#last.values()])
   }
 
-  /** Whether every worker that serves reported in time. */
+  /** Asks every serving worker; resolves to whether all reported in time. */
   #askAll(): Promise<boolean> {
     const workers = [...this.#serving()]
     if (workers.length === 0) return Promise.resolve(true)

@@ -5,9 +5,9 @@ import { watchConfig } from '../config/watch.ts'
 import { createLogger } from '../gateway/log.ts'
 
 export interface ServeOptions {
-  /** The configuration. */
+  /** The path of the configuration. */
   readonly file: string
-  /** How many processes serve. */
+  /** The number of serving processes. */
   readonly workers: number
   readonly pretty: boolean
 }
@@ -15,7 +15,7 @@ export interface ServeOptions {
 export interface Serving {
   /** Stops gracefully. */
   stop(): Promise<void>
-  /** Ends at once the processes that would outlive this one. */
+  /** Kills the processes that would outlive this one. */
   kill(): void
 }
 
@@ -28,7 +28,7 @@ interface Started {
   kill?(): void
 }
 
-/** Resolves when calls are taken. Rejects with a StartupError where there is something that an operator can do about it. */
+/** Resolves when the gateway accepts calls. Rejects with a StartupError if an operator can fix the problem. */
 export async function startServing({ file, workers, pretty }: ServeOptions): Promise<Serving> {
   const config = loadConfig(file)
   const logger = createLogger({ level: config.log.level, pretty })

@@ -1,4 +1,4 @@
-/** A worker as the primary sees it: a process that is told what to do, serves, and ends. */
+/** A worker as the primary sees it: a process that receives messages, serves, and ends. */
 import cluster, { type Worker } from 'node:cluster'
 import { StartupError } from '../errors.ts'
 import { returnHandoffs } from './handoffs.ts'
@@ -8,29 +8,29 @@ export interface WorkerEnd {
   /** Such as `SIGKILL`, `exit code 1`, or why it could not start. */
   readonly how: string
   readonly isGraceful: boolean
-  /** By a signal that it could not or did not catch. */
+  /** Whether a signal that the process could not or did not catch ended it. */
   readonly isKilled: boolean
 }
 
 export interface WorkerProcess {
-  /** Unique among the workers of this primary, later ones included. */
+  /** Unique among all workers of this primary, past and future. */
   readonly id: number
-  /** Where it serves, or why it does not. Never rejects. */
+  /** The addresses where it serves, or why it does not. Never rejects. */
   readonly started: Promise<Addresses | StartupError>
-  /** Resolves when the process is gone and everything that it said was heard. Never rejects. */
+  /** Resolves when the process has ended and all of its messages were received. Never rejects. */
   readonly ended: Promise<WorkerEnd>
   send(message: ToWorker): void
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): void
 }
 
-/** What a worker says about more than itself. */
+/** Messages of a worker that concern all workers. */
 export type Report = Extract<ToPrimary, { kind: 'scrape' | 'report' }>
 
 export interface WorkerProcessOptions {
   readonly start: Extract<ToWorker, { kind: 'start' }>
   readonly onReport: (worker: WorkerProcess, message: Report) => void
-  /** Whether there is a worker other than this one to take its connections when it is gone. */
+  /** Whether another worker can take this one's connections after its end. */
   readonly othersServe: (id: number) => boolean
 }
 
@@ -41,7 +41,7 @@ export function forkWorker({ start, onReport, othersServe }: WorkerProcessOption
   let failure: StartupError | null = null
   let isStarted: (outcome: Addresses | StartupError) => void
   const started = new Promise<Addresses | StartupError>((resolve) => (isStarted = resolve))
-  // What is said before it listens would be lost.
+  // Messages sent before the worker listens would be lost.
   let waiting: ToWorker[] | null = [start]
   const self: WorkerProcess = {
     id: worker.id,
@@ -52,10 +52,10 @@ export function forkWorker({ start, onReport, othersServe }: WorkerProcessOption
       return { ...end, how }
     }),
     send: (message) => {
-      // Before it listens it serves nobody: there is nothing to finish.
+      // Before the worker listens it has no calls to finish.
       if (waiting !== null && message.kind === 'stop') worker.process.kill('SIGKILL')
       else if (waiting !== null) waiting.push(message)
-      // What a dying worker does not hear is of no use to anybody: its end is what counts.
+      // A failed send to a dying worker needs no handling, because the end of the worker is handled.
       else if (worker.isConnected()) worker.process.send(message, () => undefined)
     },
     kill: () => void worker.process.kill('SIGKILL'),
@@ -84,7 +84,7 @@ export function forkWorker({ start, onReport, othersServe }: WorkerProcessOption
 
 function endOf(worker: Worker): Promise<WorkerEnd> {
   return new Promise((resolve) => {
-    // Unlike `exit`, it comes when the channel was read to its end.
+    // Unlike `exit`, this event comes after the channel was read to its end.
     worker.process.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
       resolve({
         how: signal ?? `exit code ${String(code)}`,
@@ -92,7 +92,8 @@ function endOf(worker: Worker): Promise<WorkerEnd> {
         isKilled: signal !== null,
       })
     })
-    // Of a process that never came to be there is nothing else to hear; other errors are of messages that were not sent.
+    // If the process could not be started, this is the only event. Other errors concern messages that could not be
+    // sent.
     worker.on('error', (error: unknown) => {
       if (worker.process.pid === undefined) {
         resolve({ how: String(error), isGraceful: false, isKilled: false })

@@ -1,4 +1,4 @@
-/** A worker of `serve --workers N`: a whole gateway, which shares its ports and its scrape with its siblings. */
+/** A worker of `serve --workers N`: a whole gateway, which shares its ports and its scrape with the other workers. */
 import cluster from 'node:cluster'
 import type { Logger } from 'pino'
 import { type Gateway, startGateway } from '../gateway/gateway.ts'
@@ -10,7 +10,7 @@ import type { ToPrimary, ToWorker } from './messages.ts'
 
 type Start = Extract<ToWorker, { kind: 'start' }>
 
-/** Longer than two collections may take: the one under way, and the one that this scrape gets. */
+/** Longer than two collections may take: the running one and the one that answers this scrape. */
 const SCRAPE_MS = 5_000
 
 const NO_SUM: Scrape = {
@@ -20,20 +20,20 @@ const NO_SUM: Scrape = {
 }
 
 /**
- * Serves until the primary says stop, the primary is gone, or a signal comes; then everything in flight is finished. A
- * second signal is nothing to a worker: it came to the whole process group, and the primary decides. Where it cannot
- * serve, the primary is told why, and says it once for all.
+ * Serves until the primary says stop, the primary is gone, or a signal comes; then finishes all calls in flight. It
+ * ignores a second signal, because the whole process group gets it and the primary decides. If it cannot serve, it
+ * tells the primary why, which reports it once for all workers.
  */
 export async function runWorker(): Promise<void> {
   const { worker } = cluster
   if (worker === undefined) throw new Error('this process is no worker')
   const metrics = createMetrics()
   const sums = createSums(metrics)
-  // Before it serves there is nothing to finish.
+  // Before it serves, there is nothing to finish.
   let stop = (): void => process.exit(0)
   process.on('SIGTERM', () => stop())
   process.on('SIGINT', () => stop())
-  // It came to the whole process group; the primary reads the configuration and hands it on.
+  // The whole process group gets SIGHUP; the primary reads the configuration and sends it to the workers.
   process.on('SIGHUP', () => undefined)
   const reloads = createReloads()
   const start = await new Promise<Start>((resolve) => {
@@ -76,7 +76,7 @@ export async function runWorker(): Promise<void> {
     isStopping = true
   }
   worker.once('disconnect', () => {
-    // Without this, Node ends a worker at once whose primary is gone.
+    // Without this, Node ends a worker at once when its primary is gone.
     worker.exitedAfterDisconnect = true
     logger.error('the primary is gone: this worker stops')
     stop()
@@ -91,7 +91,7 @@ async function finish(gateway: Gateway, metrics: Metrics): Promise<void> {
   process.exit(0)
 }
 
-/** Takes configurations over one after the other; one that comes before this worker serves waits until it does. */
+/** Applies configurations one after the other; one that comes before this worker serves waits until it does. */
 function createReloads() {
   let isServing: (takeOver: (config: Config) => Promise<void>) => void
   const serving = new Promise<(config: Config) => Promise<void>>((resolve) => (isServing = resolve))
@@ -104,7 +104,10 @@ function createReloads() {
   }
 }
 
-/** The primary has checked it: what fails here is a fault of this machine, such as a file that has just gone. */
+/**
+ * The primary has checked the configuration, so a failure here comes from this machine, such as a file that was just
+ * removed.
+ */
 async function takeOver(gateway: Gateway, config: Config, logger: Logger): Promise<void> {
   try {
     await gateway.reload(config)
@@ -124,7 +127,7 @@ async function sendReport(metrics: Metrics, id: number | null): Promise<void> {
   await send({ kind: 'report', id, report: await metrics.report() })
 }
 
-/** Resolves when the message is on its way, or never will be. */
+/** Resolves when the message was sent or cannot be sent. */
 function send(message: ToPrimary): Promise<void> {
   return new Promise((resolve) => {
     if (process.connected) process.send?.(message, undefined, undefined, () => resolve())
@@ -132,7 +135,7 @@ function send(message: ToPrimary): Promise<void> {
   })
 }
 
-/** Asks the primary for the sum over all workers. */
+/** Requests the sum over all workers from the primary. */
 function createSums(metrics: Metrics) {
   const waiting = new Map<number, (body: string | null) => void>()
   let asked = 0
