@@ -12,7 +12,7 @@ import { leave, UnsavedDialog } from './shell/unsaved.tsx'
 
 type View = LazyExoticComponent<ComponentType>
 
-/** Each view is a file of its own, loaded when it is first shown. */
+/** Each view is a separate file, which is loaded when the view is first shown. */
 const VIEWS: Readonly<Record<string, View>> = {
   '/start': lazy(() => import('./start/start-page.tsx').then(({ StartPage }) => ({ default: StartPage }))),
   '/limits': lazy(() =>

@@ -9,9 +9,9 @@ import { queryClient } from './api/query-client.ts'
 import { App } from './app.tsx'
 import { cssVariables, theme } from './theme.ts'
 
-/** Styles that components write while they run are allowed by this nonce only. */
+/** The policy allows styles that components write at run time only with this nonce. */
 const nonce = document.querySelector('meta[name="style-nonce"]')?.getAttribute('content') ?? ''
-// The one library among them that does not ask Mantine for it looks here.
+// One library does not ask Mantine for the nonce and reads this variable instead.
 Object.assign(window, { __webpack_nonce__: nonce })
 
 const root = document.getElementById('root')

@@ -1,4 +1,4 @@
-/** Styles of the components that are used, in the order in which Mantine builds one on another; then ours. */
+/** Styles of the Mantine components in use, in the order in which they depend on one another; then our own. */
 import '@mantine/core/styles/baseline.css'
 import '@mantine/core/styles/default-css-variables.css'
 import '@mantine/core/styles/global.css'

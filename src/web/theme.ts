@@ -1,4 +1,4 @@
-/** Colours, type and the defaults of components: neutral greys, one accent, figures of one width. */
+/** Colours, type and defaults of components: neutral greys, one accent, tabular figures. */
 import {
   ActionIcon,
   Button,
@@ -105,7 +105,7 @@ export const theme = createTheme({
   },
 })
 
-/** Colours that text needs for a contrast of at least 4.5, and the ground that cards lie on. */
+/** Text colours with a contrast of at least 4.5, and the background of cards. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {

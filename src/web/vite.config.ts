@@ -7,13 +7,13 @@ export default defineConfig({
   build: {
     outDir: '../../dist/web',
     emptyOutDir: true,
-    // The page's Content-Security-Policy allows files of its own only: nothing is inlined, neither data nor scripts.
+    // The page's Content-Security-Policy allows only files of its own origin, so neither data nor scripts are inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
     reportCompressedSize: false,
     license: { fileName: 'licenses.md' },
   },
-  // In development the API is of the same origin, as it is in production; `npm start` runs it.
+  // In development the API has the same origin, as in production; `npm start` runs it.
   server: { proxy: { '/v1': 'http://127.0.0.1:8081', '/openapi.json': 'http://127.0.0.1:8081' } },
 })

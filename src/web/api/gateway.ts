@@ -11,7 +11,10 @@ export function useGateway(): UseQueryResult<Gateway> {
   return useQuery({ queryKey: ['gateway'], queryFn: () => get<Gateway>('/v1/gateway'), staleTime: Infinity })
 }
 
-/** An address that only the gateway's own machine could mean becomes the one at which this page was found. */
+/**
+ * If the address works only on the gateway's own machine, replaces its host by the one under which this page was
+ * loaded.
+ */
 export function dataUrlOf({ dataUrl }: Gateway, host: string): string {
   if (dataUrl === null) return 'http://127.0.0.1:8080'
   const url = new URL(dataUrl)

@@ -1,12 +1,12 @@
-/** Requests to the admin API of the same origin, under the session's cookie. */
+/** Requests to the admin API of the same origin, with the session's cookie. */
 
-/** An answer that says what was wrong, as problem details (RFC 9457). */
+/** An error response with problem details (RFC 9457). */
 export class Problem extends Error {
   readonly status: number
   readonly code: string
-  /** Messages by the field of the body that they are about. */
+  /** Error messages by the field of the body that they concern. */
   readonly fields: Readonly<Record<string, string>>
-  /** With 412: what stands there now, and its tag. */
+  /** With 412: the current value and its tag. */
   readonly current: unknown
   readonly etag: string | null
 
@@ -28,7 +28,7 @@ interface ProblemBody {
   readonly current?: unknown
 }
 
-/** Something that is saved whole, and the tag of the version that was read. */
+/** A value that is saved as a whole, and the tag of the version that was read. */
 export interface Tagged<T> {
   readonly value: T
   readonly etag: string | null
@@ -37,7 +37,7 @@ export interface Tagged<T> {
 export interface Call {
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly body?: object
-  /** The version that a write is based on. */
+  /** The version on which a write is based. */
   readonly etag?: string | null
 }
 
@@ -45,7 +45,7 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 let csrf: string | null = null
 
-/** Writes carry the session's token from now on. */
+/** Sets the session's CSRF token for all later writes. */
 export function carryCsrf(token: string | null): void {
   csrf = token
 }
@@ -67,7 +67,7 @@ export async function send<T>(method: Method, path: string, call: Call = {}): Pr
   return { value: value as T, etag }
 }
 
-/** The value alone. */
+/** Returns only the value, without its tag. */
 export async function get<T>(path: string, query?: Call['query']): Promise<T> {
   return (await send<T>('GET', path, query === undefined ? {} : { query })).value
 }

@@ -5,7 +5,7 @@ import type { Member, Page } from './types.ts'
 
 const FOUND = 50
 
-/** Members whose id, name or address has `q` in it; only admins with `role`. The search is the store's. */
+/** Members whose id, name or address contains `q`; with `role` only admins. The server does the search. */
 export function useMemberSearch(q: string, role?: 'admin'): UseQueryResult<Page<Member>> {
   const { path } = useOrg()
   return useQuery({

@@ -9,7 +9,7 @@ export interface Paged<T> {
   readonly items: readonly T[]
 }
 
-/** A list of the store's, a page at a time; `more` of it on demand. */
+/** A list of the API, loaded page by page on demand. */
 export function usePaged<T>(key: readonly unknown[], path: string, params: Call['query'] = {}): Paged<T> {
   const query = useInfiniteQuery({
     queryKey: [...key, path, params],
@@ -20,7 +20,7 @@ export function usePaged<T>(key: readonly unknown[], path: string, params: Call[
   return { query, items: query.data?.pages.flatMap(({ items }) => items) ?? [] }
 }
 
-/** A list that has an upper bound, whole. */
+/** A whole list that has an upper bound. */
 export async function getAll<T>(path: string): Promise<readonly T[]> {
   const all: T[] = []
   let cursor: string | undefined

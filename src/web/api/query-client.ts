@@ -4,7 +4,7 @@ import { Problem } from './http.ts'
 const FRESH_MS = 10_000
 const TRIES = 2
 
-/** A session that has ended is found out by whatever asks next; then only signing in helps. */
+/** Any request may detect that the session has ended; then the user has to sign in again. */
 function onFailure(error: Error, isSession: boolean): void {
   if (!isSession && error instanceof Problem && error.status === 401)
     queryClient.setQueryData(['session'], null)
@@ -17,7 +17,7 @@ export const queryClient: QueryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: FRESH_MS,
-      // Only what may be different in a moment is asked again.
+      // Retries only failures that may be temporary.
       retry: (count, error) =>
         count < TRIES && error instanceof Problem && (error.status === 0 || error.status >= 500),
     },

@@ -19,7 +19,7 @@ async function current(): Promise<Session | null> {
   }
 }
 
-/** Who is signed in; null for nobody. */
+/** The current session; null if no one is signed in. */
 export function useSession(): UseQueryResult<Session | null> {
   return useQuery({ queryKey: KEY, queryFn: current, staleTime: Infinity })
 }
@@ -27,7 +27,7 @@ export function useSession(): UseQueryResult<Session | null> {
 export function useSignIn(): UseMutationResult<Session, Error, string> {
   return useMutation({
     mutationFn: async (key: string) => (await send<Session>('POST', '/v1/session', { body: { key } })).value,
-    // A wrong key is told beside its field.
+    // The form shows a wrong key next to its field.
     onError: () => undefined,
     onSuccess: (session) => queryClient.setQueryData(KEY, remember(session)),
   })

@@ -1,6 +1,6 @@
 /**
- * Something that is saved whole: read with its tag, edited as a draft, and written back only over the version that was
- * edited. Where somebody else was faster, the draft is kept, and who edits chooses field by field.
+ * A setting that is saved as a whole: it is read with its tag, edited as a draft, and saved only over the version that
+ * was edited. If someone else saved first, the draft is kept, and the user resolves the conflict field by field.
  */
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -8,7 +8,7 @@ import { Problem, send, type Tagged } from './http.ts'
 import { queryClient } from './query-client.ts'
 import { placedErrors } from './submission.ts'
 
-/** A flat record: one entry a field of the form. */
+/** A flat record with one entry per field of the form. */
 export type Draft = Readonly<Record<string, unknown>>
 export type FieldErrors = Readonly<Record<string, string | undefined>>
 
@@ -18,15 +18,15 @@ export interface SettingsSpec<Stored, Form extends Draft> {
   readonly method: 'PUT' | 'PATCH'
   readonly toForm: (stored: Stored) => Form
   readonly toBody: (form: Form) => object
-  /** What is wrong with the form, by its fields; empty for nothing. */
+  /** The errors of the form by field; empty if there are none. */
   readonly check: (form: Form) => FieldErrors
-  /** The field of the form that a field of the body is edited in. */
+  /** Maps a field of the body to the field of the form in which it is edited. */
   readonly fieldOf?: (field: string) => string
   readonly onSaved?: (stored: Stored) => void
 }
 
 export interface Conflict<Form> {
-  /** What the edit began with, what stands there now, and what was about to be saved. */
+  /** The values before the edit, the current ones, and those that were about to be saved. */
   readonly before: Form
   readonly theirs: Form
   readonly mine: Form
@@ -36,20 +36,20 @@ export interface Conflict<Form> {
 export interface Settings<Form extends Draft> {
   /** Undefined until it is loaded. */
   readonly values: Form | undefined
-  /** What the edit began with. */
+  /** The values before the edit. */
   readonly base: Form | undefined
   readonly loadError: Error | null
   readonly reload: () => void
   readonly isDirty: boolean
   readonly isSaving: boolean
   readonly errors: FieldErrors
-  /** What went wrong and belongs to no field. */
+  /** An error that belongs to no field. */
   readonly failure: string | null
   readonly conflict: Conflict<Form> | null
   readonly set: (patch: Partial<Form>) => void
   readonly save: () => void
   readonly discard: () => void
-  /** Ends the conflict with these values, saved over the others' version. */
+  /** Ends the conflict with these values, and saves them over the other version. */
   readonly resolve: (values: Form) => void
 }
 
@@ -88,7 +88,7 @@ export function useSettings<Stored, Form extends Draft>(spec: SettingsSpec<Store
     },
     onError: (error, attempted) => {
       const current = currentOf<Stored>(error)
-      // The form shows this as soon as the conflict is over, and not the version before it until another read.
+      // The form shows this version as soon as the conflict is resolved, without waiting for another read.
       if (current !== null) queryClient.setQueryData(spec.queryKey, current)
       change(failureOf(error, attempted, spec))
     },
@@ -133,7 +133,7 @@ export function useSettings<Stored, Form extends Draft>(spec: SettingsSpec<Store
   }
 }
 
-/** What a refused save says that is there now; null where nothing is, or it was refused for another reason. */
+/** The current version from a refused save; null if there is none, or the save was refused for another reason. */
 function currentOf<Stored>(error: Error): Tagged<Stored> | null {
   if (!(error instanceof Problem) || error.status !== 412) return null
   if (error.current === undefined || error.current === null) return null

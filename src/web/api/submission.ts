@@ -1,4 +1,4 @@
-/** A form that makes something new: checked, sent once, with what the API finds wrong beside the field that it is about. */
+/** A form that creates something: it is checked, sent once, and errors of the API are shown next to their fields. */
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Problem } from './http.ts'
@@ -15,7 +15,7 @@ export interface SubmissionSpec<Form extends Draft, Result> {
 export interface Submission<Form extends Draft> {
   readonly form: Form
   readonly errors: FieldErrors
-  /** What went wrong and belongs to no field. */
+  /** An error that belongs to no field. */
   readonly failure: string | null
   readonly isBusy: boolean
   readonly set: (patch: Partial<Form>) => void
@@ -55,7 +55,7 @@ export function useSubmission<Form extends Draft, Result>(
   }
 }
 
-/** The messages by the fields of the form; null where one of them has no field here, or none was given. */
+/** The messages by the fields of the form; null if one of them has no field here, or there are none. */
 export function placedErrors(
   error: Error,
   form: Draft,
@@ -69,7 +69,10 @@ export function placedErrors(
   return isPlaced ? Object.fromEntries(placed) : null
 }
 
-/** The API completes the name of the field, as in “threshold must be …”; beside the field it is a sentence of its own. */
+/**
+ * The API's messages start with the name of the field, as in “threshold must be …”. Next to the field, the message is a
+ * sentence of its own.
+ */
 function sentence(message: string): string {
   return `${message.charAt(0).toUpperCase()}${message.slice(1)}${message.endsWith('.') ? '' : '.'}`
 }

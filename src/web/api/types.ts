@@ -1,4 +1,4 @@
-/** What the admin API answers, as its OpenAPI document says; `schema.d.ts` is made from that. */
+/** The types of the admin API's responses; `schema.d.ts` is generated from its OpenAPI document. */
 import type { components } from './schema.d.ts'
 
 type Schemas = components['schemas']
@@ -10,7 +10,7 @@ export interface Page<T> {
 
 export type Session = Schemas['Session']
 export type Org = Schemas['Org']
-/** Everybody who is an admin when it is delivered, or some admins by id. */
+/** All users who are admins at the time of delivery, or some admins by id. */
 export type Recipients = 'all' | readonly string[]
 export type Alert = Schemas['Alert']
 export type AlertDraft = Pick<Alert, 'type' | 'threshold'> & { readonly recipients: Recipients }

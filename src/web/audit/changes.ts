@@ -1,8 +1,8 @@
-/** What differs between two versions of a setting, field by field. */
+/** The differences between two versions of a setting, field by field. */
 export interface Change {
   /** Such as `exclude.workflow`. */
   readonly field: string
-  /** Null where there was none. */
+  /** Null if there was no value. */
   readonly before: string | null
   readonly after: string | null
 }
@@ -14,15 +14,15 @@ export function changesOf(before: unknown, after: unknown): Change[] {
     .filter(({ field, before, after }) => before !== after && !isNoise(field) && !isNothing(before, after))
 }
 
-/** What the target and the time of the entry say already. */
+/** Fields that the target and the time of the entry already show. */
 const isNoise = (field: string): boolean => field === 'id' || field === 'createdAt'
 
-/** Of something new, what it does not have is no news; nor is it of something that is gone. */
+/** For a new or a deleted entity, empty fields are not listed. */
 const isNothing = (before: string | null, after: string | null): boolean =>
   (before === null && after === NONE) || (after === null && before === NONE)
 
 const NONE = 'none'
-/** What it means that a field is null: a custom limit that is none lets everything pass (L2). */
+/** The meaning of null depends on the field: a null custom limit means unlimited (L2). */
 const nothing = (field: string): string => (field === 'limit' ? 'unlimited' : NONE)
 
 function flat(value: unknown, path = ''): Map<string, string> {

@@ -123,7 +123,7 @@ function EditChannel({ channel, onClose, onSaved }: EditProps & { channel: Chann
     }),
     check: () => ({}),
     onSaved: (saved) => {
-      // A secret is shown once, and is not to be found in what is kept.
+      // A secret is shown only once, so it must not remain in the cache.
       queryClient.removeQueries({ queryKey: ['channel', path, channel.id] })
       changed('Channel saved.')
       onSaved(saved)

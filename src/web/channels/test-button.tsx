@@ -6,7 +6,7 @@ import type { Channel, ChannelTest } from '../api/types.ts'
 import { Status } from '../parts/status.tsx'
 import { useOrg } from '../shell/org-context.tsx'
 
-/** Sends one message, and says beside itself how that went. */
+/** Sends a test message, and shows the result next to the button. */
 export function TestButton({ channel, name }: { channel: Channel; name: string }): ReactElement {
   const { path } = useOrg()
   const test = useMutation({

@@ -29,7 +29,7 @@ function refresh(path: string): void {
 export function AddAlertDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }): ReactElement {
   return (
     <Modal opened={isOpen} onClose={onClose} title="Add alert" size="lg">
-      {/* Made anew each time, so that it begins empty. */}
+      {/* Mounted anew each time, so that the form is empty. */}
       <AddAlert onClose={onClose} />
     </Modal>
   )
@@ -212,7 +212,7 @@ function ThresholdField({ form, error, onChange }: FieldProps & { error: ReactNo
   )
 }
 
-/** Told again whenever it changes, to whoever hears the page. */
+/** A live region, so that screen readers announce each change. */
 function Preview({ lines }: { lines: readonly string[] }): ReactElement {
   return (
     <div className="tg-preview" aria-live="polite" hidden={lines.length === 0}>

@@ -1,4 +1,4 @@
-/** What an alert means, said before it is saved (O2–O4, O8, O9). */
+/** Explains what an alert does before it is saved (O2–O4, O8, O9). */
 import type { AlertDraft, Org } from '../api/types.ts'
 import { creditsError, type CreditsValue } from '../parts/credits-input.tsx'
 import { recipientsError } from '../parts/recipients-field.tsx'
@@ -15,7 +15,7 @@ export function alertName({ type, threshold }: Pick<AlertDraft, 'type' | 'thresh
   return type === 'percentage' ? `${threshold}%` : `${credits(threshold)} ${creditUnit(threshold)}`
 }
 
-/** Credits at which it fires; null while the form has no threshold that could be saved, or where it never fires. */
+/** The credits at which the alert fires; null if the threshold is not valid yet, or the alert can never fire. */
 export function markOf({ type, threshold }: AlertForm, allowance: number): number | null {
   if (thresholdError(type, threshold) !== undefined || threshold === '') return null
   if (type === 'absolute') return threshold
@@ -48,7 +48,7 @@ export function preview(form: AlertForm, org: Org): readonly string[] {
   ]
 }
 
-/** What saving does beyond the change of the values; null where it does nothing. */
+/** What saving does besides changing the values; null if it does nothing else. */
 export function rearmNotice(form: AlertForm, base: AlertForm, org: Org): string | null {
   if (form.type === base.type && form.threshold === base.threshold) return null
   const mark = markOf(form, org.allowance)

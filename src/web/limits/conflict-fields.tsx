@@ -1,4 +1,4 @@
-/** How the fields of a form are named and shown when two admins have changed them at the same time. */
+/** How a conflict names and shows the fields of a form that two admins have changed. */
 import type { ReactNode } from 'react'
 import type { ConflictField } from '../parts/conflict-dialog.tsx'
 import type { CreditsValue } from '../parts/credits-input.tsx'
@@ -16,7 +16,7 @@ const text = (value: string): string => (value === '' ? 'none' : value)
 
 export const ALERT_FIELDS: readonly ConflictField<AlertForm>[] = [
   {
-    // A threshold means nothing without its type: they are chosen together.
+    // A threshold has no meaning without its type, so both are chosen together.
     keys: ['type', 'threshold'],
     label: 'Threshold',
     show: ({ type, threshold }) => (type === 'percentage' ? `${threshold}%` : amount(threshold)),

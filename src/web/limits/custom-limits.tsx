@@ -15,7 +15,7 @@ import { UserName } from '../parts/user-name.tsx'
 import { useOrg } from '../shell/org-context.tsx'
 import { CustomLimitDialog, type CustomLimitTarget } from './custom-limit-dialog.tsx'
 
-/** Limits of single users, which take the place of the default, whether higher or lower (L2). */
+/** Limits of single users, which replace the default, whether higher or lower (L2). */
 export function CustomLimits({ defaultLimit }: { defaultLimit: CreditsValue | undefined }): ReactElement {
   const { path } = useOrg()
   const [editing, setEditing] = useState<CustomLimitTarget | null>(null)

@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<UserUse>[] = [
   },
 ]
 
-/** Who is at or past the limit right now (L7), and so refused. */
+/** The users who are currently at or past their limit (L7), and so refused. */
 export function ExceedingUsers({ isEnabled }: { isEnabled: boolean }): ReactElement {
   const { path } = useOrg()
   const paged = usePaged<UserUse>(['users', 'exceeding'], `${path}/users`, { exceeding: 'true' })

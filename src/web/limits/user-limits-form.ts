@@ -3,7 +3,7 @@ import type { Recipients, UserLimits } from '../api/types.ts'
 import { creditsError, type CreditsValue } from '../parts/credits-input.tsx'
 import { recipientsError, recipientsFieldOf } from '../parts/recipients-field.tsx'
 
-/** The setting as it is edited: flat, and with empty texts where it has null. */
+/** The setting in the form: flat, with empty texts instead of null. */
 export interface UserLimitsForm extends Readonly<Record<string, unknown>> {
   readonly enabled: boolean
   readonly limit: CreditsValue

@@ -15,7 +15,7 @@ import { dayIn, daysBetween } from '../usage/days.ts'
 import { cumulative, type Point } from '../usage/series.ts'
 import { UsageChart } from '../usage/usage-chart.tsx'
 
-/** What a member sees: the own standing, and nothing of anybody else. */
+/** The page of a member: their own usage and limits only. */
 export function MePage(): ReactElement {
   const me = useQuery({ queryKey: ['me'], queryFn: () => get<Me>('/v1/me', { by: 'day' }) })
   if (me.isPending) return <PageSkeleton />

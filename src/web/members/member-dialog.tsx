@@ -27,7 +27,7 @@ const FIELDS: readonly ConflictField<Form>[] = [
 const orNull = (text: string): string | null => (text.trim() === '' ? null : text.trim())
 const bodyOf = ({ name, email, role }: Form): object => ({ name: orNull(name), email: orNull(email), role })
 
-/** Lists that say what a member is called. */
+/** Lists that show the names of members. */
 const SHOWN_IN = ['members', 'users', 'custom-limits', 'usage', 'notifications']
 
 function changed(message: string): void {
@@ -47,7 +47,7 @@ interface NewForm extends Form {
   readonly user: string
 }
 
-/** Adding must not change somebody who is there already. */
+/** Adding a member must not change an existing one. */
 async function exists(path: string): Promise<boolean> {
   try {
     await send('GET', path)

@@ -16,11 +16,13 @@ const AT_ONCE = 25
 interface DeliveriesProps {
   readonly id: string
   readonly notice: Notification
-  /** Of more than fit on a page, those in this state are shown first; null for all. */
+  /** If the deliveries do not fit on one page, only those in this state are shown at first; null for all. */
   readonly state: DeliveryState | null
 }
 
-/** To whom one crossing went. There may be thousands of them: they come by state, and a page at a time. */
+/**
+ * The deliveries of one notification. There may be thousands, so they are filtered by state and loaded page by page.
+ */
 export function Deliveries({ id, notice, state: first }: DeliveriesProps): ReactElement {
   const { org, path } = useOrg()
   const isLong = total(notice) > AT_ONCE
@@ -108,7 +110,7 @@ function One({ notice, delivery, who, timezone }: OneProps): ReactElement {
   )
 }
 
-/** Names of channels by their ids; one that is gone keeps its id. */
+/** The names of channels by id; a deleted channel is shown by its id. */
 function useChannelNames(): ReadonlyMap<string, string> {
   const { path } = useOrg()
   const channels = useQuery({

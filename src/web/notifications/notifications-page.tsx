@@ -22,7 +22,7 @@ export function NotificationsPage(): ReactElement {
   const { org, path } = useOrg()
   const [state, setState] = useState<DeliveryState | null>(null)
   const { isOpen, toggle } = useUnfolded()
-  // A crossing may have thousands of deliveries: they are asked for when it is unfolded.
+  // A notification may have thousands of deliveries, so they are loaded when its row is expanded.
   const paged = usePaged<Notification>(['notifications'], `${path}/notifications`, {
     state: state ?? undefined,
     deliveries: 0,
@@ -135,7 +135,7 @@ interface SummaryProps {
   readonly onToggle: () => void
 }
 
-/** How many deliveries are in each state: a button that unfolds them. */
+/** The number of deliveries in each state, as a button that expands the row. */
 function Summary({ notice, isOpen, onToggle }: SummaryProps): ReactElement {
   const parts = summary(notice)
   if (parts.length === 0) return <Status tone="quiet">In line</Status>

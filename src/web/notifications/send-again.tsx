@@ -10,10 +10,10 @@ import { summaryId } from './words.ts'
 
 interface SendAgainProps {
   readonly notice: string
-  /** That one alone; without it, all that did not arrive. */
+  /** Only this delivery; if absent, all deliveries that did not arrive. */
   readonly delivery?: Delivery
   readonly label: string
-  /** Completes the label for whoever hears the button. */
+  /** Completes the button's label for screen readers. */
   readonly about: string
 }
 

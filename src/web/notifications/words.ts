@@ -1,4 +1,4 @@
-/** Notifications in words. */
+/** The texts of notifications. */
 import type { Delivery, DeliveryState, Notification } from '../api/types.ts'
 import { count, credits } from '../format.ts'
 import type { Tone } from '../parts/status.tsx'
@@ -9,7 +9,7 @@ const CHANNELS: Readonly<Record<Delivery['channel'], string>> = {
   slack: 'Slack',
 }
 
-/** In the order in which they are told. */
+/** In the order in which they are shown. */
 export const STATES: Readonly<
   Record<DeliveryState, { readonly label: string; readonly counted: string; readonly tone: Tone }>
 > = {
@@ -21,7 +21,7 @@ export const STATES: Readonly<
 }
 const ALL = Object.keys(STATES) as DeliveryState[]
 
-/** Of the button that unfolds a notification: it stays when the button that had the focus goes. */
+/** The id of the button that expands a notification. It gets the focus when the focused button is removed. */
 export const summaryId = (notice: string): string => `summary-${notice}`
 
 /** The states that deliveries of a notification are in. */
@@ -33,7 +33,7 @@ export interface Part {
   readonly text: string
 }
 
-/** Such as “1,240 sent”, “3 given up”; empty before it was decided who is told. */
+/** Such as “1,240 sent”, “3 given up”; empty before the recipients are decided. */
 export function summary(notice: Notification): Part[] {
   return statesOf(notice).map((state) => {
     const { label, counted, tone } = STATES[state]
@@ -58,7 +58,7 @@ export function happened({ type, user, name, mark, thresholdType, threshold }: N
   }
 }
 
-/** What was sent is not repeated: how many deliveries can be sent again. */
+/** How many deliveries can be sent again; those that were sent are not repeated. */
 export const unreached = ({ counts }: Notification): number =>
   counts.failed + counts.parked + counts.no_recipients
 
@@ -74,7 +74,7 @@ export function toWhom(
   return `${CHANNELS[channel]} to ${who}`
 }
 
-/** Why it did not arrive, and how often it was tried; null where there is nothing to tell. */
+/** Why the delivery failed, and how many attempts there were; null if there is nothing to report. */
 export function trouble({ error, attempts }: Delivery): string | null {
   if (error === null) return null
   return attempts > 1 ? `${error} (${count(attempts)} attempts)` : error

@@ -13,7 +13,7 @@ interface ConfirmProps {
   readonly children: ReactNode
 }
 
-/** Asks before what cannot be undone. Staying is what the focus is on. */
+/** Asks before an action that cannot be undone. The focus is on the button that cancels. */
 export function Confirm(props: ConfirmProps): ReactElement {
   const { isOpen, title, action, isBusy, error, onConfirm, onClose, children } = props
   return (

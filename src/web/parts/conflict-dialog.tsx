@@ -1,6 +1,6 @@
 /**
- * Somebody else saved while this was edited. What both changed is chosen field by field; what only one of them changed is
- * taken over as that one wanted it.
+ * Shown when someone else saved during an edit. The user chooses between both values of each field that both changed. A
+ * field that only one of them changed takes that change.
  */
 import { Button, Group, Modal, Radio, Stack, Text } from '@mantine/core'
 import { useState, type ReactElement, type ReactNode } from 'react'
@@ -65,7 +65,7 @@ function Choices<Form extends Draft>({
   const { before, theirs, mine } = conflict
   const differing = fields.filter((field) => !sameIn(field, theirs, mine))
   const [sides, setSides] = useState<Readonly<Record<string, Side>>>(() =>
-    // Where I changed nothing, the other's change is no conflict.
+    // A field that the user did not change takes the other version's value without a conflict.
     Object.fromEntries(
       differing.map((field) => [field.label, sameIn(field, before, mine) ? 'theirs' : 'mine']),
     ),

@@ -17,7 +17,7 @@ export function CopyButton({ text, label }: { text: string; label: string }): Re
   )
 }
 
-/** A command or a piece of code, to be taken along. */
+/** A command or a piece of code, with a button to copy it. */
 export function CodeBlock({ code, label }: { code: string; label: string }): ReactElement {
   return (
     <div className="tg-code">

@@ -1,7 +1,7 @@
 import { NumberInput, type NumberInputProps } from '@mantine/core'
 import type { ReactElement } from 'react'
 
-/** A whole number of credits as it stands in the field: '' while there is none. */
+/** The content of the field: a whole number of credits, or '' if it is empty. */
 export type CreditsValue = number | ''
 
 const MOST_CREDITS = 1_000_000_000
@@ -29,7 +29,7 @@ export function CreditsInput({ value, onChange, ...props }: CreditsInputProps): 
   )
 }
 
-/** What is wrong with an amount that must be there, from `least` up. */
+/** The error of a required amount, which must be at least `least`. */
 export function creditsError(value: CreditsValue, least: 0 | 1): string | undefined {
   if (value === '') return 'Enter a number of credits.'
   if (value < least) return `Must be ${least} or more.`

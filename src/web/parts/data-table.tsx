@@ -2,16 +2,16 @@ import { VisuallyHidden } from '@mantine/core'
 import type { ReactElement, ReactNode } from 'react'
 
 export interface Column<T> {
-  /** Empty for a column that needs no name on sight, such as that of buttons; `hiddenLabel` then names it. */
+  /** Empty for a column without a visible name, such as that of buttons; `hiddenLabel` then names it. */
   readonly label: string
   readonly hiddenLabel?: string
   readonly cell: (row: T) => ReactNode
   readonly align?: 'end'
   readonly nowrap?: boolean
   readonly width?: string
-  /** What the row is about; on a phone it heads the card that the row becomes. */
+  /** The subject of the row; on a phone it is the heading of the card that the row becomes. */
   readonly lead?: boolean
-  /** On a phone it stands below its name, because it takes several lines. */
+  /** On a phone the value is below its name, because it takes several lines. */
   readonly stacked?: boolean
 }
 
@@ -20,11 +20,14 @@ interface DataTableProps<T> {
   readonly columns: readonly Column<T>[]
   readonly rows: readonly T[]
   readonly rowKey: (row: T) => string
-  /** What a row is unfolded to, below it; null for one that is folded. */
+  /** The content below an expanded row; null for a collapsed one. */
   readonly detail?: ((row: T) => ReactNode) | undefined
 }
 
-/** A table that on a phone is a list of cards. Roles are written down, because `display` takes them away there. */
+/**
+ * A table that is a list of cards on a phone. Its roles are explicit, because `display` removes the implicit ones
+ * there.
+ */
 export function DataTable<T>({ caption, columns, rows, rowKey, detail }: DataTableProps<T>): ReactElement {
   return (
     <table className="tg-table" role="table" aria-label={caption}>

@@ -10,7 +10,7 @@ interface DialogFormProps {
   readonly children: ReactNode
 }
 
-/** The inside of a dialog that is filled in: its fields, what went wrong, Cancel and the one button that does it. */
+/** The content of a dialog with a form: its fields, an error, Cancel and the button that submits. */
 export function DialogForm(props: DialogFormProps): ReactElement {
   const { submitLabel, failure, isBusy, onSubmit, onClose, children } = props
   function submit(event: FormEvent): void {

@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core'
 import type { ReactElement, ReactNode } from 'react'
 
-/** Nothing is here: what that means, and what to do next. */
+/** Shown for an empty list: what that means, and what to do next. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }): ReactElement {
   return (
     <div className="tg-empty">

@@ -2,7 +2,7 @@ import { Alert, Button } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactElement } from 'react'
 
-/** In the place of what could not be loaded. */
+/** Shown instead of content that could not be loaded. */
 export function ErrorState({ error, onRetry }: { error: Error; onRetry: () => void }): ReactElement {
   return (
     <Alert

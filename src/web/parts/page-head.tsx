@@ -10,12 +10,12 @@ interface PageHeadProps {
   readonly actions?: ReactNode
 }
 
-/** The heading of a view. It takes the focus when the view is come to, so that a screen reader tells where one is. */
+/** The heading of a view. It gets the focus after navigation, so that a screen reader announces the view. */
 export function PageHead({ title, children, actions }: PageHeadProps): ReactElement {
   const heading = useRef<HTMLHeadingElement>(null)
   useTitle(title)
   useEffect(() => {
-    // A page that is loaded begins at its top, as browsers do.
+    // After a page load, the focus stays at the top of the document, as usual in browsers.
     if (!isFirst) heading.current?.focus()
     isFirst = false
   }, [])

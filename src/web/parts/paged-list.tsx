@@ -7,19 +7,19 @@ import { RowsSkeleton } from './skeletons.tsx'
 
 interface PagesProps<T> {
   readonly paged: Paged<T>
-  /** In the place of the rows where there is nothing. */
+  /** Shown instead of the rows if there are none. */
   readonly empty: ReactNode
-  /** What the button for more is about, for whoever hears it, where there are several on a view. */
+  /** Completes the label of the “more” button for screen readers, if a view has several. */
   readonly about?: string
   readonly children: (rows: readonly T[]) => ReactNode
 }
 
-/** What has been loaded so far, and a button for more. */
+/** The loaded items, and a button that loads more. */
 export function Pages<T>({ paged, empty, about, children }: PagesProps<T>): ReactElement {
   const { query, items } = paged
   if (query.isPending) return <RowsSkeleton />
   if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />
-  // A page of a filtered list may be empty and have a next one all the same.
+  // A page of a filtered list may be empty and still have a next page.
   if (items.length === 0 && !query.hasNextPage) return <>{empty}</>
   return (
     <>
@@ -43,11 +43,11 @@ interface PagedListProps<T> extends Omit<PagesProps<T>, 'about' | 'children'> {
   readonly caption: string
   readonly columns: readonly Column<T>[]
   readonly rowKey: (row: T) => string
-  /** What a row is unfolded to, below it; null for one that is folded. */
+  /** The content below an expanded row; null for a collapsed one. */
   readonly detail?: (row: T) => ReactNode
 }
 
-/** A table of what has been loaded so far. */
+/** A table of the loaded items. */
 export function PagedList<T>({ paged, empty, ...table }: PagedListProps<T>): ReactElement {
   return (
     <Pages paged={paged} empty={empty}>

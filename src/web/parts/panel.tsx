@@ -4,7 +4,7 @@ import { useId, type ReactElement, type ReactNode } from 'react'
 interface PanelProps {
   readonly title: string
   readonly description?: ReactNode
-  /** At the right of the title: the switch of the panel, or what adds to it. */
+  /** At the right of the title: the switch of the panel, or a button that adds an entry. */
   readonly action?: ReactNode
   readonly children: ReactNode
 }
@@ -27,7 +27,7 @@ export function Panel({ title, description, action, children }: PanelProps): Rea
   )
 }
 
-/** A part of a panel with a heading of its own. */
+/** A part of a panel with its own heading. */
 export function SubPanel({ title, description, action, children }: PanelProps): ReactElement {
   return (
     <div className="tg-sub">

@@ -10,7 +10,10 @@ interface RecipientsFieldProps {
   readonly error?: string | undefined
 }
 
-/** Everybody who is an admin when it is sent, or some admins. The choice of admins survives a look at the other choice. */
+/**
+ * All admins at the time of sending, or some admins. The list of chosen admins is kept while the other option is
+ * selected.
+ */
 export function RecipientsField({ label, value, onChange, error }: RecipientsFieldProps): ReactElement {
   const [kept, setKept] = useState<readonly string[]>(value === 'all' ? [] : value)
   return (
@@ -49,7 +52,7 @@ export function recipientsError(recipients: Recipients): string | undefined {
   return recipients !== 'all' && recipients.length === 0 ? 'Choose at least one admin.' : undefined
 }
 
-/** Errors of single recipients are shown at the field as a whole. */
+/** Errors of single recipients are shown at the whole field. */
 export function recipientsFieldOf(field: string): string {
   return field.startsWith('recipients') ? 'recipients' : field
 }

@@ -7,26 +7,26 @@ import { Confirm } from './confirm.tsx'
 import { useLast } from './use-last.ts'
 
 interface RemovalProps<T> {
-  /** What is to be removed; null while nobody is asked. */
+  /** The entity to remove; null while the dialog is closed. */
   readonly target: T | null
   readonly title: string
   /** What the button does, such as “Delete alert”. */
   readonly action: string
   readonly pathOf: (target: T) => string
-  /** Said when it is done. */
+  /** The message after the removal. */
   readonly done: string
-  /** The lists that it stood in. */
+  /** The lists that contained it. */
   readonly lists: readonly string[]
   readonly onClose: () => void
-  /** The row with the button is gone: somebody has to take the focus. */
+  /** Called after the row with the button is gone, so that another element can get the focus. */
   readonly onRemoved: () => void
   readonly children: (target: T) => ReactNode
 }
 
-/** Asks, then removes. Where somebody else has removed it already, what was wanted is so. */
+/** Asks for confirmation, then removes. If someone else has removed it already, that counts as success. */
 export function Removal<T>(props: RemovalProps<T>): ReactElement {
   const { target, title, action, pathOf, done, lists, onClose, onRemoved, children } = props
-  // While the dialog fades it still says what it was about.
+  // While the dialog fades out, it still shows its target.
   const shown = useLast(target)
   const remove = useMutation({
     mutationFn: async (what: T) => {

@@ -3,7 +3,7 @@ import type { Icon } from '@tabler/icons-react'
 import type { ReactElement } from 'react'
 
 export interface RowAction {
-  /** Shown; what it is about completes it for whoever hears the button. */
+  /** The visible label; the row's `about` completes it for screen readers. */
   readonly label: string
   readonly icon: Icon
   readonly onClick: () => void

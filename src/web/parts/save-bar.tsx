@@ -2,7 +2,7 @@ import { Button, Text } from '@mantine/core'
 import type { ReactElement } from 'react'
 import type { Draft, Settings } from '../api/settings.ts'
 
-/** The foot of a panel that is saved whole: whether something is unsaved, what went wrong, Discard and Save. */
+/** The footer of a panel that is saved as a whole: whether there are unsaved changes, an error, Discard and Save. */
 export function SaveBar<Form extends Draft>({ settings }: { settings: Settings<Form> }): ReactElement {
   const { isDirty, isSaving, failure, discard } = settings
   return (

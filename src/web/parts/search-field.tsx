@@ -5,7 +5,7 @@ import { useState, type ReactElement } from 'react'
 
 const PAUSE_MS = 250
 
-/** What is typed, and what of it to search for once the typing pauses. */
+/** The text in the field, and the text to search for, which follows when the user stops typing. */
 export function useSearchText(): {
   readonly text: string
   readonly q: string

@@ -5,14 +5,14 @@ import { useLast } from './use-last.ts'
 
 interface SecretDialogProps {
   readonly title: string
-  /** What it is, such as “Key”. */
+  /** The name of the secret, such as “Key”. */
   readonly label: string
   readonly secret: string | null
   readonly onClose: () => void
   readonly children: ReactNode
 }
 
-/** Shows a secret once. A click beside it does not close it, because it would be gone for good. */
+/** Shows a secret once. A click outside does not close the dialog, because the secret cannot be shown again. */
 export function SecretDialog({ title, label, secret, onClose, children }: SecretDialogProps): ReactElement {
   const shown = useLast(secret) ?? ''
   return (

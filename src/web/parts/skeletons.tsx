@@ -1,7 +1,7 @@
 import { Skeleton, VisuallyHidden } from '@mantine/core'
 import type { ReactElement } from 'react'
 
-/** The shape of what is being loaded. */
+/** A placeholder while content is loading. */
 export function RowsSkeleton({ rows = 3 }: { rows?: number }): ReactElement {
   return (
     <div role="status">

@@ -1,6 +1,6 @@
 import { useEffect } from 'react'
 
-/** Names the view in the tab, and so for whoever hears it instead of seeing it. */
+/** Sets the title of the tab, which screen readers announce. */
 export function useTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} · Tollgate`

@@ -1,7 +1,9 @@
 import { Text } from '@mantine/core'
 import type { ReactElement } from 'react'
 
-/** A user by name, and by id below it. The name comes with the list that the user stands in: a row asks for nothing. */
+/**
+ * A user's name, with the id below it. The list that contains the user includes the name, so a row makes no request.
+ */
 export function UserName({ user, name }: { user: string; name: string | null }): ReactElement {
   return (
     <>

@@ -33,7 +33,7 @@ function useSearch(role: 'admin' | undefined): Search {
 
 const label = ({ name, user }: Member): string => (name === null ? user : `${name} (${user})`)
 
-/** What was found, and before it what is chosen already, so that it keeps its place in the field. */
+/** The members found, after those that are already chosen, so that the field can still show them. */
 function optionsOf(found: ReadonlyMap<string, Member>, chosen: readonly string[]): ComboboxItem[] {
   const missing = chosen.filter((user) => !found.has(user)).map((user) => ({ value: user, label: user }))
   return [
@@ -42,7 +42,7 @@ function optionsOf(found: ReadonlyMap<string, Member>, chosen: readonly string[]
   ]
 }
 
-/** The store has searched already: what it found is all shown. */
+/** The server has already searched, so all results are shown. */
 const asFound = ({ options }: { options: ComboboxItem[] }): ComboboxItem[] => options
 
 function Option({ member, value }: { member: Member | undefined; value: string }): ReactElement {

@@ -8,7 +8,7 @@ import { PageSkeleton } from '../parts/skeletons.tsx'
 interface OrgContext {
   readonly org: Org
   readonly session: Session
-  /** The beginning of every path of this organization. */
+  /** The prefix of every API path of this organization. */
   readonly path: string
 }
 
@@ -18,7 +18,7 @@ export function useOrgQuery(id: string): UseQueryResult<Org> {
   return useQuery({ queryKey: ['org', id], queryFn: () => get<Org>(`/v1/orgs/${id}`) })
 }
 
-/** The organization that is looked at; every view below has it at hand. */
+/** Provides the organization of the session to all views below. */
 export function OrgProvider({ session, children }: { session: Session; children: ReactNode }): ReactElement {
   const org = useOrgQuery(session.org)
   if (org.isPending) return <PageSkeleton />

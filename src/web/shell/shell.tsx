@@ -1,4 +1,4 @@
-/** What stands around every view: the way to the others, who is signed in, and the choice of light and dark. */
+/** The frame of every view: navigation, the signed-in user, and the choice of light or dark. */
 import { Burger, Drawer } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useEffect, type ReactElement, type ReactNode } from 'react'
@@ -17,7 +17,7 @@ interface ShellProps {
 export function Shell({ session, links = NAV, children }: ShellProps): ReactElement {
   const [isOpen, { open, close }] = useDisclosure(false)
   const [location] = useLocation()
-  // Whoever chose a view wants to see it, not the menu.
+  // After navigation, the view is shown instead of the menu.
   useEffect(close, [location, close])
   const side = (
     <>

@@ -1,7 +1,4 @@
-/**
- * Changes that were made and not saved: whoever leaves the view, by a link, by the browser's buttons or by closing the
- * window, is asked first.
- */
+/** Guards unsaved changes. Leaving the view by a link, by the browser's buttons or by closing the window asks first. */
 import { Button, Group, Modal, Text } from '@mantine/core'
 import { useEffect, useId, useSyncExternalStore, type ReactElement } from 'react'
 
@@ -9,7 +6,9 @@ type Proceed = () => void
 
 const unsaved = new Set<string>()
 const listeners = new Set<() => void>()
-/** Where the changes are; the browser's back button has moved on by the time it can be noticed. */
+/**
+ * The address with the unsaved changes: when the browser's back button can be noticed, the address has already changed.
+ */
 let guarded = ''
 let pending: Proceed | null = null
 
@@ -23,7 +22,7 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener)
 }
 
-/** Goes on, unless something is unsaved: then asks, and goes on if that is the answer. */
+/** Proceeds at once if nothing is unsaved; otherwise asks, and proceeds if the user agrees. */
 export function leave(proceed: Proceed): void {
   if (unsaved.size === 0) proceed()
   else setPending(proceed)
@@ -40,7 +39,7 @@ export function useUnsaved(isDirty: boolean): void {
   }, [id, isDirty])
 }
 
-/** Before anybody else hears of it, so that a refused step back changes nothing. */
+/** Registered before all other listeners, so that a refused step back changes nothing. */
 window.addEventListener('popstate', (event) => {
   if (unsaved.size === 0 || window.location.href === guarded) return
   event.stopImmediatePropagation()

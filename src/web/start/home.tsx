@@ -6,7 +6,7 @@ import type { Page, VirtualKey } from '../api/types.ts'
 import { PageSkeleton } from '../parts/skeletons.tsx'
 import { useOrg } from '../shell/org-context.tsx'
 
-/** An organization that nobody could use yet begins with what to do first; every other one with its limits. */
+/** Shows the first steps if the organization cannot be used yet, otherwise its limits. */
 export function Home(): ReactElement {
   const { org, path } = useOrg()
   const keys = useQuery({

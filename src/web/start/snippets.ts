@@ -1,4 +1,4 @@
-/** How each SDK is pointed at the gateway. Only the base URL and the key change. */
+/** How to configure each SDK for the gateway. Only the base URL and the key change. */
 import type { Family, Upstream } from '../api/gateway.ts'
 
 export interface Snippet {
@@ -8,7 +8,7 @@ export interface Snippet {
 
 const KEY = 'tg_…'
 
-/** What an SDK takes as its base URL. */
+/** The base URL for an SDK. */
 export function baseUrl(dataUrl: string, { family, prefix }: Upstream): string {
   return `${dataUrl}${prefix}${family === 'openai' ? '/v1' : ''}`
 }

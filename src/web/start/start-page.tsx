@@ -14,7 +14,7 @@ import { RowsSkeleton } from '../parts/skeletons.tsx'
 import { useOrg } from '../shell/org-context.tsx'
 import { baseUrl, snippetsFor } from './snippets.ts'
 
-/** What to do next, and how to point an SDK at the gateway. */
+/** The next steps, and how to configure an SDK for the gateway. */
 export function StartPage(): ReactElement {
   const gateway = useGateway()
   return (

@@ -14,7 +14,7 @@ import { dayIn, daysBetween } from './days.ts'
 import { cumulative, type Point } from './series.ts'
 import { UsageChart, type Mark } from './usage-chart.tsx'
 
-/** As many days as a period may have. */
+/** The most days that a period may have. */
 const MOST_DAYS = 200
 
 interface ConsumptionProps {
@@ -22,7 +22,7 @@ interface ConsumptionProps {
   readonly isCurrent: boolean
 }
 
-/** The organization's consumption against the allowance. What the allowance was in an earlier period is not known. */
+/** The organization's consumption against the allowance. The allowance of an earlier period is not known. */
 export function Consumption({ period, isCurrent }: ConsumptionProps): ReactElement {
   const { org, path } = useOrg()
   const { from, to } = period

@@ -1,11 +1,11 @@
-/** What the chart draws: usage added up day by day, on a scale of round numbers. */
+/** The data of the chart: usage summed up by day, and a scale of round numbers. */
 import type { UsageItem } from '../api/types.ts'
 
 export interface Point {
   readonly day: string
-  /** Of that day alone. */
+  /** The credits of that day alone. */
   readonly credits: number
-  /** Up to the end of that day. */
+  /** The total up to the end of that day. */
   readonly total: number
 }
 

@@ -20,7 +20,7 @@ const COLUMNS: readonly Column<UsageItem>[] = [
   { label: 'Credits', align: 'end', cell: (item) => credits(item.credits) },
 ]
 
-/** Most used first. The search and the pages are the store's: there may be a hundred thousand of them. */
+/** Highest usage first. The server does the search and the paging, because there may be a hundred thousand users. */
 export function TopUsers({ period: { from, to } }: { period: BillingPeriod }): ReactElement {
   const { path } = useOrg()
   const { text, q, setText } = useSearchText()

@@ -1,6 +1,7 @@
 /**
- * Consumption over a period against the allowance, with the marks of alerts as lines. Drawn by hand in the pixels of its
- * place, so that its text is as large on a phone as on a desk. Who cannot see it has the same figures as a table.
+ * Consumption over a period against the allowance, with lines at the thresholds of alerts. It is drawn in the pixels of
+ * its container, so that its text has the same size on a phone as on a desktop. Screen readers get the same figures as
+ * a table.
  */
 import { useElementSize } from '@mantine/hooks'
 import { useState, type PointerEvent, type ReactElement } from 'react'
@@ -15,9 +16,9 @@ export interface Mark {
 
 interface ChartProps {
   readonly points: readonly Point[]
-  /** All days of the period, also those to come. */
+  /** All days of the period, including future ones. */
   readonly days: readonly string[]
-  /** The allowance or the own limit; null where there is none, or it is not known what it was. */
+  /** The allowance or the member's own limit; null if there is none, or its past value is not known. */
   readonly limit: { readonly label: string; readonly at: number } | null
   readonly marks: readonly Mark[]
   readonly summary: string
@@ -131,7 +132,9 @@ function Line({ points, scale }: { points: readonly Point[]; scale: Scale }): Re
   )
 }
 
-/** The limit and the alerts; a label that would lie on another one is left out, as the summary has them all. */
+/**
+ * The lines of the limit and the alerts. A label that would overlap another is left out; the summary lists all of them.
+ */
 function Marks({ limit, marks, scale }: ChartProps & { scale: Scale }): ReactElement {
   const lines = [
     ...(limit === null || limit.at === 0 ? [] : [{ ...limit, kind: 'limit' }]),

@@ -13,7 +13,7 @@ import { Breakdown } from './breakdown.tsx'
 import { Consumption } from './consumption.tsx'
 import { TopUsers } from './top-users.tsx'
 
-/** More than thirteen months of weeks. */
+/** More than thirteen months of weekly periods. */
 const PERIODS = 60
 
 export function UsagePage(): ReactElement {
@@ -91,7 +91,7 @@ const FILES: readonly { readonly by: UsageGroup; readonly label: string }[] = [
   { by: 'model', label: 'By model' },
 ]
 
-/** Plain links: the browser saves what the API sends as a file. */
+/** Plain links: the browser saves the API's responses as files. */
 function Downloads({ period: { from, to } }: { period: BillingPeriod }): ReactElement {
   const { path } = useOrg()
   return (
