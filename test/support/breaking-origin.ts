@@ -1,24 +1,24 @@
-/** A provider as a bare TCP server: it answers or breaks each request as a test decides by its connection. */
+/** A provider as a plain TCP server, which answers or breaks each request as the test decides per connection. */
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** What becomes of a request. */
+/** What happens to a request. */
 export type Fate =
   | 'answer'
-  /** Kept, for the test to end. */
+  /** The connection is kept until the test ends it. */
   | 'hold'
-  /** As its first byte arrives: an RST, or a FIN. */
+  /** Reset (RST) or closed (FIN) when the first byte arrives. */
   | 'reset at first byte'
   | 'end at first byte'
-  /** When all of it has arrived. */
+  /** Reset or closed when the whole request has arrived. */
   | 'reset'
   | 'end'
-  /** After a part of the status line, or a whole interim answer. */
+  /** Closed after a part of the status line, or after a whole interim response. */
   | 'break after HTTP/1.'
   | 'break after 103'
 
 export interface Arrival {
-  /** Counted from 1, over all connections and on this one. */
+  /** Numbers that start at 1: over all connections, and on this one. */
   readonly connection: number
   readonly request: number
 }
@@ -28,15 +28,15 @@ export interface BreakingOrigin {
   readonly port: number
   /** Every request whose first byte arrived. */
   readonly arrivals: Arrival[]
-  /** The requests that arrived whole. */
+  /** The requests that arrived completely. */
   readonly requests: string[]
-  /** The connections of requests that are held. */
+  /** The connections with held requests. */
   readonly held: Socket[]
   /** Answers every request by default. */
   fate: (arrival: Arrival) => Fate
-  /** The body of an answer, and its type. */
+  /** The content type of the response, and its body. */
   answer: readonly [type: string, body: string]
-  /** Closes every connection and listens no more. */
+  /** Closes every connection and stops listening. */
   stop(): Promise<void>
 }
 
@@ -80,7 +80,7 @@ export async function startBreakingOrigin(host = '127.0.0.1'): Promise<BreakingO
       )
     else if (fate === 'hold') origin.held.push(socket)
     else if (fate === 'end') socket.end()
-    // A FIN, because what was written just before an RST is lost with it.
+    // A FIN, because an RST would discard what was just written.
     else if (beginning !== undefined) socket.write(beginning, () => socket.end())
     else socket.resetAndDestroy()
   }

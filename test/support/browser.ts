@@ -1,4 +1,4 @@
-/** Chromium as it is found on PATH. */
+/** Starts the Chromium on PATH. */
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { chromium, type Browser, type BrowserContext } from 'playwright-core'
@@ -16,8 +16,8 @@ const QUIET = [
 ]
 
 /**
- * Starts Debian's own, or what stands in its place; whoever starts it closes it. It hangs where libfaketime is preloaded, so it
- * runs without: `useMovedClock` moves the clock of its pages instead.
+ * Starts the Chromium that Debian or another system provides; the caller closes it. It hangs when libfaketime is
+ * preloaded, so it runs without: `useMovedClock` moves the clock of its pages instead.
  */
 export function launchChromium(): Promise<Browser> {
   const env = { ...process.env }
@@ -25,7 +25,7 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: program(), headless: true, args: QUIET, env })
 }
 
-/** Gives the pages of a context the date of this process, where `npm run test:anywhere` has moved it. */
+/** Moves the clock of a context's pages to the date of this process, if `npm run test:anywhere` has moved it. */
 export async function useMovedClock(context: BrowserContext): Promise<void> {
   const aheadMs = dateMovedMs()
   if (aheadMs !== 0) await context.addInitScript(`{ ${movedDate(aheadMs)} }`)

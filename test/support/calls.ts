@@ -16,7 +16,7 @@ export interface Listener {
   readonly open: OpenCalls
 }
 
-/** Serves every request so. */
+/** A listener that handles every request with `serve`. */
 export async function listenWith(t: Test, serve: Serve): Promise<Listener> {
   const open = new OpenCalls()
   const server = createServer((request, response) => serve(open.open(request, response)))
@@ -30,7 +30,7 @@ export async function listenWith(t: Test, serve: Serve): Promise<Listener> {
   return { url: `http://127.0.0.1:${port}`, port, open }
 }
 
-/** An upstream of a family at this address. */
+/** An upstream of an API family at this address. */
 export function upstreamAt(t: Test, url: string, settings: Partial<Upstream> = {}): OpenUpstream {
   const upstream: Upstream = {
     family: 'openai',

@@ -1,4 +1,4 @@
-/** Certificates that sign themselves, for servers of the tests. */
+/** Self-signed certificates for the servers of the tests. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,12 +8,12 @@ import t from 'tap'
 export interface Certificate {
   readonly key: string
   readonly cert: string
-  /** The certificate as a file. */
+  /** The path of the certificate. */
   readonly file: string
   readonly keyFile: string
 }
 
-/** For names such as `DNS:hooks.example.com` or `IP:127.0.0.1`. */
+/** A certificate for names such as `DNS:hooks.example.com` or `IP:127.0.0.1`. */
 export function makeCertificate(...names: readonly string[]): Certificate {
   const dir = mkdtempSync(join(tmpdir(), 'tg-certificate-'))
   t.teardown(() => execFileSync('rm', ['-r', dir]))

@@ -1,4 +1,4 @@
-/** Saves of the directory without an admin plane in front: on what is there at the moment, by the operator. */
+/** Saves of the directory without an admin plane: based on the current version, made by the operator. */
 import type { UserLimits } from '../../src/core/policy.ts'
 import type { Change, Save } from '../../src/store/changes.ts'
 import { NO_TAG } from '../../src/store/changes.ts'
@@ -16,7 +16,7 @@ export const CHANGE: Change = {
   after: { is: 2 },
 }
 
-/** A save of what is at this tag, or of what is not there. */
+/** A save based on this tag, or for null on the absence of the entity. */
 export function saveOf(expected: string | null | undefined): Save {
   return { expected: expected ?? NO_TAG, change: CHANGE }
 }
@@ -62,7 +62,7 @@ export async function putCustomLimit(
   return (await directory.putCustomLimit(org, custom, save)).status
 }
 
-/** Whether there was one. */
+/** Resolves to whether there was a limit. */
 export async function deleteCustomLimit(directory: Directory, org: string, user: string): Promise<boolean> {
   const before = await directory.getCustomLimit(org, user)
   if (before === null) return false

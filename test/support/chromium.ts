@@ -1,9 +1,9 @@
-/** A browser without a window, for what people see. */
+/** A headless browser for tests of the page. */
 import t from 'tap'
 import type { Browser } from 'playwright-core'
 import { launchChromium } from './browser.ts'
 
-/** Starts Debian's own, or what stands in its place; it is closed when the test file ends. */
+/** Starts Chromium and closes it when the test file ends. */
 export async function startChromium(): Promise<Browser> {
   const browser = await launchChromium()
   t.teardown(() => browser.close())

@@ -1,4 +1,7 @@
-/** Calls without a pause on organizations of a real cluster, through real gateways, and the books that must agree after. */
+/**
+ * A continuous load on organizations of a real cluster, through real gateways, and the accounts that must agree
+ * afterwards.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { RedisClient, StoreAddress } from '../../src/store/connection.ts'
@@ -21,18 +24,18 @@ export interface ClusterStage {
   readonly origin: Origin
   readonly gateways: readonly TestGateway[]
   readonly store: RedisClient
-  /** One more gateway, which ends with the others. */
+  /** Starts one more gateway, which is stopped with the others. */
   start(config?: Readonly<Record<string, unknown>>): Promise<TestGateway>
-  /** An organization whose slot this master has. */
+  /** An organization whose slot is on this master. */
   orgOn(master: ClusterNode, setup?: Parameters<typeof createOrg>[1]): Promise<TestOrg>
   /** How many calls of an organization the provider answered. */
   served(org: TestOrg): number
-  /** The user's counters, in calls; waits until nothing is held. */
+  /** The user's charges, in calls; waits until nothing is held. */
   charged(org: TestOrg): Promise<number>
   stop(): Promise<void>
 }
 
-/** What came of a call. */
+/** The outcome of a call. */
 export interface Outcome {
   readonly org: TestOrg
   readonly gateway: TestGateway
@@ -43,7 +46,9 @@ export interface Outcome {
 }
 
 export interface ClusterStageOptions extends RedisClusterOptions {
-  /** The password of the user `tollgate` that gateways are, with what deploy/redis/tollgate.acl lets them. */
+  /**
+   * The password of the Redis user `tollgate` that gateways log in as, with the rights in deploy/redis/tollgate.acl.
+   */
   readonly userPassword?: string
   /** How long calls wait for the store; by default longer than any failover or busy machine of these tests. */
   readonly patienceSeconds?: number
@@ -51,7 +56,7 @@ export interface ClusterStageOptions extends RedisClusterOptions {
 
 const PATIENCE_SECONDS = 60
 
-/** How the gateways of a stage get to its cluster: the section `redis` of their configuration. */
+/** The section `redis` of the gateways' configuration: how they reach the cluster of a stage. */
 export function redisConfig(
   { seeds, options }: RedisCluster,
   userPassword?: string,
@@ -65,7 +70,7 @@ export function redisConfig(
   }
 }
 
-/** How the tests get there, as the default user. */
+/** How the tests reach the cluster, as the default user. */
 export function rootAddress({ seeds, options: { password, tls } }: RedisCluster): StoreAddress {
   return {
     cluster: seeds,
@@ -95,7 +100,7 @@ export async function openClusterStage(
       config: {
         redis: { ...redisConfig(cluster, userPassword), patienceSeconds },
         leaseSeconds: 3,
-        // What could not be queued while a connection was gone is told by the next sweep.
+        // Crossings that could not be queued while a connection was down are relayed by the next sweep.
         notifications: { sweepSeconds: 1 },
         ...config,
       },
@@ -143,7 +148,7 @@ export async function openClusterStage(
   }
 }
 
-/** One call of ada's; status 0 where the connection broke. */
+/** One call by ada; status 0 if the connection broke. */
 export async function callOf(gateway: TestGateway, org: TestOrg, key = org.key): Promise<Outcome> {
   const startedAt = performance.now()
   const [status, code] = await postChat(gateway.dataUrl, key, chatBody({ user: org.id })).then(
@@ -158,9 +163,9 @@ export async function callOf(gateway: TestGateway, org: TestOrg, key = org.key):
 
 export interface Load {
   readonly outcomes: readonly Outcome[]
-  /** Calls that were made for an organization, and answered so. */
+  /** How many calls were made for an organization and got this status. */
   count(org: TestOrg, status: number): number
-  /** Ends it; resolves when its last call is answered. */
+  /** Ends the load; resolves when its last call is answered. */
   end(): Promise<void>
 }
 
@@ -194,25 +199,26 @@ export function startLoad(
 const isDown = (line: string): boolean => line.includes('credit store does not answer')
 const isSilence = (line: string): boolean => isDown(line) && line.includes('"reason":"no answer"')
 
-/** How often a gateway took a server for down that had answered it, but with a refusal. */
+/** How often a gateway treated a server as down that had answered, although with a refusal. */
 export function refusals({ gateways }: Pick<ClusterStage, 'gateways'>): number {
   return gateways.flatMap(({ log }) => log).filter((line) => isDown(line) && !isSilence(line)).length
 }
 
-/** How often a gateway found a server silent, but for the one of this port. */
+/** How often a gateway found a server silent, except the one on this port. */
 export function silences({ gateways }: Pick<ClusterStage, 'gateways'>, but?: number): number {
   return gateways.flatMap(({ log }) => log).filter((line) => isSilence(line) && !line.includes(`:${but}"`))
     .length
 }
 
-/** Every call was answered 200. */
+/** Asserts that every call was answered 200. */
 export function allServed(t: Test, calls: readonly Outcome[], what: string): void {
   t.strictSame([...new Set(calls.map(({ status }) => status))], [200], what)
 }
 
-/** What was charged is what was served, to the call, and the organization's books agree with each other. */
+/** Asserts that exactly the served calls were charged, and that the organization's accounts agree with each other. */
 export async function exact(t: Test, stage: ClusterStage, org: TestOrg): Promise<void> {
-  // On a slow machine a lease may end before its call: the prompt is charged then, and the rest by the settle, later.
+  // On a slow machine a lease may end before its call. Then the prompt is charged first, and the settle charges the
+  // rest later.
   await until(async () => (await stage.charged(org)) === stage.served(org)).catch(() => undefined)
   const charged = await stage.charged(org)
   t.equal(charged, stage.served(org), `${org.id}: charged is what the provider served`)

@@ -1,4 +1,4 @@
-/** A proxy as companies have them: it opens tunnels (CONNECT) to wherever a test says that a name leads. */
+/** An HTTP proxy as companies use it: it opens tunnels (CONNECT), and the test decides where each name leads. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
@@ -13,7 +13,7 @@ export interface ConnectProxy {
     readonly authorization: string | null
     readonly headers: string[]
   }[]
-  /** What a tunnel leads to: a port of this machine, or a status to refuse it with. */
+  /** The destination of a tunnel: a port of this machine, or a status that refuses it. */
   route: (
     target: string,
   ) => { readonly port: number; readonly host?: string } | { readonly status: number } | 'silence'

@@ -1,6 +1,6 @@
 /**
- * Every crossing that a script puts into an outbox, whoever takes it out again: MONITOR shows the XADD itself, so a relay that
- * empties the stream at once hides nothing.
+ * Records every crossing that a script adds to an outbox. MONITOR shows the XADD itself, so a crossing is seen even if
+ * a relay removes it at once.
  */
 import { Redis } from 'ioredis'
 import { until } from './until.ts'
@@ -9,7 +9,7 @@ import { until } from './until.ts'
 export type SeenCrossing = Readonly<Record<string, string>> & { readonly type: string }
 
 export interface CrossingWatch {
-  /** All that went to the organization's outbox so far. */
+  /** All crossings that were added to the organization's outbox so far. */
   of(org: string): Promise<SeenCrossing[]>
   stop(): void
 }

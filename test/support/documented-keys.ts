@@ -1,4 +1,4 @@
-/** The table of docs/store.md, read: what a key is called, its type, and how long it lives. */
+/** Reads the table of docs/store.md: the name of each key, its type, and its lifetime. */
 import { readFileSync } from 'node:fs'
 
 export interface DocumentedKey {
@@ -6,7 +6,7 @@ export interface DocumentedKey {
   readonly name: string
   readonly type: string
   readonly matches: (key: string) => boolean
-  /** The longest lifetime that the table promises, in milliseconds; null: "for ever", or "until" something happens. */
+  /** The longest documented lifetime in milliseconds; null for "for ever", or for "until" an event. */
   readonly longestMs: number | null
 }
 
@@ -22,7 +22,7 @@ const LIFETIMES: readonly (readonly [RegExp, (n: number) => number])[] = [
   [/idleMinutes/, () => 30 * 60_000],
 ]
 
-/** Rows of the table, in its order. Throws for one whose lifetime cannot be read. */
+/** The rows of the table, in its order. Throws if a lifetime cannot be read. */
 export function documentedKeys(): DocumentedKey[] {
   const text = readFileSync(new URL('../../docs/store.md', import.meta.url), 'utf8')
   const rows = text.split('\n').filter((line) => /^\| `\{?tg/.test(line))

@@ -1,4 +1,7 @@
-/** A gateway as a process of its own, started as the README says, with an organization and keys made over its admin API. */
+/**
+ * Starts a gateway as a separate process, as the README describes, and creates an organization and keys over its admin
+ * API.
+ */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -12,52 +15,52 @@ import { came, until } from './until.ts'
 import { removeFolder } from './folder.ts'
 
 export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
-/** On one core beside others a start takes a minute. */
+/** A start takes up to a minute on one core that other processes use. */
 const START_MS = 180_000
-/** Some tests let calls go on for long before it may end. */
+/** Some tests let calls run for a long time before the gateway may end. */
 const STOP_MS = 240_000
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 
 export interface GatewayOptions {
-  /** Absent where `config` says where the store is. */
+  /** Absent if `config` contains the address of the store. */
   readonly redisUrl?: string
   /** How long calls wait for a store that does not answer; absent: the default. */
   readonly patienceSeconds?: number
-  /** Where the one upstream is; its prefix is /openai. */
+  /** The URL of the one upstream; its prefix is /openai. */
   readonly upstreamUrl: string
-  /** More of the configuration, merged over the tests' own at the top level. */
+  /** Further configuration, which replaces the tests' own top-level keys. */
   readonly config?: Readonly<Record<string, unknown>>
-  /** More of the upstream's configuration. */
+  /** Further configuration of the upstream. */
   readonly upstream?: Readonly<Record<string, unknown>>
-  /** More of the command line, such as `['--workers', '2']`. */
+  /** Further arguments of the command line, such as `['--workers', '2']`. */
   readonly args?: readonly string[]
   /** How far its clock is ahead of this machine's. */
   readonly clockAheadMs?: number
-  /** More of its environment. */
+  /** Further environment variables. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 export interface TestGateway {
   readonly dataUrl: string
   readonly adminUrl: string
-  /** Base URL for an OpenAI SDK. */
+  /** The base URL for an OpenAI SDK. */
   readonly openaiUrl: string
   readonly process: ChildProcess
-  /** The file that it was started with. */
+  /** The path of its configuration file. */
   readonly configFile: string
   /** Lines of the log so far. */
   readonly log: readonly string[]
-  /** Calls the admin API as the operator; rejects when the answer is no success. */
+  /** Calls the admin API as the operator; rejects if the response is not a success. */
   admin(method: string, path: string, body?: unknown): Promise<unknown>
-  /** One metric of a scrape, by its name with labels as they stand there; 0 when it is missing. */
+  /** One metric of a scrape, by its name with labels as in the text; 0 if it is missing. */
   metric(line: string): Promise<number>
-  /** SIGTERM, and the exit code. */
+  /** Sends SIGTERM; resolves to the exit code. */
   stop(): Promise<number | null>
   /** SIGKILL. */
   kill(): Promise<void>
 }
 
-/** Its ports stay nobody else's when it is gone: who still asks there finds no gateway of another test. */
+/** No other process gets its ports after it ends, so that late clients do not reach the gateway of another test. */
 async function configOf(options: GatewayOptions): Promise<Record<string, unknown>> {
   return {
     listen: { port: await freePort() },
@@ -81,16 +84,16 @@ async function configOf(options: GatewayOptions): Promise<Record<string, unknown
   }
 }
 
-/** A module that is loaded before all others moves every clock that a program can read. */
+/** A preloaded module moves every clock that a program can read. */
 function clockEnv(aheadMs: number): NodeJS.ProcessEnv {
   if (aheadMs === 0) return {}
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(movedDate(aheadMs))}` }
 }
 
-/** Those of this machine are not for what runs on it alone. */
+/** A gateway that calls only this machine must not use the machine's proxies. */
 const NO_PROXIES = { HTTPS_PROXY: '', https_proxy: '', NO_PROXY: '', no_proxy: '' }
 
-/** Resolves when the gateway listens; rejects with its output when it exits before that. */
+/** Resolves when the gateway listens; rejects with its output if it exits before that. */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const dir = mkdtempSync(join(tmpdir(), 'tg-gateway-'))
   const file = join(dir, 'tollgate.yaml')
@@ -174,23 +177,23 @@ export interface TestOrg {
   readonly id: string
   /** The key of its member `ada`. */
   readonly key: string
-  /** Another key. */
+  /** Creates another key. */
   createKey(body: Readonly<Record<string, unknown>>): Promise<string>
-  /** The standing of a user as `/users` shows it; credits. */
+  /** The standing of a user as `/users` shows it; amounts in credits. */
   user(
     user?: string,
   ): Promise<{ used: number; counted: number; held: number; limit: number | null; exceeding: boolean }>
-  /** Waits until nothing is held, and answers what ada has used. */
+  /** Waits until nothing is held, and returns what ada has used. */
   usedWhenIdle(user?: string): Promise<number>
 }
 
 let orgs = 0
 
-/** An organization with the member `ada` and her key. `limit` in credits; null switches limits off. */
+/** Creates an organization with the member `ada` and her key. `limit` is in credits; null switches limits off. */
 export async function createOrg(
   gateway: TestGateway,
   setup: {
-    /** One of its own by default. */
+    /** The id; by default a unique one. */
     readonly id?: string
     readonly limit?: number | null
     readonly admission?: 'strict' | 'straddle'
@@ -225,7 +228,7 @@ export async function createOrg(
   async function user(name = 'ada'): ReturnType<TestOrg['user']> {
     type Item = Awaited<ReturnType<TestOrg['user']>> & { readonly user: string }
     let found: Item | undefined
-    // A user whose first charge arrives while the list is read may stand in neither of its halves.
+    // A user whose first charge arrives while the list is read may be missing in both of its phases.
     await until(async () => {
       const page = (await gateway.admin('GET', `/v1/orgs/${id}/users?q=${name}`)) as {
         readonly items: readonly Item[]

@@ -1,6 +1,7 @@
 /**
- * A TCP proxy between one gateway and the store that stands still for ever at a script: in front of it, or behind it. So a
- * gateway can be killed at an exact step of a call. What was kept may be delivered later, as packets of the dead can be.
+ * A TCP proxy between one gateway and the store that halts for good at a script, before or after it runs. So a test can
+ * kill a gateway at an exact step of a call. It can deliver the held request later, as a network can deliver packets of
+ * a dead process.
  */
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
@@ -10,15 +11,15 @@ import { came } from './until.ts'
 export interface HaltingProxy {
   readonly port: number
   /**
-   * The `nth` request from now on that holds `text` is the last that gets anywhere: `before` keeps it from the server,
-   * `after` keeps its answer from the gateway. Resolves when it is there.
+   * Halts at the `nth` request from now on that contains `text`. `before` withholds it from the server, `after`
+   * withholds its response from the gateway. Resolves when the request has come that far.
    */
   haltAt(text: string, when: 'before' | 'after', nth?: number): Promise<void>
-  /** Stands still at once. */
+  /** Halts at once. */
   halt(): void
-  /** Goes on: connections that stood still are broken off, new ones pass. */
+  /** Resumes: halted connections are broken, new ones pass. */
   goOn(): void
-  /** Sends the request that was kept, on the connection that it came on. */
+  /** Delivers the withheld request on its own connection. */
   deliverKept(): void
   stop(): Promise<void>
 }
@@ -58,7 +59,7 @@ export async function startHaltingProxy(targetPort: number): Promise<HaltingProx
       socket.on('error', () => undefined)
       socket.on('close', () => {
         sockets.delete(socket)
-        // What stands still outlives the gateway that it came from.
+        // A halted connection outlives its gateway.
         if (isHalted) return
         client.destroy()
         upstream.destroy()
@@ -84,7 +85,7 @@ export async function startHaltingProxy(targetPort: number): Promise<HaltingProx
         sprung,
         () => `request ${nth} to the store that holds ${text}; ${trap?.left ?? 0} are missing`,
       )
-      // Who failed before it asks is not to fail again.
+      // The test may have failed before it waits for this promise; it must not cause a second failure.
       halted.catch(() => undefined)
       return halted
     },

@@ -1,4 +1,6 @@
-/** A token issuer of the tests' own: it publishes keys over HTTP and signs with them, rightly or, where a test wants it, wrongly. */
+/**
+ * A token issuer for tests: it publishes keys over HTTP and signs tokens, validly or, if a test wants it, invalidly.
+ */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import {
@@ -17,23 +19,23 @@ export interface SigningKey {
   readonly kid: string
   readonly alg: string
   readonly privateKey: CryptoKey
-  /** As it stands in the key set. */
+  /** The key as the key set contains it. */
   readonly jwk: JWK
   /** The public key in PEM. */
   readonly pem: string
 }
 
 export interface Issuer {
-  /** Its `iss`. */
+  /** The value of `iss`. */
   readonly name: string
   readonly jwksUrl: string
-  /** The keys that it publishes. */
+  /** The published keys. */
   published: JWK[]
   /** How often its keys were fetched. */
   readonly fetched: () => number
   /** Answers every request for the keys from now on. */
   answer: (response: ServerResponse) => void
-  /** Makes a key that is not published yet. */
+  /** Makes a key that is not yet published. */
   makeKey(alg: string): Promise<SigningKey>
   /** A token of this issuer with these claims over those of `claims`; an `undefined` claim is left out. */
   sign(key: SigningKey, claims: JWTPayload, header?: Readonly<Record<string, unknown>>): Promise<string>
@@ -74,7 +76,7 @@ export async function startIssuer(name: string): Promise<Issuer> {
   return issuer
 }
 
-/** Answers as an issuer does that is well. */
+/** Answers as a healthy issuer does. */
 export function publish(issuer: Issuer, response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/jwk-set+json' })
   response.end(JSON.stringify({ keys: issuer.published }))

@@ -1,7 +1,7 @@
-/** JSON documents as texts for property tests: any nesting, any white space, any way in which a string can be written. */
+/** JSON documents as texts for property tests: any nesting, any white space, any spelling of strings. */
 import fc from 'fast-check'
 
-/** A document before it is written; the entries of an object in order, so that a key may stand twice. */
+/** A document before it is written; the entries of an object are in order, and a key may occur twice. */
 export type JsonNode =
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'scalar'; readonly text: string }
@@ -10,13 +10,16 @@ export type JsonNode =
 
 export interface JsonNodeOptions {
   readonly key?: fc.Arbitrary<string>
-  /** The value of a string. */
+  /** The values of strings. */
   readonly string?: fc.Arbitrary<string>
-  /** Whether a key may stand twice in an object. */
+  /** Whether a key may occur twice in an object. */
   readonly duplicates?: boolean
 }
 
-/** Any text that is well-formed Unicode, with what JSON has to escape, and what looks like JSON itself, more often than chance has it. */
+/**
+ * Any well-formed Unicode text. Characters that JSON escapes, and text that looks like JSON, occur more often than by
+ * chance.
+ */
 export const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 12 }),
   fc.string({
@@ -37,7 +40,7 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
       'é',
       '😀',
       '\u2028',
-      // Where UTF-8 takes one byte more.
+      // From here on, UTF-8 takes one more byte.
       '\u007f',
       '\u0080',
       '\u07ff',
@@ -63,7 +66,7 @@ const SCALARS = [
   '0.1e1',
 ]
 
-/** Objects at the top; `nested` of any kind below. */
+/** Objects at the top level; `nested` of any kind below. */
 export function jsonObjects(
   options: JsonNodeOptions = {},
 ): fc.Arbitrary<Extract<JsonNode, { kind: 'object' }>> {
@@ -103,7 +106,7 @@ const SHORT: Readonly<Record<string, string>> = {
   '\t': '\\t',
 }
 
-/** Writes a document; `seed` decides on white space, escapes and the case of hex digits. */
+/** Writes a document; `seed` determines white space, escapes and the case of hex digits. */
 export function writeJson(node: JsonNode, seed: number): string {
   const pick = chooser(seed)
   const space = (): string => SPACES[pick(SPACES.length)] ?? ''
@@ -137,7 +140,7 @@ export function writeJson(node: JsonNode, seed: number): string {
   return `${space()}${write(node)}${space()}`
 }
 
-/** A small generator of numbers (mulberry32): the same seed writes the same text. */
+/** A small random number generator (mulberry32): the same seed writes the same text. */
 function chooser(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -148,7 +151,7 @@ function chooser(seed: number): (below: number) => number {
   }
 }
 
-/** Bytes cut into chunks at the places given, some of them empty. */
+/** Cuts bytes into chunks at the given places; some chunks may be empty. */
 export function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   const at = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
   return at.slice(1).map((end, index) => bytes.subarray(at[index] ?? 0, end))

@@ -1,8 +1,8 @@
 /**
- * For kill tests: gateways, workers and the store are killed at random moments between a charge and somebody's inbox. After
- * each, every crossing was in the queue once per id, and every mail arrived at least once, repeats under the same
- * Message-ID (N1, N2). `TOLLGATE_KILLS=50` does more of each; `TOLLGATE_SEED` repeats a run. That each single step is
- * among them is for crash-steps.test.ts.
+ * For kill tests: gateways, workers and the store are killed at random moments between a charge and the delivery of a
+ * mail. After each kill, every crossing was in the queue once per id, and every mail arrived at least once, repeats
+ * with the same Message-ID (N1, N2). `TOLLGATE_KILLS=50` does more of each; `TOLLGATE_SEED` repeats a run.
+ * crash-steps.test.ts kills at every single step.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -60,8 +60,8 @@ interface Prepared {
 }
 
 /**
- * Asks again where the store is still on its way back, or too slow on a busy machine: what is prepared is no part of what is
- * tested. What may have been made by the refused attempt already is a success.
+ * Retries while the store is on its way back, or too slow on a busy machine, because the preparation is not under test.
+ * If a failed attempt created the entity already, that counts as success.
  */
 const patient: TestGateway = {
   ...survivor,
@@ -78,7 +78,7 @@ const patient: TestGateway = {
   },
 }
 
-/** An organization whose every user is told to one admin on the first call. */
+/** Creates an organization that notifies one admin of each user's first call. */
 export async function prepare(): Promise<Prepared> {
   const org = await createOrg(patient, { limit: null })
   const member = (role: string, user: string) => ({ role, email: `${user}@${org.id}.example`, name: user })
@@ -92,7 +92,7 @@ export async function prepare(): Promise<Prepared> {
   return { org, key: await org.createKey({ name: 'app', app: true, user: null }) }
 }
 
-/** One call of each user; those that a kill breaks off are made again through the survivor. `onServed` hears of each. */
+/** One call of each user; calls that a kill broke are repeated through the survivor. `onServed` is called for each. */
 export async function spend(
   through: TestGateway,
   key: string,
@@ -117,13 +117,13 @@ export async function spend(
 }
 
 /**
- * Calls until everybody is past the alert. Of a call whose gateway died after the answer and before it was settled, only the
- * prompt is charged (C6): that is no crossing.
+ * Makes calls until every user is past the alert. If a gateway died after the response and before the settle, only the
+ * prompt is charged (C6), which does not cross the alert.
  */
 async function everybodyPast(org: TestOrg, key: string): Promise<void> {
   await until(
     async () => {
-      // Refused while the store is on its way back.
+      // May be refused while the store is on its way back.
       const page = (await survivor.admin('GET', `/v1/orgs/${org.id}/users?limit=200`).catch(() => null)) as {
         readonly items: readonly { readonly user: string; readonly used: number; readonly held: number }[]
       } | null
@@ -146,7 +146,7 @@ async function allLogged(org: TestOrg): Promise<boolean> {
   return page?.items.length === USERS.length
 }
 
-/** What must hold in the end, whatever was killed. Resolves to how many mails came more than once. */
+/** Asserts what must hold after any kill. Resolves to how many mails came more than once. */
 export async function check(t: Test, { org, key }: Prepared): Promise<number> {
   await everybodyPast(org, key)
   const watched = watchQueue({ url: redis.url })
@@ -155,7 +155,7 @@ export async function check(t: Test, { org, key }: Prepared): Promise<number> {
   const ids = () => new Set(mails().map(({ parsed }) => parsed.messageId))
   await until(() => ids().size >= USERS.length, { timeoutMs: 120_000, what: 'every mail has arrived' })
   await until(async () => (await store.xlen(keys.outbox(org.id))) === 0, { timeoutMs: 120_000 })
-  // Also those whose sender died between the mail and its place in the log: they come again.
+  // Includes mails whose sender died between sending and logging: they are sent again.
   await until(() => allLogged(org), { timeoutMs: 120_000, what: 'every mail is in the log as sent' })
   const queued = await watched.jobsOf(org.id)
   t.equal(queued.length, USERS.length, 'every crossing is in the queue')
@@ -168,7 +168,7 @@ export async function check(t: Test, { org, key }: Prepared): Promise<number> {
   return mails().length - ids().size
 }
 
-/** Crossings that no queue has at this moment. */
+/** Crossings that are currently in no queue. */
 export async function leftBehind({ org }: Prepared): Promise<number> {
   const store = await openClient({ url: redis.url })
   const count = await store.xlen(keys.outbox(org.id))

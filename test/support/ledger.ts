@@ -1,4 +1,4 @@
-/** A ledger on a real store, and organizations of a test's own, written as the admin plane writes them. */
+/** A ledger on a real store, and organizations for tests, written as the admin plane writes them. */
 import { Cluster, type Redis } from 'ioredis'
 import { pino } from 'pino'
 import type { Hold } from '../../src/core/hold.ts'
@@ -21,15 +21,15 @@ export interface OrgSetup {
   /** Default limit in credits; null switches limits off. */
   readonly limit?: number | null
   readonly admission?: 'strict' | 'straddle'
-  /** More fields of the org's hash. */
+  /** Further fields of the organization's hash. */
   readonly fields?: Readonly<Record<string, string>>
 }
 
 export const silent = pino({ level: 'silent' })
 
 /**
- * Resolves when commands are taken. A cluster is ready before the connections to its servers are, and refuses commands
- * until then, for which a gateway's store waits as well.
+ * Resolves when commands are accepted. A cluster client is ready before the connections to its servers are, and refuses
+ * commands until then. A gateway's store waits for that as well.
  */
 export async function connected(redis: RedisClient): Promise<void> {
   if (!(redis instanceof Cluster)) await until(() => redis.status === 'ready')
@@ -39,7 +39,7 @@ export async function connected(redis: RedisClient): Promise<void> {
     )
 }
 
-/** Longer than a busy machine makes a command take: a test that asks the store is not about its outages. */
+/** Longer than any command takes on a busy machine: a test that reads the store is not about outages. */
 const COMMAND_TIMEOUT_MS = 60_000
 
 export async function openClient(address: StoreAddress): Promise<RedisClient> {
@@ -83,7 +83,10 @@ export function countingMetrics(): LedgerMetrics & {
   }
 }
 
-/** Renewals and sweeps come at fractions of a lease: with this one not while a test makes a lease overdue, and looks. */
+/**
+ * Renewals and sweeps run at fractions of a lease. With this lease none runs while a test makes a lease overdue and
+ * checks the result.
+ */
 const LEASE_MS = 3_600_000
 
 export async function openLedger(
@@ -136,7 +139,7 @@ export async function createOrg(redis: RedisClient, org: string, setup: OrgSetup
   }
 }
 
-/** A reservation of so many credits; the strict worst case is the same. */
+/** A reservation of this many credits; the strict worst case is the same. */
 export function reservation(org: string, credits: number, rest: Partial<Reservation> = {}): Reservation {
   const amount = Math.round(credits * 1_000_000) as Microcredits
   return {
@@ -152,7 +155,7 @@ export function reservation(org: string, credits: number, rest: Partial<Reservat
   }
 }
 
-/** The hold of an admission; throws where it was refused. */
+/** The hold of an admitted reservation; throws if it was refused. */
 export function holdOf(result: ReserveResult): Hold {
   if (result.status !== 'reserved') throw new Error(`not reserved: ${result.status}`)
   return result.hold
@@ -170,7 +173,7 @@ export function charge(
   return { cost: Math.round(credits * 1_000_000) as Microcredits, model, inputTokens: 10, outputTokens: 5 }
 }
 
-/** Everything that must agree in an org's open period, in microcredits. */
+/** All amounts of an organization's open period that must agree, in microcredits. */
 export async function books(
   redis: RedisClient,
   org: string,
@@ -197,7 +200,7 @@ export async function books(
       if (field.startsWith('m:')) models += Number(value.split(' ')[0])
     }
   }
-  // A test may begin before midnight and end behind it.
+  // A test may begin before midnight and end after it.
   const dates = [Date.now(), Date.now() - 86_400_000].map(
     (at) => new Date(at).toISOString().slice(0, 10).replaceAll('-', '') as Day,
   )

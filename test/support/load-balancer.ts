@@ -1,6 +1,7 @@
 /**
- * A load balancer as operators run them: it keeps its connections to the gateways, asks each `/readyz` ten times a second, and
- * sends a request on to the next gateway only where the first refused the connection, so that nothing of it can have run.
+ * A load balancer as operators run it. It keeps connections to the gateways, and requests `/readyz` of each ten times a
+ * second. It sends a request to the next gateway only if the first refused the connection, so that no part of the
+ * request can have run.
  */
 import { once } from 'node:events'
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -14,12 +15,12 @@ export interface Backend {
 
 export interface LoadBalancer {
   readonly url: string
-  /** Sends traffic to it from its first good answer on. */
+  /** Sends traffic to it after its first success response. */
   add(backend: Backend): void
   remove(backend: Backend): void
   /** Whether it gets traffic now. */
   serves(backend: Backend): boolean
-  /** Requests that the balancer itself had to answer 502, or to break off. */
+  /** Requests that the balancer itself had to answer with 502, or to abort. */
   readonly failures: readonly string[]
   stop(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** What an answer is charged, by the meter and the settlement of the gateway, without a network. */
+/** Computes the charge of a response with the gateway's own meter and settlement, without a network. */
 import type { Charge, Hold } from '../../src/core/hold.ts'
 import type { Unpriced } from '../../src/core/reports.ts'
 import { NO_USAGE, type Usage } from '../../src/core/tariff.ts'
@@ -20,7 +20,7 @@ export interface Api {
   readonly request: object
 }
 
-/** Every kind of token has a price of its own, so that a mistaken kind shows in the charge. */
+/** Every kind of token has its own price, so that a mix-up of kinds shows in the charge. */
 export const PRICES: WrittenPrices = {
   input: 10,
   cachedInput: 1,
@@ -44,7 +44,7 @@ const PER_TOKEN: Usage = {
   webSearches: 1_000_000,
 }
 
-/** Microcredits of so much usage, at the prices above. */
+/** The cost of this usage in microcredits, at the prices above. */
 export function costOf(usage: Partial<Usage>): number {
   return Object.entries(usage).reduce(
     (sum, [kind, tokens]) => sum + tokens * PER_TOKEN[kind as keyof Usage],
@@ -92,7 +92,7 @@ export const events = (...values: readonly unknown[]): string =>
 
 export interface Charged {
   readonly reading: Reading
-  /** Null where the hold was freed. */
+  /** Null if the hold was released. */
   readonly charge: Charge | null
   readonly unpriced: readonly Unpriced[]
   readonly shape: CallShape
@@ -105,7 +105,7 @@ export interface Answered {
   readonly complete?: boolean
   readonly strict?: boolean
   readonly prices?: Partial<WrittenPrices>
-  /** A model of the built-in table instead, of this provider. */
+  /** Uses a model of the built-in table instead, of this provider. */
   readonly listed?: { readonly provider: string; readonly model: string }
 }
 
@@ -115,7 +115,7 @@ function routeOf({ family, path }: Api): MeteredRoute {
   return route
 }
 
-/** Meters an answer that comes in these chunks, and settles it. */
+/** Meters a response that arrives in these chunks, and settles it. */
 export async function charge(
   api: Api,
   chunks: readonly Buffer[] | string,
@@ -159,7 +159,9 @@ export async function charge(
   return { reading, charge: settled, unpriced, shape }
 }
 
-/** The charge in microcredits, the same in one piece and cut at every byte; 0 where the hold was freed. */
+/**
+ * The charge in microcredits, which must be the same in one piece and cut at every byte; 0 if the hold was released.
+ */
 export async function costOfAnswer(api: Api, body: string, answered: Answered = {}): Promise<number> {
   const bytes = Buffer.from(body)
   const whole = await charge(api, [bytes], answered)

@@ -1,4 +1,4 @@
-/** Notices of every kind, with figures that add up. */
+/** Notifications of every kind, with consistent figures. */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -73,7 +73,7 @@ export const CROSSINGS: Readonly<Record<string, Crossing>> = {
   },
 }
 
-/** Of a kind in CROSSINGS; what it says of people and places can be given. */
+/** A notification of a kind in CROSSINGS; fields about people and places can be replaced. */
 export function noticeOf(kind: string, changes: Partial<Notice> = {}): Notice {
   const crossing = CROSSINGS[kind]
   if (crossing === undefined) throw new Error(`no crossing is called ${kind}`)
@@ -90,7 +90,7 @@ export function noticeOf(kind: string, changes: Partial<Notice> = {}): Notice {
 export const BOSS: Recipient = { user: 'boss', name: 'Grace Hopper', email: 'grace@example.com' }
 export const ADA: Recipient = { user: 'ada', name: 'Ada Lovelace', email: 'ada@example.com' }
 
-/** What people could type to break a message; each is to arrive as the text that it is. */
+/** Text that a user could type to break a message; each must arrive unchanged, as text. */
 export const HOSTILE = [
   '<script>alert(1)</script>',
   '"><img src=x onerror=alert(1)>',
@@ -109,7 +109,7 @@ export const HOSTILE = [
   'x'.repeat(200),
 ] as const
 
-/** A webhook with a secret of its own, or a Slack channel. */
+/** A webhook with its own secret, or a Slack channel. */
 export function targetOf(url: string, changes: Partial<ChannelTarget> = {}): ChannelTarget {
   return {
     id: 'ch_1',
@@ -127,7 +127,7 @@ export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
 const silent = { info: () => undefined, warn: () => undefined }
 
-/** Senders as the gateway has them, except for what the test says; they are closed when the test ends. */
+/** Senders as in the gateway, except for the given options; they are closed when the test ends. */
 export function sendersOf(
   t: Test,
   options: Partial<Omit<SenderOptions, 'notifications'>> & { readonly allowTargets?: readonly string[] } = {},

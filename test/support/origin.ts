@@ -1,4 +1,4 @@
-/** A provider of the tests' own: plain node:http, which does what a test tells it to, and remembers what reached it. */
+/** A provider for tests: plain node:http, which answers as a test decides and records what it received. */
 import { once } from 'node:events'
 import {
   createServer,
@@ -10,7 +10,7 @@ import {
 import { freePort } from './ports.ts'
 import { came } from './until.ts'
 
-/** Some calls are held back for most of a test. */
+/** Some calls are held open during most of a test. */
 const CALL_MS = 240_000
 
 export interface Received {
@@ -30,7 +30,9 @@ export interface Origin {
 
 export const CHAT_USAGE = { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30 }
 
-/** A whole chat completion of `test-model`: at its test price, 20 × 1,000 + 10 × 10,000 microcredits = 0.12 credits. */
+/**
+ * A complete chat completion of `test-model`: at its test price, 20 × 1,000 + 10 × 10,000 microcredits = 0.12 credits.
+ */
 export function chatAnswer(
   response: ServerResponse,
   usage: unknown = CHAT_USAGE,
@@ -50,13 +52,13 @@ export function chatAnswer(
 export const CHAT_COST = 0.12
 
 /**
- * The same, at so many credits: 0, or 0.02 and more. A prompt of zero would be estimated, and so would an output of zero beside
- * text (C10): what costs nothing has no text.
+ * The same at this many credits: 0, or 0.02 and more. A reported prompt of zero would be replaced by an estimate, and
+ * so would an output of zero next to text (C10). So a response that costs nothing has no text.
  */
 export function chatAnswerAt(response: ServerResponse, credits: number): void {
   const tokens = Math.round(credits * 100)
   if (tokens === 0) chatAnswer(response, { prompt_tokens: 0, completion_tokens: 0 }, '')
-  // An output of zero beside text would not be believed.
+  // An output of zero next to text would not be accepted.
   else if (tokens === 1) chatAnswer(response, { prompt_tokens: 10, completion_tokens: 0 }, '')
   else chatAnswer(response, { prompt_tokens: 10, completion_tokens: tokens - 1 })
 }
@@ -66,7 +68,7 @@ export function chunkEvent(content: string): string {
   return `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [{ index: 0, delta: { content } }], usage: null })}\n\n`
 }
 
-/** The event of a chat stream that reports so many tokens. */
+/** The event of a chat stream that reports this many tokens. */
 export function usageEvent(input: number, output: number): string {
   const usage = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output }
   return `data: ${JSON.stringify({ id: 'c', model: 'test-model', choices: [], usage })}\n\n`
@@ -109,7 +111,7 @@ export async function startOrigin(
   return origin
 }
 
-/** A chat request's body. */
+/** The body of a chat request. */
 export function chatBody(rest: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({
     model: 'test-model',

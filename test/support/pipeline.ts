@@ -1,4 +1,4 @@
-/** Everything between a charge and a receiver in this process, on a real store, with senders of the test's own. */
+/** The whole path from a charge to a receiver in this process, on a real store, with the test's own senders. */
 import type { Test } from 'tap'
 import { wholeCredits } from '../../src/core/units.ts'
 import { connect, type RedisClient } from '../../src/store/connection.ts'
@@ -13,10 +13,10 @@ import { CHANGE } from './changes.ts'
 import { charge, createOrg, holdOf, openLedger, reservation, silent } from './ledger.ts'
 
 export interface Pipeline {
-  /** An organization whose every user is past the alert with the first charge; `admins` get mail. */
+  /** Creates an organization in which each user's first charge passes the alert; `admins` get mail. */
   createOrg(org: string, users: readonly string[], admins?: readonly string[]): Promise<void>
   addWebhook(org: string, url: string): Promise<void>
-  /** Each of the users crosses. */
+  /** Makes each of the users cross the alert. */
   cross(org: string, users: readonly string[]): Promise<void>
   /** Every delivery of every notice of the organization. */
   deliveries(org: string): Promise<readonly Delivery[]>
@@ -64,7 +64,7 @@ export async function startPipeline(
   const ledger = await openLedger(redis, { onCrossings: (org) => notices.wake(org) })
   t.teardown(async () => {
     ledger.close()
-    // What hangs in a test hangs for ever.
+    // A delivery that hangs in a test never ends.
     await notices.stopDelivering(0)
     for (const client of opened) client.disconnect()
   })
@@ -96,7 +96,7 @@ export async function startPipeline(
   }
 }
 
-/** Written as the admin plane writes them, many in one go. */
+/** Adds admins as the admin plane writes them, many at once. */
 export async function addAdmins(redis: RedisClient, org: string, users: readonly string[]): Promise<void> {
   for (let from = 0; from < users.length; from += 500) {
     const some = users.slice(from, from + 500)

@@ -1,13 +1,14 @@
 /**
- * Ports for servers that are started later, or at the same port again. They lie outside of what the kernel gives to outgoing
- * connections and to `listen(0)`: from there, a port that is free for a moment may be anybody's when it is wanted, and a
- * test then finds the server of another. Each process has a slice of its own, which it holds by listening on its first port.
+ * Ports for servers that start later, or that start again on the same port. They are outside of the range that the
+ * kernel assigns to outgoing connections and to `listen(0)`. A free port in that range may be taken by another process
+ * before it is used, and a test then reaches the wrong server. Each process has its own slice of ports, which it
+ * reserves by listening on the first one.
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 
-/** Below are those of well-known servers, and 10080, the highest that browsers and `fetch` refuse to visit. */
+/** Below are the ports of well-known servers, and 10080, the highest that browsers and `fetch` refuse. */
 const LOWEST = 10_100
 const HIGHEST = 65_535
 const SLICE = 256
@@ -18,26 +19,26 @@ interface Range {
   readonly to: number
 }
 
-/** What the kernel gives away by itself: ip_local_port_range of ip(7), or Linux' default where it is not told. */
+/** The range that the kernel assigns: ip_local_port_range of ip(7), or Linux' default where it cannot be read. */
 function ephemeralRange(): Range {
   try {
     const text = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
     const [from, to] = text.trim().split(/\s+/).map(Number)
     if (from !== undefined && to !== undefined) return { from, to }
   } catch {
-    // Not every system has it.
+    // Not every system has this file.
   }
   return { from: 32_768, to: 60_999 }
 }
 
-/** Below the kernel's range, or else above it; where it leaves room for neither, there is nothing but the whole. */
+/** The range below the kernel's, or else above it; if it leaves too little room for either, the whole range. */
 export function rangeBeside(ephemeral: Range): Range {
   const below = { from: LOWEST, to: ephemeral.from - 1 }
   const above = { from: Math.max(ephemeral.to + 1, LOWEST), to: HIGHEST }
   return [below, above].find(({ from, to }) => to - from >= FEW) ?? { from: LOWEST, to: HIGHEST }
 }
 
-/** A server that listens there; null where somebody else does. */
+/** A server that listens on this port; null if another process does. */
 async function listenAt(port: number): Promise<Server | null> {
   const server = createServer((socket) => socket.destroy())
   try {
@@ -48,7 +49,7 @@ async function listenAt(port: number): Promise<Server | null> {
   }
 }
 
-/** Takes the first slice that no other process has, beginning at one by this process's id. */
+/** Reserves the first slice that no other process has, starting at one derived from this process's id. */
 async function takeSlice(): Promise<number[]> {
   const { from, to } = rangeBeside(ephemeralRange())
   const slices = Math.floor((to - from + 1) / SLICE)
@@ -57,7 +58,7 @@ async function takeSlice(): Promise<number[]> {
     const guard = await listenAt(first)
     if (guard === null) continue
     guard.unref()
-    // What a process that ended left behind and still asks at its ports is unlikely to find ours there.
+    // A random start, because clients of an earlier process may still connect to its ports.
     const begin = Math.floor(Math.random() * (SLICE - 1))
     return Array.from({ length: SLICE - 1 }, (_, at) => first + 1 + ((begin + at) % (SLICE - 1)))
   }
@@ -66,7 +67,7 @@ async function takeSlice(): Promise<number[]> {
 
 let slice: Promise<number[]> | null = null
 
-/** A port that is free, and that this process hands out again only after all others of its slice. */
+/** A free port, which this process reuses only after all others of its slice. */
 export async function freePort(): Promise<number> {
   const ports = await (slice ??= takeSlice())
   for (let tried = 0; tried < ports.length; tried += 1) {

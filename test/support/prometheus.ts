@@ -1,4 +1,4 @@
-/** A real Prometheus on a free port, which scrapes one target every second; in a folder that goes away with it. */
+/** A real Prometheus on a free port, which scrapes one target every second. Its folder is removed afterwards. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -16,16 +16,16 @@ export interface Series {
 }
 
 export interface Prometheus {
-  /** The vector that an expression is right now; rejects with Prometheus' own words where it is none. */
+  /** The current vector of an expression; rejects with Prometheus' own message if it is invalid. */
   query(expr: string): Promise<readonly Series[]>
   stop(): Promise<void>
 }
 
 export async function startPrometheus(options: {
   readonly job: string
-  /** `http://host:port`, whose `/metrics` is scraped. */
+  /** `http://host:port`; its `/metrics` is scraped. */
   readonly target: string
-  /** Absolute path of a file of rules. */
+  /** The absolute path of a file of rules. */
   readonly rules: string
 }): Promise<Prometheus> {
   const dir = mkdtempSync(join(tmpdir(), 'tg-prometheus-'))

@@ -1,6 +1,7 @@
 /**
- * A gateway in front of every provider's API as @copilotkit/aimock speaks it, and the books that its tests compare. What
- * aimock does not speak (token counting, details of usage, Gemini's list of models) an origin of the tests' own answers.
+ * A gateway in front of every provider's API as @copilotkit/aimock implements it, and the accounts that its tests
+ * compare. An origin of the tests answers what aimock does not support (token counting, details of usage, Gemini's list
+ * of models).
  */
 import { once } from 'node:events'
 import { request as httpRequest, type ServerResponse } from 'node:http'
@@ -14,7 +15,7 @@ import { startRedis } from './redis.ts'
 
 export const PROVIDERS_KEY = 'sk-the-providers-own'
 
-/** Thousandths of a US dollar per million tokens; what is left out costs what input costs. */
+/** Thousandths of a US dollar per million tokens; an absent price is that of input. */
 interface Price {
   readonly input: bigint
   readonly cached: bigint
@@ -26,7 +27,7 @@ interface Price {
   readonly search?: bigint
 }
 
-/** Written down here, and not taken from the gateway's own table. A name may be followed by a context's tier. */
+/** Written here independently of the gateway's own table. A name may be followed by a tier of context length. */
 const PRICES = {
   'gpt-4o-mini': { input: 150n, cached: 75n, output: 600n },
   'claude-haiku-4-5': {
@@ -51,7 +52,7 @@ const PRICES = {
 } as const satisfies Record<string, Price>
 export type PricedModel = keyof typeof PRICES
 
-/** Counts that do not overlap: `input` is what was neither cached nor audio. */
+/** Counts that do not overlap: `input` excludes cached and audio tokens. */
 export interface Tokens {
   readonly input: number
   readonly cached?: number
@@ -88,21 +89,21 @@ export interface Providers {
   readonly mock: LLMock
   /** Answers below /scripted/anthropic and /scripted/gemini. */
   readonly origin: Origin
-  /** Asserts what a user was charged, everywhere that it stands: nothing more, nothing less, and nothing held. */
+  /** Asserts what a user was charged, in every place that records it, and that nothing is held. */
   readonly charged: (
     t: Test,
     org: TestOrg,
     calls: readonly ChargedCall[],
     user?: { readonly name: string; readonly headers: Readonly<Record<string, string>> },
   ) => Promise<void>
-  /** Metered calls that reached the gateway, as it counted them, by outcome or all of them. */
+  /** Metered calls that reached the gateway by its own metrics, of one outcome or all. */
   readonly requestsSeen: (outcome?: string) => Promise<number>
   /** Requests that reached a provider. */
   readonly requestsServed: () => number
   readonly stop: () => Promise<void>
 }
 
-/** aimock knows Gemini's API as v1beta only; Google's SDK calls it v1. What it serves is the same. */
+/** aimock serves Gemini's API only as v1beta; Google's SDK calls v1. The responses are the same. */
 function mountGeminiV1(mock: LLMock): void {
   mock.mount('/v1/models', {
     async handleRequest(request, response) {
@@ -123,7 +124,7 @@ function mountGeminiV1(mock: LLMock): void {
   })
 }
 
-/** Real servers all: a Redis, aimock, an origin, and the gateway as a process of its own. */
+/** Only real servers: a Redis, aimock, an origin, and the gateway as a separate process. */
 export async function startProviders(): Promise<Providers> {
   const redis = await startRedis()
   const store = await openClient({ url: redis.url })
@@ -214,7 +215,7 @@ export function sendJson(response: ServerResponse, body: unknown): void {
   response.end(JSON.stringify(body))
 }
 
-/** A stream of server-sent events; those that have a `type` are named by it, as Anthropic's are. */
+/** A stream of server-sent events; an event with a `type` gets it as its name, as in Anthropic's streams. */
 export function sendEvents(response: ServerResponse, events: readonly object[]): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   for (const event of events) {

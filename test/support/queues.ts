@@ -1,4 +1,4 @@
-/** The queues as a team of the outside sees them: by their names and BullMQ alone. */
+/** The queues as an external consumer sees them: by their names, with BullMQ alone. */
 import { Queue, type Job } from 'bullmq'
 import type { Crossing } from '../../src/core/crossing.ts'
 import { connect, type RedisClient, type StoreAddress } from '../../src/store/connection.ts'
@@ -6,9 +6,9 @@ import { connect, type RedisClient, type StoreAddress } from '../../src/store/co
 export interface WatchedQueue {
   readonly queue: Queue<Crossing>
   readonly redis: RedisClient
-  /** Its jobs of an organization, in whatever state. */
+  /** Its jobs of an organization, in any state. */
   jobsOf(org: string): Promise<Job<Crossing>[]>
-  /** Ids of the jobs that were added so far, one for each time. */
+  /** The id of each job that was added so far, repeated if it was added again. */
   added(): Promise<string[]>
   close(): Promise<void>
 }
@@ -17,7 +17,7 @@ export interface WatchedQueue {
 export function watchQueue(address: StoreAddress, name = 'tollgate-notices'): WatchedQueue {
   const redis = connect(address, 'work')
   redis.on('error', () => undefined)
-  // Everything that ever happened is kept, so that nothing can happen twice unseen.
+  // All events are kept, so that no repeated event goes unnoticed.
   const queue = new Queue<Crossing>(name, {
     connection: redis,
     prefix: '{tg}',

@@ -1,4 +1,4 @@
-/** A receiver of webhooks: a server of Node's own that keeps what it is sent, and answers as it is told. */
+/** A receiver of webhooks: a plain Node server that records requests, and answers as it is told. */
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -11,9 +11,9 @@ export interface ReceivedPost {
   readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders
-  /** As it came over the wire: what a signature is of. */
+  /** The body as received, which the signature covers. */
   readonly body: string
-  /** The name that the client asked for when it greeted; only with TLS. */
+  /** The server name that the client requested in the TLS handshake (SNI); null without TLS. */
   readonly servername: string | null
 }
 
@@ -22,7 +22,7 @@ export interface Receiver {
   /** `http://127.0.0.1:<port>`, or `https://…`. */
   readonly url: string
   readonly posts: ReceivedPost[]
-  /** How many connections were ever made: none, where an address is refused before it is called. */
+  /** How many connections were ever made. It stays 0 if an address is refused before a connection. */
   connections: number
   answer: (response: ServerResponse, post: ReceivedPost) => void
 }

@@ -1,4 +1,7 @@
-/** A real Redis Cluster for a test file: three masters, each with a replica, on free ports, in folders that go away with it. */
+/**
+ * A real Redis Cluster for a test file: three masters, each with a replica, on free ports, in folders that are removed
+ * afterwards.
+ */
 import { Redis } from 'ioredis'
 import { slotOf } from '../../src/store/cluster-slot.ts'
 import type { Certificate } from './certificate.ts'
@@ -7,38 +10,41 @@ import { startRedis, type RedisServer } from './redis.ts'
 import { until } from './until.ts'
 
 export interface ClusterNode extends RedisServer {
-  /** As the cluster knows it. */
+  /** The node's id in the cluster. */
   readonly id: string
-  /** Speaks to this node alone, and follows no redirection. */
+  /** Connects to this node alone, and follows no redirection. */
   readonly client: Redis
 }
 
 export interface RedisCluster {
-  /** What the gateway's configuration takes. */
+  /** The seeds for the gateway's configuration. */
   readonly seeds: readonly string[]
   readonly nodes: readonly ClusterNode[]
   readonly options: RedisClusterOptions
-  /** The masters by what the nodes say now that answer. */
+  /** The current masters, according to the nodes that answer. */
   masters(): Promise<readonly ClusterNode[]>
-  /** Who has the slot of this hash tag. */
+  /** The master that owns the slot of this hash tag. */
   masterOf(tag: string): Promise<ClusterNode>
   /** The replica that is linked to a master. */
   replicaOf(master: ClusterNode): Promise<ClusterNode>
-  /** A hash tag whose slot this master has. */
+  /** A hash tag whose slot this master owns. */
   tagOn(master: ClusterNode, prefix: string): Promise<string>
-  /** Every node agrees on who has which slot, and every replica that runs follows its master. */
+  /** Resolves when all nodes agree on the owners of slots, and every running replica follows its master. */
   settled(): Promise<void>
   stop(): Promise<void>
 }
 
 export interface RedisClusterOptions {
-  /** How long a node is silent before the others take it for failed: `cluster-node-timeout`. */
+  /** How long a node may be silent before the others consider it failed: `cluster-node-timeout`. */
   readonly nodeTimeoutMs?: number
-  /** Whether each master has a replica, as it has by default. */
+  /** Whether each master has a replica; true by default. */
   readonly replicas?: boolean
-  /** Of the default user, among the nodes too. */
+  /** The password of the default user, also between the nodes. */
   readonly password?: string
-  /** TLS and nothing else, also among the nodes, which are known as `localhost`. Clients need a certificate too: this one will do. */
+  /**
+   * TLS only, also between the nodes, which are known as `localhost`. Clients need a certificate too, for which this
+   * one can be used.
+   */
   readonly tls?: Certificate
 }
 
@@ -52,10 +58,10 @@ const CONFIG: readonly Setting[] = [
   ['cluster-enabled', 'yes'],
   ['cluster-config-file', 'nodes.conf'],
   ['cluster-announce-ip', '127.0.0.1'],
-  // The other masters go on where one is lost with its replica.
+  // The other masters keep serving when one is lost with its replica.
   ['cluster-require-full-coverage', 'no'],
   ['cluster-replica-validity-factor', '0'],
-  // A master stays with the replica that the test gave it.
+  // Replicas stay with the master that the test gave them.
   ['cluster-allow-replica-migration', 'no'],
   ['repl-diskless-sync-delay', '0'],
   ['appendonly', 'yes'],
@@ -97,13 +103,13 @@ async function startNode({
   const server = await startRedis({
     args: (port) => settings(port).flatMap(([name, value]) => [`--${name}`, value]),
   })
-  // By its socket, which knows no TLS.
+  // Over its Unix socket, which does not use TLS.
   const client = new Redis(server.socketPath, {
     ...(password !== undefined && { password }),
     retryStrategy: () => 50,
     maxRetriesPerRequest: 0,
     enableReadyCheck: false,
-    // One that hangs is asked like all others.
+    // A node that hangs is asked like all others.
     commandTimeout: 2_000,
   })
   client.on('error', () => undefined)
@@ -240,7 +246,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   return cluster
 }
 
-/** How often nodes have answered a command so. */
+/** How often nodes have answered a command with this error. */
 export async function errorReplies(
   nodes: readonly ClusterNode[],
   code: 'MOVED' | 'ASK' | 'TRYAGAIN' | 'CROSSSLOT',
@@ -253,15 +259,15 @@ export async function errorReplies(
 export interface SlotMove {
   readonly from: ClusterNode
   readonly to: ClusterNode
-  /** While some keys are here and some there: scripts are told to try again. */
+  /** Called while the slot's keys are split between both nodes: then scripts get TRYAGAIN. */
   readonly halfway?: () => Promise<void>
-  /** When all keys are there, and the slot is still the first node's: it answers ASK. */
+  /** Called when all keys have moved and the first node still owns the slot: it answers ASK. */
   readonly atEnd?: () => Promise<void>
 }
 
 /**
- * Moves a slot with all of its keys, as `redis-cli --cluster reshard` does. While some keys are here and others there,
- * `halfway` is waited for.
+ * Moves a slot with all of its keys, as `redis-cli --cluster reshard` does. Waits for `halfway` while the keys are
+ * split between the nodes.
  */
 export async function moveSlot(
   cluster: RedisCluster,

@@ -1,4 +1,4 @@
-/** A real Redis for a test file: on a port and a socket of its own, in a folder that goes away with it. */
+/** A real Redis for a test file: with its own port and socket, in a folder that is removed afterwards. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { came, until } from './until.ts'
 import { removeFolder } from './folder.ts'
 
 export interface RedisServer {
-  /** `redis://127.0.0.1:<port>`; always TCP, so that a test's proxy can stand in between. */
+  /** `redis://127.0.0.1:<port>`; always TCP, so that a test can put a proxy in between. */
   readonly url: string
   readonly port: number
   readonly socketPath: string
@@ -18,9 +18,9 @@ export interface RedisServer {
   stop(): Promise<void>
   /** Ends the server at once, as a crash would, and keeps its address for `restart`. */
   kill(): Promise<void>
-  /** Stops the server in the middle of whatever it does (SIGSTOP): connections stay, and nothing is answered. */
+  /** Stops the process with SIGSTOP at any point of its work: connections stay open, and no command is answered. */
   freeze(): void
-  /** Lets it go on. */
+  /** Resumes the process. */
   thaw(): void
   /** Starts it again at the same address; its data is back only with `persist`. */
   restart(): Promise<void>
@@ -31,15 +31,18 @@ export interface RedisServerOptions {
   readonly cluster?: boolean
   /** Append-only file with fsync after every write, so that `kill` and `restart` keep the data. */
   readonly persist?: boolean
-  /** More arguments for redis-server, such as `['--maxmemory', '4mb']`, or those for a port. */
+  /**
+   * Further arguments for redis-server, such as `['--maxmemory', '4mb']`, or a function that derives them from the
+   * port.
+   */
   readonly args?: readonly string[] | ((port: number) => readonly string[])
-  /** More of its environment, such as a shim's. */
+  /** Further environment variables, such as a shim's. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 const ATTEMPTS = 5
 
-/** Resolves when the server says that it is ready, rejects with its output when it exits before that. */
+/** Resolves when the server reports that it is ready; rejects with its output if it exits before that. */
 async function ready(child: ChildProcess): Promise<void> {
   let output = ''
   await new Promise<void>((resolve, reject) => {
@@ -69,7 +72,7 @@ async function exitOf(child: ChildProcess, signal: NodeJS.Signals): Promise<void
   await came(exited, `redis-server exits after ${signal}`)
 }
 
-/** Starts a server; `stop` it in the test file's teardown. It dies with the test's process in any case. */
+/** Starts a server; `stop` it in the test file's teardown. It ends with the test's process in any case. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const dir = mkdtempSync(join(tmpdir(), 'tg-redis-'))
   const socketPath = join(dir, 'redis.sock')
@@ -100,7 +103,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       await launch(port)
       break
     } catch (error) {
-      // Somebody else may have taken the port since it was free.
+      // Another process may have taken the port since it was found free.
       if (attempt === ATTEMPTS) throw error
       port = await freePort()
     }

@@ -1,4 +1,4 @@
-/** A gateway's configuration is changed while it runs. */
+/** Changes a gateway's configuration while it runs. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { parse, stringify } from 'yaml'
 import type { TestGateway } from './gateway.ts'
@@ -6,15 +6,15 @@ import { until } from './until.ts'
 
 export type Settings = Record<string, unknown>
 
-/** What the log says to a changed configuration. */
+/** The log message after a changed configuration was applied. */
 export const RELOADED = 'the configuration was reloaded'
 export const REFUSED = 'a changed configuration was refused'
 
-/** Lines of the log that have these words. */
+/** Lines of the log that contain these words. */
 export const logged = (gateway: TestGateway, words: string): string[] =>
   gateway.log.filter((line) => line.includes(words))
 
-/** Changes the file as an editor does, in one step, and asks for it to be read. */
+/** Replaces the file in one step, as an editor does, and makes the gateway read it. */
 export function change(gateway: TestGateway, edit: (settings: Settings) => void, signal = true): void {
   const settings = parse(readFileSync(gateway.configFile, 'utf8')) as Settings
   edit(settings)
@@ -24,7 +24,7 @@ export function change(gateway: TestGateway, edit: (settings: Settings) => void,
   if (signal) gateway.process.kill('SIGHUP')
 }
 
-/** Changes it, and waits for what the log says to that, which is answered. */
+/** Changes the configuration, waits for the resulting log message, and returns it. */
 export async function changed(
   gateway: TestGateway,
   edit: (settings: Settings) => void,

@@ -1,4 +1,4 @@
-/** A server that speaks Redis's protocol and is none: it answers each command as a test decides. */
+/** A stub that speaks Redis's protocol: it answers each command as a test decides. */
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
@@ -8,7 +8,7 @@ export interface RespStub {
   readonly asked: string[][]
 }
 
-/** `answer` gives a bulk string, or an error where it begins with `-`. Stopped when the test file ends. */
+/** `answer` returns a bulk string, or an error if it begins with `-`. Stopped when the test file ends. */
 export async function startRespStub(answer: (command: readonly string[]) => string): Promise<RespStub> {
   const sockets = new Set<Socket>()
   const asked: string[][] = []
@@ -39,7 +39,7 @@ export async function startRespStub(answer: (command: readonly string[]) => stri
   return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
 }
 
-/** The first whole command of what came, and what is behind it. */
+/** The first complete command of the received bytes, and the rest. */
 function nextCommand(bytes: string): [command: string[] | null, rest: string] {
   const head = /^\*(\d+)\r\n/.exec(bytes)
   if (head === null) return [null, bytes]

@@ -1,4 +1,4 @@
-/** `/metrics` as a scraper reads it. */
+/** Parses `/metrics` as a scraper does. */
 import { readFileSync } from 'node:fs'
 import type { TestGateway } from './gateway.ts'
 
@@ -15,11 +15,11 @@ export interface Metric {
 }
 
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/
-/** As Go's ParseFloat reads it, which ignores case: prom-client writes Nan where nothing was measured yet. */
+/** The numbers that Go's ParseFloat accepts, which ignores case: prom-client writes Nan if nothing was measured yet. */
 const VALUE = /^(?:[+-]?inf|nan|[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/i
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)/g
 
-/** Reads Prometheus' text format; throws where a line is none of it, or belongs to no metric that was announced. */
+/** Parses Prometheus' text format. Throws if a line is invalid, or belongs to a metric that was not declared. */
 export function parse(text: string): Map<string, Metric> {
   const metrics = new Map<string, { help: string; type: string; samples: Sample[] }>()
   if (!text.endsWith('\n')) throw new Error('the last line does not end')
@@ -51,7 +51,7 @@ export async function scrape(of: TestGateway): Promise<Map<string, Metric>> {
   return parse(await (await fetch(`${of.adminUrl}/metrics`)).text())
 }
 
-/** The sum of a metric's samples that have these labels; `part` is the suffix of a histogram's. */
+/** The sum of a metric's samples with these labels; `part` is the suffix of a histogram's samples. */
 export function sum(
   metrics: Map<string, Metric>,
   name: string,
@@ -65,7 +65,7 @@ export function sum(
     .reduce((total, { value }) => total + value, 0)
 }
 
-/** What docs/metrics.md promises: name, type and labels of each line of its first table. */
+/** The metrics that docs/metrics.md documents: name, type and labels in each line of its first table. */
 function documented(): Record<string, { type: string; labels: readonly string[] }> {
   const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
   const rows = text.matchAll(/^\| `(tollgate_\w+)` \| (\w+) \|([^|]*)\|/gm)

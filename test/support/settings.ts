@@ -1,4 +1,4 @@
-/** What tests of settings share: gateways on one store, calls that use credits, saves with their status, crossings. */
+/** Helpers for tests of settings: gateways on one store, calls that use credits, saves with their status, crossings. */
 import type { Redis } from 'ioredis'
 import t from 'tap'
 import type { Source } from '../../src/core/policy.ts'
@@ -12,7 +12,7 @@ export interface Answer {
   readonly status: number
   readonly etag: string | null
   readonly headers: Headers
-  /** Loosely typed on purpose: what the route answers is what the tests are about. */
+  /** Loosely typed on purpose, because the tests check the response. */
   readonly body: Record<string, unknown> & { items?: Record<string, unknown>[] }
 }
 
@@ -25,7 +25,7 @@ export interface Settings {
   readonly gateways: readonly TestGateway[]
   readonly redis: Redis
   readonly origin: Origin
-  /** As the operator, unless `headers` say otherwise; the path is below the organization. */
+  /** A save by the operator, unless `headers` say otherwise; the path is relative to the organization. */
   readonly save: (
     org: TestOrg,
     method: string,
@@ -35,14 +35,14 @@ export interface Settings {
   ) => Promise<Answer>
   /** A save that must succeed. */
   readonly saved: (org: TestOrg, method: string, path: string, body?: unknown) => Promise<Answer['body']>
-  /** A call that costs so many credits; answers its status, with the code of a refusal. */
+  /** A call that costs this many credits; returns its status, with the code of a refusal. */
   readonly spend: (caller: Caller, credits: number, gateway?: number) => Promise<string>
-  /** `spend` that must pass, settled when it returns. */
+  /** Like `spend`, but the call must succeed; settled when it returns. */
   readonly use: (org: TestOrg, credits: number, caller?: Caller & { readonly user?: string }) => Promise<void>
   /** All crossings of an organization so far. */
   readonly crossings: (org: TestOrg) => Promise<SeenCrossing[]>
   readonly org: (setup?: Parameters<typeof createOrg>[1]) => Promise<TestOrg>
-  /** Makes a user an admin, or another kind of member. */
+  /** Adds a user as an admin or a member. */
   readonly member: (org: TestOrg, user: string, role: 'admin' | 'member') => Promise<void>
 }
 
@@ -50,10 +50,11 @@ export interface Settings {
 export async function openSettings(gatewayCount = 1, clockAheadMs = 0): Promise<Settings> {
   const server = await startRedis()
   const redis = (await openClient({ url: server.url })) as Redis
-  // Before there is any traffic: the client cannot take commands that arrive in one piece with the answer to MONITOR.
+  // Opened before there is any traffic: the client fails on commands that arrive in one chunk with the reply to
+  // MONITOR.
   const watch = await watchCrossings(server.url)
   const origin = await startOrigin()
-  // What a call costs stands in its message, so that calls at the same time may cost differently.
+  // The cost of a call is in its message, so that concurrent calls may cost differently.
   origin.answer = ({ body }, response) => {
     const [, credits = '0'] = /"cost (\d+(?:\.\d+)?)"/.exec(body) ?? []
     chatAnswerAt(response, Number(credits))

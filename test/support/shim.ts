@@ -1,6 +1,7 @@
 /**
- * Libraries that stand between a program and its system (LD_PRELOAD): what no program can be asked for, such as a clock that steps
- * back or a disk that fails, they make up. Compiled from test/support/shims/ when a test asks for them.
+ * Shim libraries between a program and its system (LD_PRELOAD). They simulate conditions that cannot be produced
+ * otherwise, such as a clock that steps back or a disk that fails. Compiled from test/support/shims/ when a test needs
+ * them.
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
@@ -9,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { removeFolder } from './folder.ts'
 
-/** Why there can be no shims here, for a test's `skip`; false where there can. */
+/** Why shims are not possible here, for a test's `skip`; false if they are. */
 export const noShims = process.platform === 'linux' ? false : 'LD_PRELOAD is Linux only'
 
 function compile(name: string, dir: string): string {
@@ -28,9 +29,9 @@ function folder(): string {
 }
 
 export interface SteppedClock {
-  /** What the process is to be started with. */
+  /** The environment for the process. */
   readonly env: Readonly<Record<string, string>>
-  /** The process's clock is off by so much from now on. */
+  /** Sets the offset of the process's clock. */
   stepTo(ms: number): void
 }
 
@@ -52,18 +53,18 @@ const SYNCED_AT = 8 * FAULTS.length
 
 export interface FailingDisk {
   readonly env: Readonly<Record<string, string>>
-  /** What fails from now on, and nothing else (see failing-disk.c); all is well without it. */
+  /** Sets the operations that fail from now on (see failing-disk.c); without `faults` all succeed. */
   fail(faults?: Partial<Faults>): void
-  /** How often something was to be synced so far. */
+  /** How many sync calls there were so far. */
   readonly synced: () => number
 }
 
-/** A disk that can be made to fail for the journals of a process while that runs. */
+/** A disk that can fail for the journals of a running process. */
 export function createFailingDisk(): FailingDisk {
   const dir = folder()
   const path = join(dir, 'faults')
   writeFileSync(path, Buffer.alloc(SYNCED_AT + 8))
-  // Beside what moves the date under `npm run test:anywhere`.
+  // Loaded in addition to the library that moves the date under `npm run test:anywhere`.
   const preloaded = [compile('failing-disk', dir), process.env['LD_PRELOAD'] ?? ''].filter(Boolean).join(':')
   const disk = failingDiskAt(path, { LD_PRELOAD: preloaded })
   disk.fail()
@@ -78,7 +79,10 @@ function failingDiskAt(path: string, env: Readonly<Record<string, string>>): Fai
   }
 }
 
-/** The disk of this very process: a test file that asks for it is run once more, on such a disk, in the place of itself. */
+/**
+ * The disk of this process: the test file that asks for it is run again in a child on such a disk, which replaces the
+ * run.
+ */
 export function failingDiskOfThisProcess(): FailingDisk {
   const path = process.env['FAILING_DISK']
   if (path !== undefined) return failingDiskAt(path, {})
@@ -87,14 +91,14 @@ export function failingDiskOfThisProcess(): FailingDisk {
   process.exit(spawnSync(process.execPath, args, { env, stdio: 'inherit' }).status ?? 1)
 }
 
-/** As C has them. */
+/** The numbers in C's layout. */
 function numbers(values: readonly number[]): Buffer {
   const bytes = Buffer.alloc(8 * values.length)
   values.forEach((value, index) => bytes.writeBigInt64LE(BigInt(value), 8 * index))
   return bytes
 }
 
-/** In place: a process has the file in its memory. */
+/** Overwrites the file in place, because a process has it mapped into memory. */
 function overwrite(path: string, bytes: Buffer): void {
   const fd = openSync(path, 'r+')
   writeSync(fd, bytes, 0, bytes.length, 0)

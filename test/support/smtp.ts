@@ -1,4 +1,4 @@
-/** A mail server of the tests' own: takes every mail on loopback, keeps it parsed, and fails on demand. */
+/** A mail server for tests: it accepts every mail on loopback, keeps it parsed, and fails on demand. */
 import { once } from 'node:events'
 import { simpleParser, type ParsedMail } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
@@ -6,11 +6,11 @@ import { freePort } from './ports.ts'
 import { came } from './until.ts'
 
 export interface ReceivedMail {
-  /** Addresses of the envelope, which is who gets it, whatever its headers say. */
+  /** Addresses of the envelope, which decide who gets the mail, whatever its headers say. */
   readonly from: string
   readonly to: readonly string[]
   readonly parsed: ParsedMail
-  /** As it came over the wire. */
+  /** The mail as received. */
   readonly raw: string
 }
 
@@ -20,17 +20,17 @@ export interface SmtpSink {
   readonly url: string
   readonly mails: ReceivedMail[]
   /**
-   * Called for each mail after its last byte and before it is accepted: what it throws is the answer, with the error's
-   * `responseCode` (450 is temporary, 550 permanent); while it waits, so does the sender.
+   * Called for each mail after its last byte and before it is accepted. An error that it throws is the response, with
+   * the error's `responseCode` (450 is temporary, 550 permanent). While it waits, the sender waits too.
    */
   answer: (mail: ReceivedMail) => void | Promise<void>
-  /** Stops listening and breaks every connection; what came so far stays in `mails`. */
+  /** Stops listening and breaks every connection; mails received so far remain in `mails`. */
   stop(): Promise<void>
   /** Listens again on the same port. */
   restart(): Promise<void>
 }
 
-/** What a mail server answers to a mail that it does not take. */
+/** The error with which a mail server refuses a mail. */
 export function smtpError(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode })
 }
@@ -44,7 +44,7 @@ export async function startSmtp(options: { readonly port?: number } = {}): Promi
   async function listen(): Promise<SMTPServer> {
     const made = new SMTPServer({
       disabledCommands: ['AUTH', 'STARTTLS'],
-      // A test that stops the server must not wait for clients that keep their connections.
+      // A test that stops the server must not wait for clients that keep their connections open.
       closeTimeout: 50,
       logger: false,
       onData(stream, session, done) {
@@ -62,7 +62,7 @@ export async function startSmtp(options: { readonly port?: number } = {}): Promi
         })
       },
     })
-    // Clients that break off are what some tests are about.
+    // Some tests are about clients that disconnect.
     made.on('error', () => undefined)
     made.listen(port, '127.0.0.1')
     await once(made.server, 'listening')

@@ -1,4 +1,4 @@
-/** A TCP proxy in front of a server, which can lose what the server answers, or stand still. */
+/** A TCP proxy in front of a server, which can drop the server's responses, or halt. */
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { freePort } from './ports.ts'
@@ -11,7 +11,7 @@ export interface TcpProxy {
    * the connection instead of passing the answer on. Resolves when that has happened.
    */
   loseReplyTo(text: string): Promise<void>
-  /** Ends every connection that there is, in the middle of whatever goes over it. */
+  /** Breaks every open connection, even in the middle of a transfer. */
   cut(): void
   /** How many replies were lost so far. */
   readonly lost: () => number
@@ -47,7 +47,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         client.write(chunk)
         return
       }
-      // The server has run the command: its answer ends here.
+      // The server has run the command; its response is dropped here.
       lost += 1
       client.destroy()
       losing()

@@ -1,22 +1,22 @@
 /**
- * Waiting for a condition or an event instead of for a time. Deadlines are safety nets, for what never comes: they are many
- * times what a slow machine takes, no test asserts them, and what did not come is named.
+ * Waits for a condition or an event instead of a fixed time. A deadline is only a safety net for an event that never
+ * comes. It is many times what a slow machine takes, no test asserts it, and its error names the missing event.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 
 const POLL_MS = 5
-/** tap gives a file 300 s: before that, the test should say what it waits for. */
+/** tap limits a file to 300 s; before that, the test should say what it is waiting for. */
 const PATIENCE_MS = 60_000
-/** For machines that are slower still: all deadlines are so many times as long. */
+/** For even slower machines: multiplies all deadlines. */
 const FACTOR = Number(process.env['TOLLGATE_TEST_PATIENCE'] ?? 1)
 
-/** Asks until the condition holds; rejects, naming it, when it does not hold within `timeoutMs`. */
+/** Polls until the condition holds; rejects with its name if it does not hold within `timeoutMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   { timeoutMs = PATIENCE_MS, what = condition.toString() }: { timeoutMs?: number; what?: string } = {},
 ): Promise<void> {
   const limitMs = timeoutMs * FACTOR
-  // Clocks of the time of day step, and some tests step them.
+  // A monotonic clock, because some tests change the time of day.
   const deadline = performance.now() + limitMs
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`)
@@ -24,7 +24,7 @@ export async function until(
   }
 }
 
-/** The event, or answer, that a test waits for; rejects, naming it, when it does not come. Holds no process open. */
+/** Waits for an event or a response; rejects with its name if it does not come. Does not keep the process alive. */
 export async function came<T>(
   event: Promise<T>,
   what: string | (() => string),

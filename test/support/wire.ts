@@ -1,17 +1,17 @@
-/** Both ends of a connection as bytes: a caller that sends what no client would, and a provider that answers likewise. */
+/** Both ends of a connection as bytes: a caller that sends what no client would, and a provider that does the same. */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { until } from './until.ts'
 import { came } from './until.ts'
 
 export interface Wire {
-  /** What came back so far. */
+  /** The bytes received so far. */
   readonly text: () => string
   readonly closed: () => boolean
   readonly socket: Socket
 }
 
-/** A connection of a test's own, which collects what comes back. */
+/** Opens a connection that collects the bytes it receives. */
 export async function dial(url: string): Promise<Wire> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -24,7 +24,7 @@ export async function dial(url: string): Promise<Wire> {
   return { text: () => text, closed: () => closed, socket }
 }
 
-/** Sends bytes, and resolves to everything that came back when the other side has closed the connection. */
+/** Sends bytes, and resolves to all received bytes when the other side has closed the connection. */
 export async function exchange(url: string, bytes: string | Buffer): Promise<string> {
   const { text, closed, socket } = await dial(url)
   socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
@@ -36,13 +36,13 @@ export interface Ask {
   readonly method?: string
   readonly path: string
   readonly key: string | null
-  /** Header lines as they go over the wire. */
+  /** Header lines as sent. */
   readonly headers?: readonly string[]
   readonly body?: string
   readonly version?: string
 }
 
-/** The bytes of a request. Its length is given where no header of its own says how the body is framed. */
+/** The bytes of a request. Adds its length unless a given header says how the body is framed. */
 export function requestBytes({ method = 'POST', path, key, headers = [], body = '', version }: Ask): string {
   const isFramed = headers.some((header) => /^(?:content-length|transfer-encoding)/i.test(header))
   const has = (name: string): boolean => headers.some((header) => header.toLowerCase().startsWith(`${name}:`))
@@ -58,21 +58,21 @@ export function requestBytes({ method = 'POST', path, key, headers = [], body = 
   ].join('\r\n')
 }
 
-/** The status of the first answer in what came back; 0 where there is none. */
+/** The status of the first response in the received text; 0 if there is none. */
 export function statusOf(text: string): number {
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0)
 }
 
 export interface RawUpstream {
   readonly url: string
-  /** Requests that came whole. */
+  /** Requests that arrived completely. */
   readonly received: string[]
   /** Answers each request from now on. */
   answer: (socket: Socket) => void
   stop(): Promise<void>
 }
 
-/** An upstream that answers with bytes as a test has them. */
+/** An upstream that answers with raw bytes of the test. */
 export async function startRawUpstream(): Promise<RawUpstream> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {

@@ -1,15 +1,15 @@
-/** Zstandard for tests (RFC 8878): Node learned to write it in 22.15, so frames are also put together by hand. */
+/** Zstandard for tests (RFC 8878): Node can compress it only since 22.15, so frames are also assembled by hand. */
 import * as zlib from 'node:zlib'
 
 const MAGIC = [0x28, 0xb5, 0x2f, 0xfd]
-/** Node's own; null where this version has none. */
+/** Node's own function; null if this version has none. */
 const native = (zlib as { zstdCompressSync?: (bytes: Buffer) => Buffer }).zstdCompressSync ?? null
 
 export interface Block {
   readonly type: 'raw' | 'rle'
-  /** Of a raw block its bytes, of an RLE block the one byte that is repeated. */
+  /** The bytes of a raw block, or the one byte that an RLE block repeats. */
   readonly bytes: Buffer
-  /** What the block unpacks to. */
+  /** The size of the decompressed block. */
   readonly size: number
 }
 
@@ -32,19 +32,19 @@ export function rle(byte: number, size: number): Block {
   return { type: 'rle', bytes: Buffer.from([byte]), size }
 }
 
-/** Stored, not compressed: in blocks of so many bytes. */
+/** Stored without compression, in blocks of this many bytes. */
 export function store(bytes: Buffer, blockBytes = 1_000): Buffer {
   const blocks: Block[] = []
   for (let at = 0; at < bytes.length; at += blockBytes) blocks.push(raw(bytes.subarray(at, at + blockBytes)))
   return frame(blocks.length === 0 ? [raw(bytes)] : blocks)
 }
 
-/** Compressed where this Node can, and stored where it cannot. */
+/** Compressed if this Node can, otherwise stored. */
 export function zstd(bytes: Buffer): Buffer {
   return native === null ? store(bytes) : native(bytes)
 }
 
-/** A frame that readers pass over. */
+/** A skippable frame, which readers ignore. */
 export function skippable(bytes: Buffer): Buffer {
   const header = Buffer.alloc(8)
   header.writeUInt32LE(0x184d2a55, 0)
