@@ -1,7 +1,7 @@
 /**
  * `npm run test:agents`: installs Claude Code, Codex and Gemini CLI outside of the project, once, and runs each of them
- * through a gateway to simulated providers (test/agents). Where this system allows it, all of that happens in a network
- * of its own that has nothing but the loopback address.
+ * through a gateway to simulated providers (test/agents). If the system allows it, everything runs in a network
+ * namespace that has only the loopback address.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const VERSIONS = {
   '@google/gemini-cli': '0.61.0',
 }
 const FOLDER = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tollgate-agents')
-/** Written last, so that an installation that broke off is begun anew. */
+/** Written last, so that an interrupted installation is repeated. */
 const DONE = join(FOLDER, 'installed.json')
 
 const agents = {
@@ -39,7 +39,7 @@ const agents = {
     mkdirSync(FOLDER, { recursive: true })
     const description = { name: 'agents', private: true, version: '1.0.0', dependencies: VERSIONS }
     writeFileSync(join(FOLDER, 'package.json'), JSON.stringify(description))
-    // Their scripts build what only a terminal needs, but for the one that puts Claude Code's program in its place.
+    // Install scripts build parts that only a terminal needs, except the one that puts Claude Code's program in place.
     const flags = ['--prefix', FOLDER, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
     const installed = await runQuietly(...npm('install', ...flags))
     if (!installed.isDone) return installed
@@ -53,7 +53,9 @@ const agents = {
   exitCode: 1,
 }
 
-/** What starts a program in a network of its own; nothing where this user, or this system, cannot have one. */
+/**
+ * The command that starts a program in its own network namespace; empty if this user or this system cannot create one.
+ */
 function isolation() {
   for (const flags of ['-n', '-rn']) {
     const prefix = ['unshare', flags, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']

@@ -1,6 +1,6 @@
 /**
- * `npm run test:anywhere`: every test file under what other machines and other days are like. Each row of the matrix is a slow
- * machine or a date; finished rows are remembered, so that a run that was stopped goes on where it was.
+ * `npm run test:anywhere`: runs every test file under the conditions of other machines and other days. Each row of the
+ * matrix is a slow machine or a date. Finished rows are remembered, so that an interrupted run continues.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -32,8 +32,9 @@ With files, the rows run only these, and nothing is remembered.
 `
 
 /**
- * Dates are when a row begins; time goes on from there. Those of a change of the clock begin a quarter of an hour before it.
- * `perFile`: each test file begins at that time anew, because a minute is over after the first ones.
+ * `at` is the time at which a row begins; the clock runs on from there. Rows for a change of the clock begin a quarter
+ * of an hour before it. `perFile`: each test file begins at that time anew, because the interesting minute passes
+ * during the first files.
  */
 const ROWS = [
   { name: 'busy', what: 'beside two processes that burn a core each', burners: 2 },
@@ -58,9 +59,9 @@ const ROWS = [
   { name: 'midnight', what: 'half a minute before midnight', at: '2027-06-16T23:59:30Z', perFile: true },
 ]
 
-/** As many at once as package.json lets tap have. */
+/** As many at once as package.json configures for tap. */
 const { jobs: JOBS, timeout: TIMEOUT_S } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).tap
-/** A time-out is for what hangs: a file that shares its core with three others is only slow. */
+/** Timeouts detect files that hang: a file that shares its core with three others is only slow. */
 const SLOWER = 4
 const FOLDER = join(ROOT, '.anywhere')
 const STATE = join(FOLDER, 'state.json')
@@ -137,7 +138,7 @@ async function prepare() {
 
 // --- the machine and the date ---------------------------------------------------------------------------------------
 
-/** The environment of one test file and of all that it starts. `startedAt` is when its row began. */
+/** The environment of one test file and of its children. `startedAt` is when its row began. */
 function environmentOf({ at, zone, perFile }, startedAt) {
   const env = { ...process.env }
   if (zone !== undefined) env.TZ = zone
@@ -145,14 +146,14 @@ function environmentOf({ at, zone, perFile }, startedAt) {
   const ahead = Math.round((Date.parse(at) - (perFile ? Date.now() : startedAt)) / 1_000)
   return {
     ...env,
-    // Redis' allocator asks for the time before libfaketime is ready, which hangs; with the C library's it waits for none.
+    // Redis' allocator reads the time before libfaketime is ready, which hangs; the C library's allocator does not.
     LD_PRELOAD: [fakeClock(), 'libc.so.6', process.env.LD_PRELOAD].filter(Boolean).join(':'),
     FAKETIME: `${ahead < 0 ? '' : '+'}${ahead}`,
     DONT_FAKE_MONOTONIC: '1',
   }
 }
 
-/** What starts Node: `taskset` of util-linux, with the first core of those that we may use. */
+/** The command that starts Node: `taskset` of util-linux, with the first of the allowed cores. */
 function prefixOf({ cores }) {
   if (cores === undefined) return []
   const { stdout } = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' })
@@ -162,7 +163,7 @@ function prefixOf({ cores }) {
 
 // --- rows -----------------------------------------------------------------------------------------------------------
 
-/** Runs the files that are not among the results so far; resolves to all results, and remembers each as it comes. */
+/** Runs the files that have no result yet; resolves to all results, and saves each as it comes. */
 async function runRow(row, before) {
   say(`\n${row.name}: ${row.what}`)
   const results = Object.fromEntries(before)
@@ -189,7 +190,7 @@ async function runRow(row, before) {
   return results
 }
 
-/** Runs one file; what it wrote is kept where it failed. */
+/** Runs one file; keeps its output if it failed. */
 async function runFile(row, file, startedAt, log) {
   const { passed, failures, tap, output, ms } = await runTestFile(compiled.get(file), TIMEOUT_S * SLOWER, {
     env: environmentOf(row, startedAt),
@@ -229,7 +230,7 @@ function hasPassed(kept) {
   return kept?.isFinished === true && failuresOf(kept.results).length === 0
 }
 
-/** What a row that was stopped in the middle has already; one that is finished and failed begins anew. */
+/** The results of an interrupted row; a row that finished with failures begins anew. */
 function unfinished(kept) {
   return kept === undefined || kept.isFinished ? [] : Object.entries(kept.results)
 }

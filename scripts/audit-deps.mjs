@@ -1,8 +1,9 @@
 /**
- * `npm run audit:deps`: what is shipped is free of known holes and of licences that bind those who ship it.
+ * `npm run audit:deps`: checks that shipped packages have no known vulnerabilities, and no licences with obligations
+ * for the distributor.
  *
- * Exit codes: 0 nothing found · 1 something found · 3 the registry could not be asked, so nothing is known.
- * With `--licences` it looks at the licences only.
+ * Exit codes: 0 nothing found · 1 something found · 3 the registry could not be reached, so the result is unknown. With
+ * `--licences` it checks only the licences.
  */
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -10,7 +11,10 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-/** They ask for no more than that their text goes along. OFL is for fonts, and binds only those who sell the font itself. */
+/**
+ * These licences only require that their text is included. OFL is for fonts, and only forbids selling the font by
+ * itself.
+ */
 const PERMISSIVE = new Set([
   '0BSD',
   'Apache-2.0',
@@ -24,10 +28,10 @@ const PERMISSIVE = new Set([
   'OFL-1.1',
   'Unlicense',
 ])
-/** From `low` up everything counts: there is no finding that may be forgotten. */
+/** Every finding from `low` up counts; none may be ignored. */
 const LEVELS = ['low', 'moderate', 'high', 'critical']
 
-/** Whether an SPDX expression leaves a choice that is permissive. What is not understood is not. */
+/** Whether an SPDX expression allows a permissive choice. An expression that cannot be parsed does not. */
 export function isPermissive(expression) {
   if (typeof expression !== 'string') return false
   const text = expression.replace(/^\((.*)\)$/, '$1')
@@ -37,7 +41,7 @@ export function isPermissive(expression) {
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'))
 
-/** Packages whose code the page's bundle holds: they are dependencies of development, and shipped all the same. */
+/** Packages whose code is in the page's bundle: they are development dependencies, but are shipped. */
 function bundledRoots() {
   const sources = readdirSync(join(ROOT, 'src/web'), { recursive: true }).filter((file) =>
     /(?<!\.config)\.(?:tsx?|css)$/.test(file),
@@ -57,7 +61,7 @@ function bundledRoots() {
   return new Set(names.filter((name) => !name.startsWith('node:')))
 }
 
-/** The folder of a package as another one in `from` finds it; null where it is optional and was not installed. */
+/** The folder of a package as Node resolves it from `from`; null if it is optional and not installed. */
 function resolve(packages, from, name) {
   for (let at = from; ; at = at.slice(0, Math.max(0, at.lastIndexOf('node_modules/') - 1))) {
     const path = at === '' ? `node_modules/${name}` : `${at}/node_modules/${name}`
@@ -66,7 +70,7 @@ function resolve(packages, from, name) {
   }
 }
 
-/** Every package that is shipped, with its version and its licence. */
+/** Every shipped package, with its version and its licence. */
 export function shippedPackages() {
   const { packages } = readJson(join(ROOT, 'package-lock.json'))
   const { dependencies } = readJson(join(ROOT, 'package.json'))
@@ -97,7 +101,7 @@ function checkLicences() {
   return bad.length === 0
 }
 
-/** What npm says, as JSON: it exits with 1 both where it found something and where it could not ask. */
+/** The JSON of npm's audit. npm exits with 1 both if it found something and if the request failed. */
 function npmAudit() {
   return new Promise((done) => {
     execFile(

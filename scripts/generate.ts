@@ -1,4 +1,4 @@
-/** Writes what is made of the source and kept in the repository. A test says when one of them is not current. */
+/** Writes the generated files of the repository. A test reports files that are out of date. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,6 @@
 /**
- * What `npm start` and `npm test` need on this machine, and how they bring it about where it is missing. A need has a
- * `title`, says whether it `isMet`, and `meet`s itself; where that fails, `hint` says what to do.
+ * The requirements of `npm start` and `npm test` on this machine, and how to install missing ones. A need has a
+ * `title`, a check `isMet` and a function `meet` that fulfils it; if that fails, `hint` says what to do.
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -17,10 +17,10 @@ import { delimiter, join } from 'node:path'
 import { giveUp, npm, ROOT, runQuietly, runScript } from './system.mjs'
 
 const OLDEST_REDIS = 7
-/** What the two halves of the build write: the gateway, and its page. */
+/** Files that the two parts of the build write: the gateway and its page. */
 const BUILT = ['dist/main.js', 'dist/web/index.html'].map((file) => join(ROOT, file))
 
-/** Meets these needs, one after the other; ends the process where one cannot be met. */
+/** Fulfils these needs one after the other; ends the process if one cannot be fulfilled. */
 export async function meet(needs, steps) {
   for (const need of needs) {
     const { isDone } = await steps.run(need.title, need.meet)
@@ -28,14 +28,14 @@ export async function meet(needs, steps) {
   }
 }
 
-/** The needs of these that are not met. Ends the process where one of them cannot be met here. */
+/** Returns those of the needs that are not fulfilled. Ends the process if one of them cannot be fulfilled here. */
 export function unmet(needs) {
   const missing = needs.filter((need) => !need.isMet())
   for (const need of missing) if (need.debian !== undefined && !canUseApt()) giveUp(need.hint, need.exitCode)
   return missing
 }
 
-/** A program that is installed with apt where this user may do that. */
+/** A program that apt installs if this user may run it. */
 function program({ isMet, why, debian, brew }) {
   const otherwise = brew === undefined ? '' : ` (or: brew install ${brew})`
   return {
@@ -70,21 +70,21 @@ export const prometheus = program({
   brew: 'prometheus',
 })
 
-/** The C compiler builds what stands between a program and its system in some tests (test/support/shim.ts). */
+/** The C compiler builds the shim libraries of some tests (test/support/shim.ts). */
 export const compiler = program({
   isMet: () => process.platform !== 'linux' || hasCompiler(),
   why: 'The tests of failing disks and clocks need a C compiler',
   debian: ['gcc', 'libc6-dev'],
 })
 
-/** libfaketime moves the date for a program and all that it starts. */
+/** libfaketime moves the date for a program and its children. */
 export const faketime = program({
   isMet: () => fakeClock() !== undefined,
   why: 'Moving the date needs libfaketime',
   debian: ['faketime'],
 })
 
-/** The library for programs with threads, where Debian puts it. */
+/** The library for multi-threaded programs, at Debian's path. */
 export function fakeClock() {
   if (!existsSync('/usr/lib')) return undefined
   return ['.', ...readdirSync('/usr/lib')]
@@ -99,7 +99,7 @@ function hasRedis() {
   })
 }
 
-/** One that finds the C library's headers, which are a package of their own. */
+/** Whether there is a compiler that finds the C library's headers, which are in a separate package. */
 function hasCompiler() {
   const input = '#include <stdlib.h>\n#include <linux/types.h>\n'
   return spawnSync('cc', ['-x', 'c', '-E', '-'], { input, timeout: 10_000 }).status === 0
@@ -123,8 +123,8 @@ function onPath(name) {
 const canUseApt = () => process.getuid?.() === 0 && onPath('apt-get').length > 0
 
 /**
- * Installs a Debian package without starting the service that may come with it: a Redis on port 6379 is not what was
- * asked for. Debian asks /usr/sbin/policy-rc.d before it starts anything; 101 means no.
+ * Installs a Debian package without starting its service: a running Redis on port 6379 is not wanted. Debian runs
+ * /usr/sbin/policy-rc.d before it starts a service; exit code 101 forbids the start.
  */
 async function aptInstall(names) {
   const policy = '/usr/sbin/policy-rc.d'
@@ -140,13 +140,13 @@ async function aptInstall(names) {
   }
 }
 
-/** Exactly the packages that package-lock.json says. */
+/** Exactly the packages in package-lock.json. */
 export const packages = {
   title: 'Installing packages',
   isMet: isInstalled,
   meet(showProgress) {
     const wanted = Object.keys(wantedPackages())
-    // npm unpacks each package into its folder as it arrives. Some are optional, and a system may lack them.
+    // npm unpacks each package into its folder as it arrives. Some packages are optional, and some systems lack them.
     const unpacked = () => wanted.filter((path) => existsSync(join(ROOT, path, 'package.json'))).length
     showProgress(() => `${unpacked()} of at most ${wanted.length} packages unpacked`)
     // Without include=dev, NODE_ENV=production would leave out the compiler.
@@ -167,7 +167,7 @@ function wantedPackages() {
   )
 }
 
-/** Compares the lock file with the record that npm keeps of what it has installed. */
+/** Compares the lock file with npm's record of the installed packages. */
 function isInstalled() {
   try {
     const found = JSON.parse(readFileSync(join(ROOT, 'node_modules/.package-lock.json'), 'utf8')).packages
@@ -190,10 +190,10 @@ export const build = {
     return BUILT.every((file) => existsSync(file)) && newest(sources) <= Math.min(...BUILT.map(modified))
   },
   async meet() {
-    // What belongs to sources that are gone must not stay.
+    // Removes the output of deleted sources.
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
     const outcome = await runScript('build')
-    // One half may have been built where the other failed; the next start must not take that for a build.
+    // One part may have been built before the other failed; the next start must not treat that as a complete build.
     if (!outcome.isDone) for (const file of BUILT) rmSync(file, { force: true })
     return outcome
   },

@@ -1,6 +1,7 @@
 /**
- * Pictures of every view, on three widths, light and dark, with an organization that has something to show. They go into
- * a folder whose name is printed; those that the README shows go to docs/images too. `npm run screenshots`, after a build.
+ * Takes screenshots of every view in three widths, light and dark, with an organization that has data. They go into a
+ * folder whose name is printed; those that the README shows are also written to docs/images. `npm run screenshots`,
+ * after a build.
  */
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +27,7 @@ const DAYS = 22
 
 type Step = (page: Page) => Promise<unknown>
 
-/** Views by the name of their picture, and what is opened in them. */
+/** Views by the name of their picture, and what to open in them. */
 const VIEWS: readonly { readonly name: string; readonly path: string; readonly open?: Step }[] = [
   { name: 'limits', path: '/limits' },
   {
@@ -121,7 +122,7 @@ async function furnish(stage: Stage): Promise<StagedOrg> {
   return org
 }
 
-/** One that thousands are to hear of. */
+/** A crossing with thousands of recipients. */
 function aCrossing(org: string): Crossing {
   return {
     id: 'cx_crowd',
@@ -158,7 +159,7 @@ try {
         await page.waitForLoadState('networkidle')
         const file = `${name}-${width}-${colorScheme}.png`
         await page.screenshot({ path: join(folder, file), fullPage })
-        // What a reader sees first is enough there, and small.
+        // The README needs only the first screen, as a small file.
         if (README.includes(file)) await page.screenshot({ path: join(images, file) })
       }
       await page.goto(stage.gateway.adminUrl)

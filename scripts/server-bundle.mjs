@@ -1,14 +1,16 @@
 /**
- * Builds the gateway: src/main.ts with every package that it uses, in a few files of dist/. A start of Node opens one
- * file after the other, and there were a thousand. docs/decisions/0043-the-gateway-is-bundled.md says what else was tried.
+ * Bundles the gateway: src/main.ts with every package that it uses, into a few files in dist/. Node opens files one
+ * after the other when it starts, and there were a thousand. docs/decisions/0043-the-gateway-is-bundled.md names the
+ * alternatives.
  */
 import { join } from 'node:path'
 import { build } from 'vite'
 import { ROOT } from './system.mjs'
 
 /**
- * Packages that others require at their start, for something that Tollgate does not do: each would be parsed at every start.
- * What stands in for them throws when it is used. Fastify's own compilers of schemas are replaced in src/admin/validation.ts.
+ * Packages that other packages load at their start, for features that Tollgate does not use. Each would be parsed at
+ * every start, so a stub that throws when it is used replaces it. src/admin/validation.ts replaces Fastify's own schema
+ * compilers.
  */
 const UNUSED = [
   '@fastify/ajv-compiler',
@@ -20,7 +22,7 @@ const UNUSED = [
   'ws', // of @fastify/http-proxy, for WebSockets
 ]
 
-/** What is used of packages whose index loads much more. A part that is missing shows in the build. */
+/** The parts that are used of packages whose index loads much more. A missing part makes the build fail. */
 const INDEXES = {
   'rate-limiter-flexible': `exports.RateLimiterRedis = require('rate-limiter-flexible/lib/RateLimiterRedis')`,
   undici: `
@@ -61,7 +63,10 @@ const standIns = {
   },
 }
 
-/** ioredis tells the store its version, and reads it from a file beside its own, which is not there in dist/. */
+/**
+ * ioredis sends its version to the store. It reads the version from a file next to its own, which dist/ does not
+ * contain.
+ */
 const ioredisVersion = {
   name: 'ioredis-version',
   transform: {
@@ -91,16 +96,16 @@ await build({
   build: {
     ssr: 'src/main.ts',
     outDir: join(ROOT, 'dist'),
-    // Files of an earlier build would be published with this one. The page is built after it.
+    // Files of an earlier build would be published with this one. The page is built afterwards.
     emptyOutDir: true,
     target: 'node20.19',
-    // Packed code is hardly faster to load, and stacks without source maps would tell nothing.
+    // Minified code loads hardly faster, and its stack traces are useless without source maps.
     minify: false,
     sourcemap: true,
     reportCompressedSize: false,
     license: { fileName: 'licenses.md' },
     rolldownOptions: {
-      // BullMQ does not say so itself, and would bring its other stores along.
+      // BullMQ does not declare that its modules have no side effects. Without this, its other stores would be bundled.
       treeshake: { moduleSideEffects: [{ test: /\/node_modules\/bullmq\//, sideEffects: false }] },
       output: {
         entryFileNames: '[name].js',
@@ -108,7 +113,7 @@ await build({
         comments: false,
         keepNames: true,
         sourcemapExcludeSources: true,
-        // Chunks would import them from main.js, which is the command line and runs when it is imported.
+        // Otherwise chunks would import from main.js, which is the command line and runs on import.
         codeSplitting: {
           groups: [{ name: 'common', test: /\/src\/(?:errors|package|workers\/messages)\.ts$/ }],
         },

@@ -1,9 +1,9 @@
-/** Says what runs, for how long and how far it is: in one line that changes on a terminal, in lines of a log elsewhere. */
+/** Shows the progress of steps and their duration: in one changing line on a terminal, in log lines elsewhere. */
 
 const REDRAW_MS = 500
 const CLEAR_LINE = '\r\x1b[K'
 
-/** `count` steps are to come; they may run side by side. A log gets a line at least every `logMs`. */
+/** `count` steps follow, possibly in parallel. A log gets a line at least every `logMs`. */
 export function createSteps(count, { out = process.stdout, logMs = 10_000 } = {}) {
   const running = new Set()
   let started = 0
@@ -17,7 +17,7 @@ export function createSteps(count, { out = process.stdout, logMs = 10_000 } = {}
     if (out.isTTY && running.size > 0) out.write(`${CLEAR_LINE}${status().slice(0, out.columns - 1)}`)
   }
 
-  /** Prints text above the line that changes. */
+  /** Prints text above the changing line. */
   function print(text, stream = out) {
     if (out.isTTY) out.write(CLEAR_LINE)
     stream.write(`${text}\n`)
@@ -33,8 +33,8 @@ export function createSteps(count, { out = process.stdout, logMs = 10_000 } = {}
   process.on('exit', () => out.isTTY && running.size > 0 && out.write('\n'))
 
   /**
-   * Runs a step and resolves to its outcome. `work` may hand over a function that says how far it is, and resolves to
-   * `isDone` and the `output` of what ran, which is shown where the step failed.
+   * Runs a step and resolves to its outcome. `work` gets a callback to which it can pass a function that returns its
+   * progress. It resolves to `isDone` and the `output`, which is shown if the step failed.
    */
   async function run(title, work) {
     started += 1
@@ -52,7 +52,7 @@ export function createSteps(count, { out = process.stdout, logMs = 10_000 } = {}
   return { print, run }
 }
 
-/** How long it is since then, such as `0.4 s`, `18 s` or `2 min 5 s`. */
+/** The time since then, such as `0.4 s`, `18 s` or `2 min 5 s`. */
 export function duration(since, until = performance.now()) {
   const seconds = (until - since) / 1000
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`

@@ -1,6 +1,6 @@
 /**
- * What the scripts know of this machine, and how they run programs on it.
- * Only Node's own modules are used here, because this runs before anything is installed.
+ * How the scripts run programs on this machine. It uses only Node's own modules, because it runs before packages are
+ * installed.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OLDEST_NODE = [20, 19]
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
-/** How long programs that were told to end may take. */
+/** How long programs may take to end after a signal. */
 const GRACE_MS = 3_000
 const NPM_POLL_MS = 250
 
-/** Ends with a text that says what to do. */
+/** Ends the process with a text that says what to do. */
 export function giveUp(text, exitCode) {
   process.stderr.write(`${text}\n`)
   process.exit(exitCode)
@@ -24,10 +24,10 @@ export function checkNode() {
   if (isOld) giveUp(`Node ${OLDEST_NODE.join('.')} or newer is needed; this is ${process.versions.node}.`, 1)
 }
 
-/** The programs that run now. Each leads a process group, so that it ends with everything it started. */
+/** The running programs. Each leads a process group, so that its children end with it. */
 const running = new Set()
 
-/** Starts a program in a process group of its own. When the program exits, so does what is left of its group. */
+/** Starts a program in its own process group. When the program exits, the rest of its group is ended. */
 export function start(command, args, options) {
   const child = spawn(command, args, { cwd: ROOT, ...options, detached: true })
   running.add(child)
@@ -39,9 +39,9 @@ export function start(command, args, options) {
   return child
 }
 
-/** Signals a program and everything it started. */
+/** Signals a program and its children. */
 export function signalGroup(child, signal) {
-  // A program that could not be started has no pid.
+  // A program that failed to start has no pid.
   if (child.pid === undefined) return
   try {
     process.kill(-child.pid, signal)
@@ -50,7 +50,7 @@ export function signalGroup(child, signal) {
   }
 }
 
-/** Runs a program; resolves to whether it succeeded, and to what it wrote. Rejects never. */
+/** Runs a program; resolves to whether it succeeded, and to its output. Never rejects. */
 export function runQuietly(command, args, { env = process.env } = {}) {
   return new Promise((resolve) => {
     const child = start(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -62,7 +62,7 @@ export function runQuietly(command, args, { env = process.env } = {}) {
   })
 }
 
-/** Runs a script of package.json, like `runQuietly`. */
+/** Runs a script of package.json in the same way as `runQuietly`. */
 export function runScript(name) {
   return runQuietly(...npm('run', '--silent', name))
 }
@@ -70,14 +70,14 @@ export function runScript(name) {
 /** The command that runs npm with these arguments. */
 export function npm(...args) {
   const cli = process.env.npm_execpath
-  // npm is a script of Node's: run with the Node that runs us, where npm started us.
+  // npm is a Node script: it runs with this Node, if npm started this process.
   return cli?.endsWith('.js') ? [process.execPath, [cli, ...args]] : ['npm', args]
 }
 
-/** The program in the foreground, once there is one. */
+/** The program in the foreground, if there is one. */
 let front
 
-/** Ends this process on a signal, after every program that `start` or `runInFront` started. */
+/** Ends this process on a signal, after every program that `start` or `runInFront` started has ended. */
 export function endOnSignals() {
   for (const signal of Object.keys(EXIT_CODES)) process.on(signal, () => end(signal))
   whenNpmIsGone(() => end('SIGTERM'))
@@ -89,10 +89,10 @@ export function endOnSignals() {
 let isEnding = false
 
 function end(signal) {
-  // The foreground's exit code becomes ours.
+  // This process exits with the foreground's exit code.
   if (front !== undefined) return front.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
   const exitCode = EXIT_CODES[signal]
-  // A second Ctrl-C does not wait.
+  // A second Ctrl-C ends the process at once.
   if (isEnding || running.size === 0) process.exit(exitCode)
   isEnding = true
   let left = running.size
@@ -116,8 +116,8 @@ export function runInFront(command, args) {
 }
 
 /**
- * npm starts us through a shell, and a signal that npm gets ends that shell but does not reach us. The shell is our
- * parent: when our parent changes, the shell is gone.
+ * npm starts this process through a shell. A signal to npm ends the shell, but does not reach this process. The shell
+ * is the parent process: when the parent changes, the shell is gone.
  */
 function whenNpmIsGone(callback) {
   if (process.env.npm_lifecycle_event === undefined) return

@@ -1,4 +1,4 @@
-/** Runs test files: bundles them, runs each as a process, and reads the TAP that it writes. */
+/** Runs test files: bundles them, runs each as a process, and parses its TAP. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -6,15 +6,15 @@ import { build } from 'esbuild'
 import { Parser } from 'tap-parser'
 import { ROOT, signalGroup, start } from './system.mjs'
 
-/** tap ends a file at its timeout and says what was still open. This much later the file is killed. */
+/** tap ends a file at its timeout and reports what was still open. After this much more time the file is killed. */
 const KILL_AFTER_MS = 60_000
-/** How much of what a file writes beside its TAP is kept, for the report of a file that fails. */
+/** How much of a file's other output is kept, for the report if the file fails. */
 const MOST_OUTPUT = 16_384
 
 /**
- * Compiles test files, and what they import of this repository, to JavaScript that Node loads without a loader: that
- * takes half the processor time that tsx takes until a file's first assertion. Packages stay where they are, and
- * `import.meta` stays that of the source. Returns the compiled file of each, or the reason why there is none.
+ * Compiles test files, and their imports from this repository, to JavaScript that Node loads without a loader. That
+ * takes half the processor time that tsx needs until a file's first assertion. Packages are not bundled, and
+ * `import.meta` remains that of the source. Returns the compiled file of each, or the reason why there is none.
  */
 export async function bundle(files) {
   const folder = join(ROOT, `.tap/tests-${process.pid}`)
@@ -25,7 +25,7 @@ export async function bundle(files) {
     await compile(files, folder)
     return new Map(files.map((file) => [file, { entry: compiled(file) }]))
   } catch {
-    // One by one, so that only the files that cannot be compiled fail.
+    // Compiled one by one, so that only the files with errors fail.
     const each = files.map(async (file) => {
       const error = await compile([file], folder).then(
         () => undefined,
@@ -37,7 +37,7 @@ export async function bundle(files) {
   }
 }
 
-/** What runs left behind that were killed before they could remove it. */
+/** Removes the folders of runs that were killed before they could do it. */
 function removeAbandoned() {
   if (!existsSync(join(ROOT, '.tap'))) return
   for (const name of readdirSync(join(ROOT, '.tap'))) {
@@ -50,7 +50,7 @@ function isAlive(pid) {
   try {
     return process.kill(pid, 0)
   } catch (error) {
-    // It runs, as someone else.
+    // It runs, but under another user.
     return error.code === 'EPERM'
   }
 }
@@ -90,7 +90,10 @@ const keepAddresses = {
   },
 }
 
-/** With the longest first, no long file is left to run alone at the end. What has no time yet comes before all others. */
+/**
+ * The longest file first, so that no long file runs alone at the end. Files without a known time come before all
+ * others.
+ */
 export function longestFirst(files, timesMs) {
   // The folders at the end of the alphabet hold the longest files.
   const backwards = [...files].sort().reverse()
@@ -98,9 +101,9 @@ export function longestFirst(files, timesMs) {
 }
 
 /**
- * Runs a compiled test file to its end, at most `timeoutSeconds` (0: without an end), under `prefix` where another program
- * has to start Node. Resolves to how many assertions passed, the `failures` (title and diagnostics), what was skipped, the
- * TAP, and what else the file wrote.
+ * Runs a compiled test file, for at most `timeoutSeconds` (0: without a limit), under `prefix` if another program has
+ * to start Node. Resolves to the number of passed assertions, the `failures` (title and diagnostics), what was skipped,
+ * the TAP, and the other output of the file.
  */
 export function runTestFile({ entry, error }, timeoutSeconds, { env = process.env, prefix = [] } = {}) {
   const result = { passed: 0, failures: [], skipped: [], tap: '', output: '', ms: 0 }
@@ -135,7 +138,7 @@ export function runTestFile({ entry, error }, timeoutSeconds, { env = process.en
     if (ms > 0) timer = setTimeout(kill, ms + KILL_AFTER_MS)
   }
   endAfter(timeoutSeconds * 1000)
-  // A file may give itself another timeout; tap tells that to who started it.
+  // A file may set another timeout; tap sends it to the parent process.
   child.on('message', (message) => typeof message?.setTimeout === 'number' && endAfter(message.setTimeout))
 
   return new Promise((resolve) => {
@@ -149,7 +152,7 @@ export function runTestFile({ entry, error }, timeoutSeconds, { env = process.en
       else if (code !== 0 && result.failures.length === 0) flaws.unshift(`exited with ${code ?? signal}`)
       else if (result.passed + result.failures.length + result.skipped.length === 0)
         flaws.push('tests nothing')
-      // A file that ends itself at its timeout has said so, and leaves its TAP incomplete.
+      // A file that ends itself at its timeout has reported that, and leaves its TAP incomplete.
       if (signal === 'SIGALRM' && result.failures.length > 0) flaws.length = 0
       if (flaws.length > 0) result.failures.push({ title: `The file ${[...new Set(flaws)].join('; ')}.` })
       resolve(result)
@@ -157,7 +160,9 @@ export function runTestFile({ entry, error }, timeoutSeconds, { env = process.en
   })
 }
 
-/** Counts a parser's assertions into `result`, with those of its subtests. Returns what is wrong with the TAP itself. */
+/**
+ * Adds a parser's assertions to `result`, including those of its subtests. Returns what is wrong with the TAP itself.
+ */
 function tally(parser, result, flaws = []) {
   let failuresBefore = 0
   parser.on('child', (child) => {
@@ -165,7 +170,7 @@ function tally(parser, result, flaws = []) {
     tally(child, result, flaws)
   })
   parser.on('assert', ({ ok, skip, todo, closingTestPoint, fullname, diag }) => {
-    // The end of a subtest is no assertion, unless the subtest failed without one.
+    // The final line of a subtest is not an assertion, unless the subtest failed without one.
     if (closingTestPoint && (ok || result.failures.length > failuresBefore)) return
     if (skip !== false || todo !== false) result.skipped.push({ title: fullname, reason: skip || todo })
     else if (ok) result.passed += 1

@@ -1,13 +1,13 @@
-/** How the results of test files are told: for people, and as TAP. */
+/** Formats the results of test files: for people, and as TAP. */
 import { inspect } from 'node:util'
 import { duration } from './steps.mjs'
 
-/** Some assertions have the value that they compare as their title. */
+/** Some assertions use the compared value as their title. */
 const MOST_TITLE = 160
-/** tap names the compiled file of a stack frame before the source. */
+/** In a stack frame, tap names the compiled file before the source. */
 const COMPILED = /\(?\.tap\/tests-\S+ (?=\()/g
 
-/** How many files are left, and which run since when. */
+/** How many files are left, and which are running since when. */
 export function progressText(left, total, running) {
   const now = [...running].map(([file, since]) => {
     const name = file.replace(/^test\//, '').replace(/\.test\.ts$/, '')
@@ -16,7 +16,7 @@ export function progressText(left, total, running) {
   return [`${left} of ${total} files left`, ...now].join(', ')
 }
 
-/** One line when a file ends, and the titles of what failed in it. */
+/** One line for a finished file, and the titles of its failures. */
 export function fileLine(file, { passed, failures, skipped, ms }, left) {
   const counts = [
     `${passed} passed`,
@@ -30,7 +30,7 @@ export function fileLine(file, { passed, failures, skipped, ms }, left) {
 
 const shorten = (text) => (text.length <= MOST_TITLE ? text : `${text.slice(0, MOST_TITLE)} …`)
 
-/** What failed, with all that is known of it. */
+/** A failure with all of its details. */
 export function failureText(number, file, { title, diag = {} }, output) {
   const { diff, found, wanted, compare: _, stack, at, source, ...more } = diag
   const parts = [

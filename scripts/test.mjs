@@ -1,6 +1,6 @@
 /**
- * `npm test`: everything that must hold, from a fresh clone. `npm test -- FILE…` checks the types, builds and runs these
- * files. `--tap` writes TAP to stdout and all else to stderr; `--timeout=SECONDS` is how long a file may take (0: any time).
+ * `npm test`: runs all checks from a fresh clone. `npm test -- FILE…` checks the types, builds and runs these files.
+ * `--tap` writes TAP to stdout and everything else to stderr; `--timeout=SECONDS` limits each file (0: no limit).
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -9,7 +9,7 @@ import { build, chromium, compiler, meet, packages, prometheus, redis, unmet } f
 import { createSteps, duration } from './steps.mjs'
 import { checkNode, endOnSignals, giveUp, ROOT, runQuietly, runScript } from './system.mjs'
 
-/** How long each file took when it ran last. */
+/** How long each file took in its last run. */
 const TIMES = '.tap/test-times.json'
 
 process.chdir(ROOT)
@@ -22,7 +22,7 @@ const out = isTap ? process.stderr : process.stdout
 const mustBuild = !build.isMet()
 const missing = unmet([redis, chromium, prometheus, compiler, packages])
 const checks = [
-  // The build comes first, because the tests wait for it: they run gateways as processes of dist/.
+  // The build comes first, because tests wait for it: they run gateways from dist/ as processes.
   ...(mustBuild ? [build] : []),
   { title: 'Checking types', meet: () => runScript('typecheck') },
   ...(named.length === 0 ? [{ title: 'Linting', meet: () => runScript('lint') }] : []),
@@ -64,7 +64,7 @@ function readArguments() {
   }
 }
 
-/** Lets `count` run at once; who waits goes on in the order of arrival. */
+/** Lets `count` run at once; others wait in the order of their arrival. */
 function createSlots(count) {
   const waiting = []
   let free = count
@@ -92,7 +92,7 @@ async function runCheck({ title, meet }) {
 }
 
 async function testAll(showProgress) {
-  // tap reads its configuration, and takes files, folders and globs.
+  // tap reads its own configuration, and accepts files, folders and globs.
   const list = await runQuietly(process.execPath, ['node_modules/.bin/tap', 'list', ...named])
   if (!list.isDone) return list
   const timesMs = readJson(TIMES) ?? {}

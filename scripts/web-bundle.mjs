@@ -1,6 +1,6 @@
 /**
- * The last step of the build: compresses the page's files beside themselves, so that the admin plane sends them as they
- * are, and fails when scripts and styles together are larger than what a page may cost.
+ * The last step of the build: writes compressed copies of the page's files, which the admin plane serves. Fails if
+ * scripts and styles together exceed the size limit of the page.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -40,7 +40,7 @@ interface Document {
   }
 }
 
-/** Anchors of their own, because a schema may be called like a section. */
+/** Schemas have a prefix in their anchors, because a section may have the same name. */
 const link = (name: string): string => `[${name}](#schema-${name})`
 
 export async function adminReference(): Promise<string> {
@@ -93,7 +93,7 @@ function contents(operations: readonly { path: string; method: string; operation
   return ['## Routes', table(['route', 'what'], rows)].join('\n\n')
 }
 
-/** As the usual renderers of Markdown make it of a heading. */
+/** The anchor that common Markdown renderers generate for a heading. */
 const anchor = (heading: string): string =>
   heading
     .toLowerCase()
@@ -139,7 +139,7 @@ function answerRow([status, { description, content = {}, headers = {} }]: [strin
   return [status, description, bodies.join(' or '), names.map(code).join(', ')]
 }
 
-/** The name of a shared answer is its status and its codes. */
+/** The name of a shared response consists of its status and its codes. */
 function codesOf({ $ref }: Reference): string[] {
   const [status = '', ...codes] = ($ref.split('/').at(-1) ?? '').split('.')
   return codes.map((name) => `${status} ${code(name)}`)

@@ -1,4 +1,4 @@
-/** Types of the admin API for clients in TypeScript: the page and the command line. */
+/** Generates TypeScript types of the admin API, for the page and the command line. */
 import openapiTypes, { astToString, type OpenAPI3 } from 'openapi-typescript'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'

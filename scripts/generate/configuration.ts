@@ -1,4 +1,4 @@
-/** docs/configuration.md: every key of the configuration, from its schema. */
+/** Generates docs/configuration.md: every key of the configuration, from its schema. */
 import { publishedSchema } from '../../src/config/published.ts'
 import { code, table, typeOf, type Schema } from './markdown.ts'
 
@@ -23,7 +23,7 @@ export function configurationPage(): string {
   return `${[INTRODUCTION, ...sections].join('\n\n')}\n`
 }
 
-/** A row for the key itself, and for every key inside of it. */
+/** A row for the key itself, and one for every key inside it. */
 function keysBelow(path: string, schema: Schema, required: boolean): string[][] {
   const inside = insideOf(path, schema)
   const type = inside.length === 0 ? typeOf(schema, code) : kindOf(schema)

@@ -1,10 +1,10 @@
-/** The document of the admin API as this source declares it, without a store and without listening. */
+/** Builds the OpenAPI document of the admin API without a store and without a listener. */
 import { pino } from 'pino'
 import { createAdminPlane, type AdminPlaneOptions } from '../../src/admin/admin-plane.ts'
 
 export type Document = Record<string, unknown>
 
-/** Stands for what routes are given to work with: registering them only passes it on. */
+/** A placeholder for the dependencies of routes, which registration passes on without using them. */
 const anything = new Proxy(() => undefined, {
   get: (_target, name) => (name === 'then' ? undefined : anything),
   apply: () => anything,

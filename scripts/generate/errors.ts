@@ -1,4 +1,4 @@
-/** docs/errors.md: every code that a caller may see, from the two catalogues. */
+/** Generates docs/errors.md: every code that a caller may receive, from the two catalogues. */
 import { PROBLEMS } from '../../src/admin/problem-codes.ts'
 import { ERRORS } from '../../src/errors.ts'
 import { code, table } from './markdown.ts'

@@ -1,4 +1,4 @@
-/** Every file that is made of the source, by its path from the root. */
+/** Every generated file, by its path from the root. */
 import { publishedSchema } from '../../src/config/published.ts'
 import { adminReference } from './admin-reference.ts'
 import { apiTypes } from './api-types.ts'

@@ -1,4 +1,4 @@
-/** Markdown of the generated pages: tables, and JSON Schema in words. */
+/** Markdown for the generated pages: tables, and descriptions of JSON Schema. */
 
 export interface Schema {
   readonly $ref?: string
@@ -22,7 +22,7 @@ export interface Schema {
   readonly maxLength?: number
 }
 
-/** Empty columns are left out. */
+/** Leaves out empty columns. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const kept = header.map((_name, column) => column === 0 || rows.some((row) => row[column] !== ''))
   const line = (cells: readonly string[]): string =>
@@ -36,7 +36,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
 export const code = (value: unknown): string =>
   `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 
-/** What a value is, such as "integer from 0 to 10". `link` says where a named schema is described. */
+/** The type of a value, such as "integer from 0 to 10". `link` returns the link to a named schema. */
 export function typeOf(schema: Schema, link: (name: string) => string): string {
   const { $ref, anyOf, items, properties } = schema
   if ($ref !== undefined) return link($ref.split('/').at(-1) ?? '')
