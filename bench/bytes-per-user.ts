@@ -16,7 +16,7 @@ import { startRedis } from '../test/support/redis.ts'
 const USERS = Number(process.argv[2] ?? 10_000)
 const MODELS = Number(process.argv[3] ?? 2)
 const ORG = 'bench'
-/** What P5 keeps of a user who calls every day: monthly periods of 13 months and the open one, and days. */
+/** The data that P5 keeps of a user who calls every day: 13 past monthly periods and the open one, and the days. */
 const PERIODS = 14
 const DAYS = 62
 const AT_ONCE = 500
@@ -59,7 +59,7 @@ async function memory(key: string): Promise<number> {
   return Number(await redis.memory('USAGE', key, 'SAMPLES', 0))
 }
 
-/** The mean of keys of which every user has one. */
+/** The mean size of a key that every user has once. */
 async function each(keyOf: (user: string) => string): Promise<number> {
   let sum = 0
   await inBatches(async (user) => {

@@ -1,4 +1,4 @@
-/** What is compared: each starts as a process of its own on the measured core, and tells how to call it. */
+/** The compared gateways: each starts as a separate process on the measured core, and says how to call it. */
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,11 +13,11 @@ import { childrenOf, MEASURED_CORE, startPinned } from './processes.ts'
 export interface Contender {
   readonly name: string
   readonly port: number
-  /** The processes whose time counts; none: nothing does. */
+  /** The processes whose CPU time counts; if empty, none does. */
   readonly pids: readonly number[]
-  /** Path of a chat completion. */
+  /** The path of a chat completion. */
   readonly path: string
-  /** Headers that it needs, a list for each connection in turn. */
+  /** The headers to send: one list per connection, in turn. */
   readonly headers: readonly (readonly string[])[]
   /** Prometheus text; null where it has none. */
   readonly metrics: (() => Promise<string>) | null
@@ -27,11 +27,11 @@ export interface Contender {
 export interface Surroundings {
   readonly originPort: number
   readonly redisPort: number
-  /** Folder for CPU profiles of Tollgate (`--cpu-prof`), null for none: a profile costs some of what it shows. */
+  /** The folder for CPU profiles of Tollgate (`--cpu-prof`), null for none. Profiling itself costs CPU time. */
   readonly profiles: string | null
 }
 
-/** Makes a contender; null where this machine lacks what it needs. */
+/** Starts a contender; null if this machine lacks what it needs. */
 export type Start = (around: Surroundings) => Promise<Contender | null>
 
 export const OPERATOR_TOKEN = 'operator-token-of-the-bench'
@@ -42,7 +42,10 @@ const KEYS = Array.from({ length: USERS }, (_, index) => [
   `authorization: Bearer sk-bench-user-${1_000 + index}`,
 ])
 
-/** No proxy at all: the load talks to the origin. Its CPU is the origin's, on the other core, so only its latency counts. */
+/**
+ * No proxy: the load calls the origin directly. The CPU time would be the origin's, on the other core, so only the
+ * latency counts.
+ */
 export const direct: Start = ({ originPort }) =>
   Promise.resolve({
     name: 'direct',
@@ -54,7 +57,7 @@ export const direct: Start = ({ originPort }) =>
     stop: () => Promise.resolve(),
   })
 
-/** A proxy in Node, which says on its output that it is ready; with the port of Redis where it asks that. */
+/** A proxy in Node, which prints a line when it is ready; it gets the port of Redis if it checks a counter there. */
 const nodeProxy =
   (name: string, script: string, asksRedis = false): Start =>
   async ({ originPort, redisPort }) => {
@@ -92,7 +95,7 @@ export const nginxWithLua: Start = async ({ originPort, redisPort }) => {
     readyText: null,
   })
   await accepts(port)
-  // The worker does the work; the first process only watches over it.
+  // The worker handles the calls; the first process only supervises it.
   const [worker = pid] = childrenOf(pid)
   return {
     name: 'nginx + Lua + Redis',
@@ -101,7 +104,7 @@ export const nginxWithLua: Start = async ({ originPort, redisPort }) => {
     path: PATH,
     headers: KEYS,
     metrics: null,
-    // Its first process ends the worker, and would start another where the worker ended first.
+    // Its first process ends the worker. It would start another if the worker ended first.
     stop: () => stop('SIGTERM'),
   }
 }
@@ -119,13 +122,13 @@ export const portkey: Start = async ({ originPort }) => {
   })
   await accepts(port)
   const own = ['x-portkey-provider: openai', `x-portkey-custom-host: http://127.0.0.1:${originPort}/v1`]
-  // It passes on only the headers that it is told to.
+  // It forwards only the headers that this header names.
   const passed = ['x-portkey-forward-headers: x-bench-answer']
   const headers = KEYS.map((key) => [...key, ...own, ...passed])
   return { name: '@portkey-ai/gateway', port, pids: [pid], path: PATH, headers, metrics: null, stop }
 }
 
-/** `limit` in credits; 0 refuses every call. `prepare` is given the URLs of the admin plane and of the data plane. */
+/** `limit` in credits; 0 refuses every call. `prepare` gets the URLs of the admin plane and of the data plane. */
 export const tollgate =
   (
     limit: number,
@@ -135,7 +138,7 @@ export const tollgate =
       prepare = () => Promise.resolve(),
     }: {
       readonly notifications?: object
-      /** Gateway processes behind one port, with the ledger and the store in common. */
+      /** Gateway processes behind one port, which share the ledger and the store. */
       readonly workers?: number
       readonly prepare?: (adminUrl: string, dataUrl: string) => Promise<void>
     } = {},
@@ -183,7 +186,7 @@ export const tollgate =
       path: `/openai${PATH}`,
       headers: keys.map((key) => [`authorization: Bearer ${key}`]),
       metrics: async () => (await fetch(`${admin}/metrics`)).text(),
-      // A profile is written at the end.
+      // Node writes a profile when the process exits, so SIGTERM is needed.
       stop: () => stop(profiles === null ? 'SIGKILL' : 'SIGTERM'),
     }
   }
@@ -213,7 +216,7 @@ async function createOrg(admin: string, org: string, limit: number): Promise<str
   return keys
 }
 
-/** Resolves when something listens on the port. */
+/** Resolves when a server listens on the port. */
 async function accepts(port: number): Promise<void> {
   const deadline = Date.now() + 30_000
   for (;;) {

@@ -26,7 +26,7 @@ const { values } = parseArgs({
   },
 })
 const ROUNDS = Number(values.rounds)
-/** Below 1 for a quick look, above for a longer one: the large sizes shrink or grow by this much. */
+/** Scales the large sizes: below 1 for a quick run, above 1 for a longer one. */
 const SCALE = Number(values.scale)
 
 const AIM = 1.25
@@ -34,7 +34,7 @@ const BATCH = 8
 const BATCHES_PER_ROUND = 100
 const CALLS_PER_ROUND = BATCH * BATCHES_PER_ROUND
 const LEASE_MS = 86_400_000
-/** Writes that are under way at once while a store is filled. */
+/** Concurrent writes while a store is filled. */
 const PIPELINE = 2_000
 
 interface Size {
@@ -67,7 +67,7 @@ interface Store {
   readonly redis: RedisClient
   readonly ledger: RedisLedger
   readonly size: Size
-  /** Counts batches, so that each takes the next users of the next organization. */
+  /** Counts batches, so that each batch takes the next users of the next organization. */
   turn: number
 }
 
@@ -96,14 +96,14 @@ async function fill(url: string, size: Size): Promise<Store> {
     redis.hset(keys.customLimits(org), userName(user), String(wholeCredits(2_000_000 + user))),
   )
   await fillAlerts(redis, org, size.alerts)
-  // Everybody has used something, in every organization, and so has a hash of counters.
+  // Every user has usage in every organization, and so a hash of counters.
   const everybody = upTo(size.orgs).flatMap((index) => upTo(size.users).map((user) => [index, user] as const))
   await inChunks(everybody, async ([index, user]) => {
     const hold = await reserveOne(ledger, orgName(index), user)
     ledger.settle(hold, charge(0.001))
   })
   await settled(ledger)
-  // Held by those who call, so that each has many of them.
+  // The same users hold them who call, so that each has many.
   await inChunks(upTo(size.openHolds), (index) => reserveOne(ledger, org, index % 10))
   return { redis, ledger, size, turn: 0 }
 }
@@ -113,7 +113,7 @@ function membersUpTo(end: number, from = 0): string[] {
   return upTo(end - from).flatMap((index) => [userName(from + index), member])
 }
 
-/** Alerts that wait, far above what is used, as a save arms them. */
+/** Armed alerts far above the current usage, written as a save writes them. */
 async function fillAlerts(redis: RedisClient, org: string, count: number): Promise<void> {
   const lowest = wholeCredits(1_000_000)
   await inChunks(upTo(count), (index) =>
@@ -131,7 +131,7 @@ interface Round {
   readonly settle: number
 }
 
-/** Microseconds of processor time that the server has used so far. */
+/** Microseconds of CPU time that the server has used so far. */
 async function cpuMicros(redis: RedisClient): Promise<number> {
   const info = await redis.info('cpu')
   const seconds = (name: string): number => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1])
@@ -179,7 +179,7 @@ function spread(figures: readonly number[]): string {
   return `${median(sorted).toFixed(1)} (${least.toFixed(1)}–${most.toFixed(1)})`
 }
 
-/** Answers the ratios of reserve and of settle. */
+/** Returns the ratios of reserve and of settle. */
 async function row(name: string, sizes: readonly [Partial<Size>, Partial<Size>]): Promise<number[]> {
   const server = await startRedis()
   const stores: Store[] = []
@@ -189,11 +189,11 @@ async function row(name: string, sizes: readonly [Partial<Size>, Partial<Size>])
     }
     const [small, big] = stores
     if (small === undefined || big === undefined) throw new Error('two sizes are compared')
-    // Every organization is met once before it counts: the first meeting reads its settings.
+    // The first call of an organization reads its settings, so each is called once before the measurement.
     for (const store of stores) await measure(store, Math.max(BATCHES_PER_ROUND, store.size.orgs))
     const rounds: [Round, Round][] = []
     for (let round = 0; round < ROUNDS; round += 1) {
-      // In turns, and each first as often as the other.
+      // The order alternates, so that each size is first equally often.
       const bigFirst = round % 2 === 0 ? await measure(big, BATCHES_PER_ROUND) : null
       const smallOne = await measure(small, BATCHES_PER_ROUND)
       rounds.push([smallOne, bigFirst ?? (await measure(big, BATCHES_PER_ROUND))])

@@ -1,4 +1,4 @@
-/** What each call was charged, read from the store, against what the provider reported for it. */
+/** Compares what each call was charged in the store with what the provider reported. */
 import * as keys from '../src/store/keys.ts'
 import { CHAT_COST } from '../test/support/origin.ts'
 import { until } from '../test/support/until.ts'
@@ -7,25 +7,25 @@ import type { FailoverOrg, FailoverStage } from './failover-stage.ts'
 const COST = Math.round(CHAT_COST * 1e6)
 const AT_ONCE = 500
 
-/** In calls. */
+/** Numbers of calls. */
 export interface Account {
-  /** By what the callers saw. */
+  /** As the callers saw it. */
   readonly served: number
   readonly refused: number
-  /** No answer at all. */
+  /** Calls without a response. */
   readonly silent: number
   readonly otherwise: number
-  /** By what the provider reported and the store has. */
+  /** As the provider reported it and the store recorded it. */
   readonly reported: number
   readonly exact: number
-  /** Reported, and nothing of it is charged. */
+  /** Reported by the provider, but not charged at all. */
   readonly lostWhole: number
-  /** Reported, and only the price of its prompt is charged: the hold was kept and its settle was lost. */
+  /** Reported, but charged only for the prompt: the hold was kept and its settle was lost. */
   readonly lostToPrompt: number
   readonly doubled: number
-  /** Charged, though the provider reported nothing: a hold whose release was lost, which its lease has ended. */
+  /** Charged, although the provider reported nothing: the release of the hold was lost, and its lease ended. */
   readonly unreported: number
-  /** Sums of users that are not the organization's. */
+  /** How often the sums of users differ from the organization's. */
   readonly sumsApart: number
 }
 

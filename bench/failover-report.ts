@@ -1,16 +1,16 @@
-/** The table of a run of failovers. */
+/** The table of results of a failover run. */
 import type { Account } from './failover-books.ts'
 
 /** Times in milliseconds since the kill. */
 export interface Round {
-  /** Null where no call was refused. */
+  /** Null if no call was refused. */
   readonly firstRefusalMs: number | null
   readonly firstSuccessMs: number
   readonly lastRefusalMs: number | null
-  /** That any call waited for its answer, whatever it was. */
+  /** The longest time that a call waited for its response, whatever it was. */
   readonly longestWaitMs: number
   readonly refused: number
-  /** Holds of calls that were with the provider when the master died, … */
+  /** Holds of calls that were at the provider when the master died, … */
   readonly holdsAcknowledged: number
   /** … and those of them that its replica did not have. */
   readonly holdsLost: number
@@ -23,7 +23,7 @@ export interface FailoverResult {
   readonly kills: number
   readonly gateways: number
   readonly callers: number
-  /** How often a gateway found a server silent that was not killed: the machine was too busy. */
+  /** How often a gateway found a running server silent, because the machine was too busy. */
   readonly healthySilences: number
   readonly rounds: readonly Round[]
   readonly books: { readonly hit: Account; readonly neighbours: Account }

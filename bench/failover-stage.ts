@@ -1,4 +1,4 @@
-/** Calls, each of a user of its own, on an organization of every master of a cluster. */
+/** Generates calls, each by a separate user, on an organization of every master of a cluster. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { openClusterStage, type ClusterStage } from '../test/support/cluster-load.ts'
 import type { TestGateway } from '../test/support/gateway.ts'
@@ -7,11 +7,11 @@ import type { ClusterNode } from '../test/support/redis-cluster.ts'
 import { until } from '../test/support/until.ts'
 import * as keys from '../src/store/keys.ts'
 
-/** What came of a call; times as `performance.now()` has them. */
+/** The outcome of a call; times as in `performance.now()`. */
 export interface Call {
   readonly user: string
   readonly gateway: TestGateway
-  /** 0 where no answer came: the connection broke, or nothing was said for `SILENT_MS`. */
+  /** 0 if there was no response: the connection broke, or nothing arrived for `SILENT_MS`. */
   readonly status: number
   readonly startedAt: number
   readonly endedAt: number
@@ -23,24 +23,26 @@ export interface FailoverOrg {
   readonly calls: Call[]
 }
 
-/** When the provider got a call, and when it answered with its usage. */
+/** When the provider received a call, and when it answered with its usage. */
 interface Received {
   readonly at: number
   reportedAt: number | null
 }
 
 export interface FailoverStage extends Pick<ClusterStage, 'cluster' | 'gateways' | 'store'> {
-  /** One on each master; the first is that of the master that is killed. */
+  /** One on each master; the first one is on the master that is killed. */
   readonly orgs: readonly FailoverOrg[]
-  /** Whether the provider answered the call of this user, and so reported what it used. */
+  /** Whether the provider answered the call of this user, and so reported its usage. */
   readonly reported: (user: string) => boolean
-  /** Of the holds of calls that were with the provider at that time, how many the replica of the dead master does not have. */
+  /** How many holds of calls that were at the provider at that time the replica of the dead master lacks. */
   holdsOn(
     replica: ClusterNode,
     org: FailoverOrg,
     killedAt: number,
   ): Promise<{ readonly acknowledged: number; readonly lost: number }>
-  /** So many at a time for each gateway and the first organization, one for each of the others. */
+  /**
+   * Starts this many concurrent callers per gateway for the first organization, and one for each other organization.
+   */
   startLoad(callers: number): { end(): Promise<void> }
   stop(): Promise<void>
 }
@@ -97,7 +99,7 @@ export async function openFailoverStage(options: {
         ([user, { at, reportedAt }]) =>
           user.startsWith(`${org.id}.`) && at < killedAt && (reportedAt === null || reportedAt >= killedAt),
       )
-      // What the master had sent is all there as soon as the replica has noticed that it is gone.
+      // When the replica has noticed that the master is gone, it has everything that the master sent.
       const isCutOff = async (): Promise<boolean> => {
         const text = await replica.client.info('replication')
         return text.includes('master_link_status:down') || text.includes('role:master')

@@ -71,7 +71,7 @@ async function round(hit: FailoverOrg): Promise<Round> {
 
   const calls = hit.calls.filter(({ endedAt }) => endedAt >= killedAt)
   const refusals = calls.filter(({ status }) => status === 503).map(({ endedAt }) => endedAt - killedAt)
-  // Those that were with the provider at the kill end as if nothing had happened.
+  // Calls that were at the provider at the time of the kill end normally.
   const successes = startedCalls(hit, killedAt)
     .filter(({ status }) => status === 200)
     .map(({ endedAt }) => endedAt - killedAt)

@@ -1,7 +1,7 @@
 /**
- * The load: calls over raw sockets that are kept alive, one call at a time on each, so that the load costs less than what
- * it measures. Closed loop: each connection calls again at once. Open loop: calls are due at a fixed rate, and their
- * latency counts from when they were due, so that a stall is not hidden by calls that were never sent.
+ * The load generator. It sends calls over raw kept-alive sockets, one call at a time on each, so that it costs less
+ * than what it measures. Closed loop: each connection sends its next call at once. Open loop: calls are due at a fixed
+ * rate, and their latency counts from the due time, so that calls that a stall delays are not left out.
  */
 import { connect, type Socket } from 'node:net'
 
@@ -9,10 +9,10 @@ export interface LoadOptions {
   readonly port: number
   readonly connections: number
   readonly durationMs: number
-  /** One request's bytes for each connection, in turn. */
+  /** The bytes of one request per connection, in turn. */
   readonly requests: readonly Buffer[]
   readonly expectStatus: number
-  /** Calls a second, or null for a closed loop. */
+  /** Calls per second, or null for a closed loop. */
   readonly rate: number | null
   /** The most calls of an open loop. */
   readonly most?: number
@@ -24,10 +24,10 @@ export interface LoadResult {
   readonly firstError: string | null
   readonly seconds: number
   readonly bytes: number
-  /** Milliseconds, sorted ascending: a call, and its first byte of body. */
+  /** Milliseconds in ascending order: until the end of a call, and until the first byte of its body. */
   readonly latencies: number[]
   readonly firstBytes: number[]
-  /** Between two reads of one event stream. */
+  /** Milliseconds between two reads of one event stream. */
   readonly gaps: number[]
 }
 
@@ -39,10 +39,10 @@ interface Connection {
   readonly request: Buffer
   busy: boolean
   startedMs: number
-  /** When the last part of its body came. */
+  /** When the last part of its body arrived. */
   partMs: number
   head: Buffer | null
-  /** Bytes of body still to come; -1 where it is chunked. */
+  /** Remaining bytes of the body; -1 if it is chunked. */
   left: number
   inBody: boolean
   tail: Buffer
@@ -79,7 +79,7 @@ class Load {
     await new Promise((resolve) => setTimeout(resolve, durationMs))
     this.#stopped = true
     const seconds = (performance.now() - this.#startedMs) / 1_000
-    // Calls in flight at the end are not counted, but they may end in peace.
+    // Calls in flight at the end are not counted, but they may finish.
     const deadline = performance.now() + 5_000
     while (this.#connections.some(({ busy }) => busy) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5))
@@ -123,7 +123,7 @@ class Load {
     })
   }
 
-  /** Every millisecond, what is due goes out on connections that are idle; the rest waits, and its time runs. */
+  /** Every millisecond, due calls are sent on idle connections. The others wait, and the wait counts as latency. */
   #pace(rate: number, most: number): void {
     let sent = 0
     const timer = setInterval(() => {
@@ -208,7 +208,7 @@ class Load {
   }
 }
 
-/** As a process of its own: takes options from its parent, and sends the result back. */
+/** When this file runs as a process: takes options from its parent, and sends the result back. */
 process.on('message', (message: LoadOptions & { readonly requests: readonly string[] }) => {
   const requests = message.requests.map((text) => Buffer.from(String(text), 'base64'))
   runLoad({ ...message, requests }).then(

@@ -1,4 +1,4 @@
-/** One measurement: load on one contender for some seconds, with what it cost there. */
+/** One measurement: load on one contender for some seconds, with the CPU time that it used. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process'
 
 export interface Work {
   readonly name: string
-  /** What the origin answers: `json` or `sse-N`. */
+  /** The response of the origin: `json` or `sse-N`. */
   readonly answer: string
   readonly body: Buffer
   readonly status: number
@@ -30,7 +30,7 @@ export interface Sample {
 
 const loads = new Set<ChildProcess>()
 
-/** The load as a process on the other core; one for the whole run. */
+/** Starts the load generator as a process on the other core; one for the whole run. */
 export function startLoad(): ChildProcess {
   const child = fork(fileURLToPath(new URL('load.ts', import.meta.url)), [], { execArgv: ['--import=tsx'] })
   execFileSync('taskset', ['-apc', String(OTHER_CORE), String(child.pid)], { stdio: 'ignore' })
@@ -80,7 +80,7 @@ export async function runLoad(
   return result
 }
 
-/** Measures once. Rejects where there were errors, or too little to call it a measurement. */
+/** Measures once. Rejects if there were errors, or too few calls for a measurement. */
 export async function measure(
   load: ChildProcess,
   contender: Contender,
@@ -102,7 +102,7 @@ export async function measure(
   }
 }
 
-/** Of values that are sorted ascending. */
+/** The quantile of values in ascending order. */
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
 }

@@ -1,12 +1,12 @@
 /**
- * What a backlog of notices costs the calls: thousands of crossings are in line while the mail server is down.
+ * What a backlog of notifications costs calls: thousands of crossings are queued while the mail server is down.
  *
  *     npm run bench:notices -- [--crossings 10000] [--rounds 5] [--seconds 2] [--config JSON] [--drain JSON]
  *
- * Two gateways with a Redis each share one core, and are measured in turn in one run: one with the backlog, whose workers
- * try and fail all the time, one with nothing to tell. Then the mail server comes back, the gateway with the backlog is
+ * Two gateways, each with its own Redis, share one core and are measured in turn. One has the backlog, and its workers
+ * retry all the time; the other has no notifications. Then the mail server comes back, the gateway with the backlog is
  * killed, and one with the settings of `--drain` takes over: every mail has to arrive. CPU time comes from the operating
- * system. It fails where a call failed, a mail did not come, or the log has not every crossing once.
+ * system. It fails if a call failed, a mail is missing, or the log does not have every crossing exactly once.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -56,7 +56,7 @@ const settings = {
 }
 const drainSettings = { ...settings, ...(JSON.parse(options.drain) as object) }
 
-/** As many users as crossings, each past the alert with one call. */
+/** Creates as many users as crossings, each of which passes the alert with one call. */
 async function fill(adminUrl: string, dataUrl: string): Promise<void> {
   const admin = async (method: string, path: string, sent: object): Promise<{ readonly key?: string }> => {
     const answer = await fetch(`${adminUrl}/v1/orgs${path}`, {
@@ -70,7 +70,7 @@ async function fill(adminUrl: string, dataUrl: string): Promise<void> {
   const billing = { allowance: 1_000_000_000, autoEnroll: true, maxMembers: crossings + 10 }
   await admin('POST', '', { id: ORG, name: 'Told', ...billing })
   await admin('PUT', `/${ORG}/members/grace`, { email: 'grace@example.com', name: 'Grace', role: 'admin' })
-  // A limit of 0 is reached by the first refusal, which is the cheapest crossing there is.
+  // With a limit of 0, the first refusal is a crossing, which is the cheapest way to cause one.
   await admin('PUT', `/${ORG}/user-limits`, { enabled: true, default: 0, recipients: 'all' })
   const { key = '' } = await admin('POST', `/${ORG}/keys`, { name: 'app', app: true, user: null })
   const pool = new Pool(dataUrl, { connections: AT_ONCE })
@@ -97,7 +97,7 @@ async function startStore(): Promise<{ readonly port: number; readonly process: 
   return { port, process: await startPinned({ core: OTHER_CORE, command: 'redis-server', args, readyText }) }
 }
 
-/** Share of a core that a gateway uses with no calls at all, in percent. */
+/** The share of a core that a gateway uses without calls, in percent. */
 async function idleShare({ pids }: Contender): Promise<number> {
   const [from, before] = [performance.now(), cpuMicros(...pids)]
   await pause(seconds * 1_000)
@@ -129,7 +129,7 @@ const show = ({ median, min, max }: Spread, digits = 1): string =>
 const measured = (gateway: Contender, redisPid: number): Promise<Sample> =>
   measure(load, gateway, work, { seconds, rate: null, redisPid })
 
-/** How many notices the log has in a state, or in all. */
+/** How many notifications the log has in a state, or in total. */
 async function logged(redisPort: number, state: Parameters<typeof keys.notices>[1]): Promise<number> {
   const redis = new Redis(redisPort, '127.0.0.1')
   const count = await redis.zcard(keys.notices(ORG, state))
@@ -147,7 +147,7 @@ try {
   )
   const samples: Record<'quiet' | 'busy', Sample[]> = { quiet: [], busy: [] }
   const idle: Record<'quiet' | 'busy', number[]> = { quiet: [], busy: [] }
-  // The first round warms up what the second one measures.
+  // The first round is a warm-up.
   for (let round = 0; round <= rounds; round += 1) {
     for (const [name, gateway, store] of [
       ['quiet', quiet, quietStore],

@@ -1,6 +1,7 @@
 /**
- * The provider of the benchmark: answers at once what the header `x-bench-answer` asks for, so that what is measured is
- * the proxy. `json` is one answer of about 750 bytes, `sse-N` an event stream of N chunks, one write each.
+ * The provider of the benchmark. It answers at once what the header `x-bench-answer` asks for, so that the proxy
+ * dominates the measurement. `json` is one response of about 750 bytes, `sse-N` an event stream of N chunks, one write
+ * each.
  */
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -23,7 +24,7 @@ const LAST = Buffer.from(
   `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1764000000,"model":"bench-model","choices":[],"usage":${USAGE}}\n\ndata: [DONE]\n\n`,
 )
 
-/** One chunk a turn, so that each is a write of its own on the wire. `pauseMs` 0 is as fast as it goes. */
+/** Sends one chunk per turn of the event loop, so that each is a separate write. With `pauseMs` 0 there is no pause. */
 function stream(response: ServerResponse, chunks: number, pauseMs: number): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   let sent = 0

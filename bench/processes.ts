@@ -1,17 +1,17 @@
-/** Processes of the benchmark: each pinned to a core, with what it used of it read from the operating system. */
+/** Processes of the benchmark: each is pinned to a core, and its CPU time is read from the operating system. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
-/** What is measured has a core of its own; everything that only serves the measurement shares the other. */
+/** The measured process has its own core; everything else shares the other one. */
 export const MEASURED_CORE = 0
 export const OTHER_CORE = 1
 
 export interface PinnedProcess {
   readonly pid: number
   readonly child: ChildProcess
-  /** SIGKILL, unless it has to see to its end itself. */
+  /** Sends SIGKILL, unless another signal is given for a process that must shut down itself. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<void>
 }
 
@@ -21,11 +21,11 @@ export interface PinnedOptions {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** Resolves the start: a line of its output that holds this, or null where nothing is waited for. */
+  /** Text in a line of output that shows that the process is ready; null if there is nothing to wait for. */
   readonly readyText: string | null
 }
 
-/** Resolves when it is ready; rejects with its output when it exits before that. */
+/** Resolves when the process is ready; rejects with its output if it exits before that. */
 export async function startPinned(options: PinnedOptions): Promise<PinnedProcess> {
   const { core, command, args, env, cwd, readyText } = options
   const child = spawn('taskset', ['-c', String(core), command, ...args], {
@@ -63,7 +63,9 @@ export async function startPinned(options: PinnedOptions): Promise<PinnedProcess
   }
 }
 
-/** Microseconds of CPU that the processes have used, all threads of them: proc(5), /proc/[pid]/schedstat counts in ns. */
+/**
+ * Microseconds of CPU time that the processes and their threads have used: proc(5), /proc/[pid]/schedstat counts in ns.
+ */
 export function cpuMicros(...pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + microsOf(pid), 0)
 }
@@ -74,13 +76,13 @@ function microsOf(pid: number): number {
     try {
       nanos += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
     } catch {
-      // A thread that ended between the two looks.
+      // The thread ended between listing and reading.
     }
   }
   return nanos / 1_000
 }
 
-/** Resident memory in bytes, of all of them: what they share is counted for each. */
+/** The sum of the processes' resident memory in bytes; shared memory counts for each. */
 export function residentBytes(...pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + residentOf(pid), 0)
 }

@@ -3,9 +3,9 @@
  *
  *     npm run bench -- [--rounds 5] [--seconds 2] [--only TEXT] [--contenders REGEXP] [--out FILE] [--profiles DIR]
  *
- * Every row is measured in every round, one after the other, so that what else the machine does meets all of them alike.
- * The proxy has one core, load, origin and Redis have the other. CPU time a call comes from the operating system. It
- * fails where a call failed or nothing was measured.
+ * Every row is measured in every round, one after the other, so that other work of the machine affects all rows equally.
+ * The proxy has one core; load, origin and Redis share the other. The CPU time per call comes from the operating system.
+ * It fails if a call failed or nothing was measured.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -63,7 +63,7 @@ const works = {
   refused: { name: 'refusal (402)', answer: 'json', body: prompt(250), status: 402, connections: 64 },
 } satisfies Record<string, Work>
 
-/** What is this much slower than the fastest would slow everybody down. */
+/** A contender that is slower than the fastest by this factor would slow the common rate down. */
 const FAR_BEHIND = 10
 
 const ENOUGH = 1_000_000_000
@@ -92,14 +92,14 @@ interface Row {
   readonly contender: string
   readonly callsPerSecond: Spread
   readonly cpuMicros: Spread
-  /** At the one rate of the row's latencies, which is the same for all. */
+  /** CPU time at the common rate of the row's latency measurements. */
   readonly cpuMicrosAtRate: Spread
   readonly redisCpuMicros: Spread
   readonly p50Ms: Spread
   readonly p99Ms: Spread
   readonly firstByteP50Ms: Spread
   readonly residentMb: Spread
-  /** Reserves and settles a call, and calls in a batch; null where it is not Tollgate. */
+  /** Reserves and settles per call, and calls per batch; null for other contenders than Tollgate. */
   readonly scripts: {
     readonly perCall: number
     readonly reserveBatch: number
@@ -154,7 +154,7 @@ async function compare(work: Work, starts: readonly Start[]): Promise<Row[]> {
 async function inTurns(work: Work, contenders: readonly Contender[]): Promise<Row[]> {
   const closed = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]))
   const open = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]))
-  // Compilers and pools are warm before anything counts.
+  // Warms up compilers and pools before the measurement.
   for (const contender of contenders)
     await runLoad(load, contender, work, { seconds: Math.max(2, seconds), rate: null })
   const before = new Map<Contender, string | null>()
@@ -188,7 +188,7 @@ async function inTurns(work: Work, contenders: readonly Contender[]): Promise<Ro
   )
 }
 
-/** One rate for all, half of what the slowest reaches; what is far behind has its own. */
+/** One rate for all, half of what the slowest reaches; contenders that are far behind get their own. */
 function ratesOf(reached: ReadonlyMap<Contender, number>): (contender: Contender) => number {
   const fastest = Math.max(...reached.values())
   const slowest = Math.min(...[...reached.values()].filter((rate) => rate * FAR_BEHIND > fastest))
@@ -219,7 +219,7 @@ function rowOf(
   }
 }
 
-/** From two scrapes: how many script calls there were to a call, and how many calls to a script call. */
+/** From two scrapes: the number of script calls per call, and of calls per script call. */
 function scriptsOf(before: string, after: string): Row['scripts'] {
   const figure = (text: string, name: string): number =>
     Number(

@@ -1,9 +1,9 @@
 /**
- * What reading along costs: the scanner against `JSON.parse` of the same bytes, in the same run.
+ * What metering by the scanner costs, compared with `JSON.parse` of the same bytes in the same run.
  *
  *     npx tsx bench/scanner.ts [seconds a group]
  *
- * `JSON.parse` gets what it needs at the least: the text of the bytes, and of a stream the data of each event.
+ * `JSON.parse` gets only the necessary input: the text of the bytes, or the data of each event of a stream.
  */
 import { JsonFields } from '../src/core/json-fields.ts'
 import { planFields } from '../src/core/json-names.ts'
@@ -20,7 +20,7 @@ const EVENTS = 2_000
 interface Measurement {
   readonly name: string
   readonly bytes: number
-  /** Events in `bytes`; 0 where it is one document. */
+  /** The number of events in `bytes`; 0 for a single document. */
   readonly events: number
   readonly ways: Readonly<Record<string, () => number | Promise<number>>>
 }
@@ -29,11 +29,11 @@ interface Timed {
   readonly way: string
   readonly run: () => number | Promise<number>
   readonly found: number
-  /** The fastest run: what others do on the machine only adds to it. */
+  /** The time of the fastest run, because other load on the machine only adds to it. */
   micros: number
 }
 
-/** Runs the ways in turns. Every run must find as much as the one before it, and something. */
+/** Runs the variants in turns. Every run must find the same number of fields as the one before, and at least one. */
 async function time({ name, ways }: Measurement): Promise<Timed[]> {
   const timed: Timed[] = []
   for (const [way, run] of Object.entries(ways)) {

@@ -1,6 +1,6 @@
 /**
- * What a call costs Redis (design: every command of a script counts): reserve and settle in batches, against the least that
- * a gateway could do, a script that checks one counter and increments it, sent once a call.
+ * What a call costs Redis: reserve and settle in batches, compared with the minimum of any gateway, a script that checks
+ * one counter and increments it, once per call.
  *
  *     npm run bench:scripts [-- --rounds 15] [--batch 16]
  *

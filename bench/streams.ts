@@ -3,10 +3,10 @@
  *
  *     npm run bench:streams [-- --streams 5000] [--chunks 30] [--pause 1000] [--out FILE]
  *
- * Each stream sends a chunk every so many milliseconds. Told are the resident memory of a stream (that of the process in
- * the middle of it, less what it had before, over the number of streams), the time to the first byte, what comes on top
- * of the pause between two chunks, and the processor time of a chunk. The limit on open files must allow for two a stream. It
- * fails where a call failed.
+ * Each stream sends a chunk every `--pause` milliseconds. The report has the resident memory per stream (the growth of the
+ * process until the middle of the run, divided by the number of streams), the time to the first byte, the delay added to
+ * the pause between two chunks, and the CPU time per chunk. The limit on open files must allow for two per stream. It
+ * fails if a call failed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -47,7 +47,7 @@ const work = (connections: number): Work => ({
   status: 200,
   connections,
 })
-/** So that compilers are warm and pools made before memory is looked at. */
+/** Warms up compilers and pools before memory is measured. */
 const WARM: Work = { name: 'warming up', answer: 'sse-50', body: BODY, status: 200, connections: 64 }
 
 interface Row {
@@ -94,7 +94,7 @@ async function measured(start: Start): Promise<Row> {
   }
 }
 
-/** Streams begin one after the other within RAMP_SECONDS; memory is looked at when all of them are open. */
+/** Streams start one after the other within RAMP_SECONDS; memory is measured when all of them are open. */
 async function oneStreamEach(contender: Contender): Promise<Row> {
   const { pids } = contender
   const [before, cpuBefore] = [residentBytes(...pids), cpuMicros(...pids)]

@@ -29,7 +29,7 @@ const now = periodAt(billing, Date.now() as UnixMs)
 const before = periodAt(billing, (now.start - 1) as UnixMs)
 const lastDayBefore = addDays(dayAt('UTC', now.start).day, -1)
 
-/** A user's use, spread so that a tenth of them are past the default limit. */
+/** A user's usage, spread so that a tenth of the users are past the default limit. */
 const usedBy = (index: number): number => Math.round(((index * 7_919) % USERS) * (1_000 / USERS) * CREDIT)
 const userOf = (index: number): string => `user-${String(index).padStart(6, '0')}`
 

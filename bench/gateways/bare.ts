@@ -1,6 +1,7 @@
 /**
- * The baseline: the least that a proxy in Node can do. It takes a whole body, as everybody must who looks into it, sends
- * it on with undici's `dispatch`, and passes the answer on chunk by chunk with back-pressure. It enforces nothing.
+ * The baseline: the minimum that a proxy in Node has to do. It reads the whole body, as every gateway that inspects it
+ * must, forwards it with undici's `dispatch`, and passes the response on chunk by chunk with back-pressure. It enforces
+ * nothing.
  *
  *     node bare.js ORIGIN_PORT PORT
  */

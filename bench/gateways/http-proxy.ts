@@ -1,5 +1,5 @@
 /**
- * The usual way to build such a gateway: `@fastify/http-proxy`, and, where a Redis is named, one script a call that
+ * The usual way to build such a gateway: `@fastify/http-proxy`. If the port of a Redis is given, one script per call
  * checks a counter and increments it before the call is forwarded.
  *
  *     node http-proxy.js ORIGIN_PORT PORT [REDIS_PORT]

@@ -1,6 +1,7 @@
 /**
- * nginx with Lua: one worker, one script a call in Redis that checks and increments, kept-alive connections both ways. It
- * reads no body and meters nothing: what can be had where enforcement needs no knowledge of the call.
+ * nginx with Lua: one worker, one script per call in Redis that checks and increments a counter, and kept-alive
+ * connections on both sides. It reads no body and meters nothing: the fastest enforcement without knowledge of the
+ * call.
  */
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,7 +28,7 @@ const ACCESS = `
   if line ~= ':1' then return ngx.exit(500) end
 `
 
-/** Writes a configuration and answers its path. */
+/** Writes a configuration and returns its path. */
 export function nginxConfig(
   ports: { readonly origin: number; readonly listen: number; readonly redis: number },
   scriptSha: string,

@@ -1,4 +1,7 @@
-/** A widely used AI gateway in Node, `@portkey-ai/gateway`: installed here on demand, never a dependency of Tollgate. */
+/**
+ * A widely used AI gateway in Node, `@portkey-ai/gateway`. It is installed here on demand and is never a dependency of
+ * Tollgate.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +11,7 @@ const VERSION = '1.15.2'
 const FOLDER = fileURLToPath(new URL('../.cache/portkey', import.meta.url))
 const START = join(FOLDER, 'node_modules/@portkey-ai/gateway/build/start-server.js')
 
-/** The script that starts it; null where it cannot be installed. */
+/** The path of the script that starts it; null if it cannot be installed. */
 export function installPortkey(): string | null {
   if (existsSync(START)) return START
   mkdirSync(FOLDER, { recursive: true })
