@@ -27,7 +27,7 @@ export interface DeliverOptions {
   readonly receivers: Receivers
   readonly retry: RetrySettings
   readonly metrics: NotificationMetrics
-  /** Where the page is, without a slash at its end. */
+  /** The URL of the page, without a trailing slash. */
   readonly pageUrl: string | null
 }
 

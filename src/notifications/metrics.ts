@@ -1,4 +1,4 @@
-/** What is counted of notifications, from the outbox to the last delivery. */
+/** Metrics of notifications, from the outbox to the last delivery. */
 import type { Instruments } from '../metrics/instruments.ts'
 import { DELIVERY_STATES, type DeliveryChannel, type DeliveryState } from '../outbox/notice-log.ts'
 import type { QueueJobs } from './queue.ts'
@@ -6,7 +6,7 @@ import type { QueueJobs } from './queue.ts'
 const CHANNELS: readonly DeliveryChannel[] = ['email', 'webhook', 'slack']
 
 export interface NotificationMetrics {
-  /** A delivery came to this state. */
+  /** A delivery reached this state. */
   notification(channel: DeliveryChannel, state: DeliveryState): void
 }
 
@@ -22,13 +22,13 @@ export function createNotificationMetrics(instruments: Instruments): Notificatio
   }
 }
 
-/** What is read at each scrape. */
+/** Gauges, read at each scrape. */
 export interface Depths {
   lagSeconds(): number
   queueJobs(): readonly QueueJobs[]
 }
 
-/** `notices` returns those in force: a reload may replace them. */
+/** `notices` returns the current notifications: a reload may replace them. */
 export function showNotices(instruments: Instruments, notices: () => Depths): void {
   instruments.gauge({
     name: 'tollgate_outbox_lag_seconds',
@@ -40,7 +40,7 @@ export function showNotices(instruments: Instruments, notices: () => Depths): vo
     name: 'tollgate_queue_jobs',
     help: 'Jobs in the queues of notifications.',
     labels: ['queue', 'state'],
-    // Each process counts the same queues: together they know the largest count. Nothing is shown where nothing is known.
+    // Every process counts the same queues, so the largest count is shown; none if no process has one.
     read: () =>
       notices()
         .queueJobs()

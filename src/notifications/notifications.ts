@@ -21,7 +21,7 @@ export interface NoticesOptions {
   readonly settings: Config['notifications']
   /** Set by the store's clock here. */
   readonly clock: StoreClock
-  /** Where the page is, for links in messages. */
+  /** The URL of the page, for links in messages. */
   readonly publicUrl: string | null
   readonly senders: Senders
   readonly metrics: NotificationMetrics

@@ -12,7 +12,7 @@ export interface Notice {
   readonly timezone: string
   /** The name of the crossing's user; null if the user has none, or the event is not about a user. */
   readonly userName: string | null
-  /** Where the page is (`publicUrl`); null: messages have no link. */
+  /** The URL of the page (`publicUrl`); null: messages have no link. */
   readonly pageUrl: string | null
   /** The recipient is a member of an organization that hides amounts from members (E3). */
   readonly hideAmounts?: boolean
@@ -36,7 +36,7 @@ export type SendResult =
       readonly permanent: boolean
       /** The wait that the receiver asked for, at most a day; null if it asked for none. */
       readonly retryAfterMs: number | null
-      /** There was no answer, or one that any message would get. Several in a row open the circuit breaker. */
+      /** There was no answer, or one that does not depend on the message. Several in a row open the circuit breaker. */
       readonly isUnavailable: boolean
     }
 

@@ -1,4 +1,4 @@
-/** Mail over SMTP: a few connections that are kept, time limits on everything, and TLS unless the operator says otherwise. */
+/** Mail over SMTP: a few kept connections, timeouts for every step, and TLS unless the operator disables it. */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { SMTPPoolOptions, Transporter } from 'nodemailer'
@@ -8,10 +8,10 @@ import { failed, type EmailSender, type SendResult } from './channel.ts'
 import { mailOf, type Sender } from './mail-message.ts'
 
 export interface SmtpOptions {
-  /** `smtp://` or `smtps://`, with user and password where the server wants them. */
+  /** `smtp://` or `smtps://`, with user and password if the server requires them. */
   readonly url: string
   readonly from: Sender
-  /** For `smtp://`: whether nothing is sent where the server offers no STARTTLS. */
+  /** For `smtp://`: with `required`, no mail is sent if the server does not offer STARTTLS. */
   readonly startTls: 'required' | 'optional'
   /** PEM file with the certificates of a private authority. */
   readonly ca?: string | undefined
@@ -57,7 +57,7 @@ export function createSmtpSender(options: SmtpOptions): EmailSender {
   }
 }
 
-/** The URL is parsed here, because the library would take any option of a connection from its query. */
+/** The URL is parsed here, because the library would accept any connection option from its query. */
 function poolOptions({ url, startTls, ca }: SmtpOptions): SMTPPoolOptions {
   const { protocol, hostname, port, username, password } = new URL(url)
   const secure = protocol === 'smtps:'

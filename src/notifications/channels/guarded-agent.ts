@@ -1,8 +1,8 @@
 /**
- * HTTP to addresses that were checked. The check stands where the connection is made: the name is looked up once, every
- * address that it has is checked, and one of those very addresses is connected to, so that nothing can change between
- * check and call. The name stays what TLS verifies and what the Host header says. A proxy on the way is asked for the address
- * that was checked, and not for the name, which might be another one's there.
+ * An HTTP agent that only connects to checked addresses. The check is part of the connection: the name is looked up
+ * once, all of its addresses are checked, and the agent connects to one of these, so the address cannot change in
+ * between. TLS verification and the Host header still use the name. A proxy on the way gets the checked address instead
+ * of the name, because the name might resolve to another address there.
  */
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
@@ -30,7 +30,7 @@ export interface GuardOptions {
   readonly connectMs: number
   /** PEM certificates to trust instead of the public ones. */
   readonly ca?: string
-  /** Where the proxy on the way is named; the process's own by default. */
+  /** The environment that names the proxy; the process's own by default. */
   readonly environment?: Environment
 }
 
@@ -44,14 +44,14 @@ export const systemLookUp: LookUpAll = (hostname, done) => {
   })
 }
 
-/** Every connection that this agent makes is guarded; whoever uses it need not think of it. */
+/** Every connection of this agent is guarded; its callers need no checks of their own. */
 export function createGuardedAgent({ lookUp = systemLookUp, ...options }: GuardOptions): Agent {
   return new Agent({
     connect: guardedConnector({ ...options, lookUp }),
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
-    // A message is never sent twice on one connection's trouble: whoever delivers tries again, and knows that it does.
+    // The agent never repeats a message after a connection error: retry.ts decides on retries.
     pipelining: 1,
     connections: 16,
   })
@@ -72,7 +72,7 @@ function guardedConnector(options: Guard): buildConnector.connector {
 }
 
 function throughProxy(proxy: URL, { allowed, lookUp, connectMs, ca }: Guard): buildConnector.connector {
-  // Only https addresses go by the proxy of the environment.
+  // Only requests to https addresses use the proxy of the environment.
   const problem: Check = (host, address) => addressProblem(host, address, true, allowed)
   const checked = checkedLookup(lookUp, problem)
   return connectorThrough({
@@ -82,12 +82,13 @@ function throughProxy(proxy: URL, { allowed, lookUp, connectMs, ca }: Guard): bu
     hostFor(host, done) {
       const literal = isAddress(host) ? problem(host, host) : null
       if (literal !== null) done(new TargetRefused(literal), host)
-      // The operator chose it, or no admin can change what it resolves to: the proxy may know it where this machine does not.
+      // The operator allowed this host, or no admin can change what it resolves to. The proxy may be able to resolve it
+      // although this machine cannot.
       else if (isAddress(host) || allowed.host(host) || SLACK_HOSTS.has(host)) done(null, host)
       else
         checked(host, { all: true }, (error, addresses) => {
           const found = Array.isArray(addresses) ? addresses : []
-          // A proxy without a way for IPv6 would try no other address.
+          // A proxy without an IPv6 route would not try another address.
           done(error, (found.find(({ family }) => family === 4) ?? found[0])?.address ?? host)
         })
     },
@@ -103,14 +104,14 @@ function connectorOf(isSecure: boolean, { allowed, lookUp, connectMs, ca }: Guar
   })
   return (target, callback) => {
     const host = hostName(target.hostname)
-    // An address is not looked up, hence not seen by the look-up.
+    // A literal address is not looked up, so the look-up does not check it.
     const literal = isAddress(host) ? problem(host, host) : null
     if (literal !== null) {
       callback(new TargetRefused(literal), null)
       return
     }
     connect(target, (...[error, socket]) => {
-      // What it is connected to in the end, however it came there.
+      // The address of the actual connection, however it was chosen.
       const reached = error === null ? problem(host, socket.remoteAddress ?? '') : null
       if (error !== null) callback(error, null)
       else if (reached === null) callback(null, socket)
@@ -122,7 +123,7 @@ function connectorOf(isSecure: boolean, { allowed, lookUp, connectMs, ca }: Guar
   }
 }
 
-/** Why an address of a host is not called; null where it is. */
+/** Why an address of a host must not be called; null if it may. */
 type Check = (host: string, address: string) => string | null
 
 function addressProblem(host: string, address: string, isSecure: boolean, allowed: Allowed): string | null {
@@ -131,7 +132,10 @@ function addressProblem(host: string, address: string, isSecure: boolean, allowe
   return isSecure ? null : 'it is not https'
 }
 
-/** One address that is refused refuses them all: a name that has public and private ones is set up to slip through. */
+/**
+ * One refused address refuses the whole name: a name with public and private addresses may be an attempt to bypass the
+ * check.
+ */
 function checkedLookup(lookUp: LookUpAll, problem: Check): LookupFunction {
   return (hostname, { all, family }, callback) => {
     lookUp(hostname, (error, addresses) => {

@@ -1,6 +1,6 @@
 /**
- * Mail without a mail server, for the first start: each goes into a file that any mail program opens. The folder keeps
- * the latest; a repeat of a mail has its name, and replaces it.
+ * Writes mails into files, for a first start without a mail server; any mail program can open them. The folder keeps
+ * the latest. A repeated mail has the same file name, and replaces the first.
  */
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -39,7 +39,8 @@ export function createMailFiles({ dir, from, most, logger }: MailFileOptions): E
         logger.info({ file, user: to.user, event: notice.crossing.type }, 'a mail was written to a file')
         return { status: 'sent' }
       } catch (error) {
-        // The path is the operator's business; admins of an organization read the result.
+        // The log has the path for the operator. The result must not contain it, because admins of an organization read
+        // it.
         logger.warn({ err: error }, 'a mail could not be written to a file')
         return failed('the mail could not be written to the data folder')
       }
@@ -48,13 +49,13 @@ export function createMailFiles({ dir, from, most, logger }: MailFileOptions): E
   }
 }
 
-/** By time, so that names sort as the mails came; nothing that anybody typed is part of it. */
+/** Begins with the time, so that names sort in the order of the mails; it contains no text that a user typed. */
 function fileName(notice: Notice, to: Recipient): string {
   const at = new Date(notice.crossing.occurredAt).toISOString().replace(/[-:.]/g, '')
   return `${at}-${mailId(notice, to)}${SUFFIX}`
 }
 
-/** Nobody who looks into the folder finds half a mail. */
+/** Writes atomically, so that no reader of the folder finds half a mail. */
 async function writeWhole(file: string, message: Buffer): Promise<void> {
   const unfinished = `${file}.${process.pid}.part`
   await writeFile(unfinished, message, { mode: 0o600 })

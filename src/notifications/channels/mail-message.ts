@@ -15,7 +15,7 @@ export interface Sender {
 const ADDRESS =
   /^(?:(?<name>[^<>]*)<(?<inside>[^\s<>@,;"]+@[^\s<>@,;"]+)>|(?<bare>[^\s<>@,;"]+@[^\s<>@,;"]+))$/
 
-/** Null where it is no address. */
+/** Null if the text is not an address. */
 export function parseSender(text: string): Sender | null {
   const { name = '', inside, bare } = ADDRESS.exec(text.trim())?.groups ?? {}
   const address = inside ?? bare
@@ -28,9 +28,9 @@ export function parseSender(text: string): Sender | null {
 }
 
 /**
- * The Message-ID is of the crossing and its reader, and so the same for every attempt: mail programs show repeats once. It is
- * short, since a header that is folded changes the id for some of them.
- * Addresses are handed over apart from names, so that nothing which was typed is parsed as one.
+ * The Message-ID is derived from the crossing and the reader, so all attempts share it, and mail programs show repeats
+ * once. It is short, because some programs change an id in a folded header. Addresses are passed separately from names,
+ * so that no typed text is parsed as an address.
  */
 export function mailOf(notice: Notice, to: Recipient, from: Sender): SendMailOptions {
   const { crossing } = notice
@@ -44,15 +44,15 @@ export function mailOf(notice: Notice, to: Recipient, from: Sender): SendMailOpt
     html,
     messageId: `<${messageHash(notice, to)}@${from.domain}>`,
     headers: {
-      // No out-of-office answers to a machine (RFC 3834), which Exchange has a header of its own for.
+      // Suppresses out-of-office replies (RFC 3834); Exchange needs its own header.
       'Auto-Submitted': 'auto-generated',
       'X-Auto-Response-Suppress': 'All',
-      // What people sort their mail by (RFC 2919).
+      // Mail filters use this header (RFC 2919).
       'List-ID': `<${crossing.org}.notices.${from.domain}>`,
       'X-Tollgate-Event': crossing.type,
       'X-Tollgate-Crossing': headerText(crossing.id),
     },
-    // Nothing is attached: neither files nor addresses are to be read for a mail.
+    // Nothing is attached, so the library must not read files or URLs.
     disableFileAccess: true,
     disableUrlAccess: true,
   }
@@ -62,7 +62,7 @@ function messageHash({ crossing }: Notice, { user }: Recipient): string {
   return hash(`${crossing.id} ${user}`)
 }
 
-/** Names a mail by letters that may be in a file's name. */
+/** Identifies a mail with characters that are valid in a file name. */
 export function mailId({ crossing }: Notice, { user }: Recipient): string {
   const reader = hash(user)
   return /^[A-Za-z0-9_-]{1,100}$/.test(crossing.id)

@@ -1,4 +1,6 @@
-/** One POST to a channel, with bounds on all that the receiver could make long, and the outcome as a value. */
+/**
+ * Sends one POST to a channel, limits everything that the receiver could make long, and returns the outcome as a value.
+ */
 import { errors, type Dispatcher } from 'undici'
 import { ProxyRefused } from '../../outbound/tunnel.ts'
 import type { ChannelKind } from '../../directory/channels.ts'
@@ -14,15 +16,15 @@ export interface Post {
 
 export interface PostOptions {
   readonly dispatcher: Dispatcher
-  /** From the look-up of the name to the last byte of the answer. */
+  /** From the look-up of the name to the last byte of the response. */
   readonly timeoutMs: number
   readonly kind: ChannelKind
-  /** The error of an answer that is not 2xx; the text is the beginning of its body. */
+  /** The error for a response that is not 2xx; the text is the beginning of its body. */
   readonly errorOf: (status: number, text: string) => string
 }
 
 const MAX_ANSWER_BYTES = 16_384
-/** Characters of an answer that may become part of an error. */
+/** Characters of a response that may become part of an error. */
 const MAX_ANSWER_TEXT = 200
 
 /** Never follows a redirect: a 3xx is a failure. */
@@ -60,8 +62,8 @@ export async function post({ url, headers, body }: Post, options: PostOptions): 
 }
 
 /**
- * Reads no more than the bound and then ends the connection. After a 2xx the message has arrived, so a body that breaks off is
- * no failure.
+ * Reads at most the limit and then ends the connection. After a 2xx the message has arrived, so a truncated body is not
+ * a failure.
  */
 async function beginningOf(body: AsyncIterable<Buffer>, isSent: boolean): Promise<string> {
   const chunks: Buffer[] = []
@@ -78,7 +80,9 @@ async function beginningOf(body: AsyncIterable<Buffer>, isSent: boolean): Promis
   return Buffer.concat(chunks).toString().slice(0, MAX_ANSWER_TEXT)
 }
 
-/** Names no address: admins of an organization read the error, and must not be able to map the network with it. */
+/**
+ * The error contains no address: admins of an organization read it, and must not be able to map the network with it.
+ */
 function failureOf(error: unknown): SendResult {
   const refused = causeOf(error, (cause) => cause instanceof TargetRefused)
   if (refused !== null) return failed(`it was not called: ${refused.message}`, { permanent: true })

@@ -1,23 +1,23 @@
 /**
- * Where messages may go. An admin of an organization types a URL and the gateway, which stands inside of a network, calls
- * it: without a guard that is a way into that network (server-side request forgery). Only addresses of the public
- * internet are called, unless the operator allowed others in the configuration.
+ * Decides where messages may be sent. An admin of an organization types a URL, and the gateway calls it from inside a
+ * network. Without a guard this would open the network to the admin (server-side request forgery). Only addresses of
+ * the public internet are called, unless the operator allowed others in the configuration.
  */
 import ipaddr from 'ipaddr.js'
 import { hostName } from '../../core/hosts.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
-/** What the operator allows beyond the public internet. */
+/** The targets that the operator allows besides the public internet. */
 export interface Allowed {
-  /** By its name: whatever it resolves to is the operator's choice. In lower case, without a dot at its end. */
+  /** Allows a host by name, whatever it resolves to. In lower case, without a dot at its end. */
   host(name: string): boolean
   address(address: string): boolean
 }
 
 /** Global unicast: everything else of IPv6 is reserved, local or a translation of something. */
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
-/** A public address on which a cloud serves its own machines with their configuration and secrets. */
+/** A public address at which a cloud provider serves configuration and secrets to its own machines. */
 const PLATFORM_SERVICES = new Set(['168.63.129.16'])
 
 /** `entries` are addresses, CIDR ranges and host names, as the configuration checked them. */
@@ -49,8 +49,9 @@ function isWithin(address: Address, [network, bits]: [Address, number]): boolean
 }
 
 /**
- * Whether an address belongs to somebody on the internet: not loopback, private, link-local, shared by a carrier,
- * multicast, reserved, nor IPv6 that stands for an IPv4 address (mapped, translated, tunnelled), which routes to it.
+ * Whether an address is on the public internet: not loopback, private, link-local, shared by a carrier, multicast or
+ * reserved. IPv6 addresses that contain an IPv4 address (mapped, translated, tunnelled) do not count, because they
+ * route to it.
  */
 export function isPublicAddress(text: string): boolean {
   const address = parseAddress(text)
@@ -59,7 +60,7 @@ export function isPublicAddress(text: string): boolean {
   return address.kind() === 'ipv4' || isWithin(address, GLOBAL_IPV6)
 }
 
-/** Only the usual forms: others are written in them by the time that a URL was parsed or a name looked up. */
+/** Only the usual notations: URL parsing and look-ups have already converted all others. */
 function parseAddress(text: string): Address | null {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text)
   return ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text) : null

@@ -10,10 +10,10 @@ export interface MailText {
   readonly html: string
 }
 
-/** Of the bar, as people without pictures see it. */
+/** The length of the text bar, for mail programs that show no HTML. */
 const BAR_CELLS = 20
 
-/** `reader` is the id of the user who gets it. */
+/** `reader` is the id of the user who receives the mail. */
 export function mailText(notice: Notice, reader: string): MailText {
   const facts = factsOf(notice, reader)
   return { subject: facts.subject, text: plainText(facts), html: htmlOf(facts) }
@@ -32,6 +32,6 @@ function plainText(facts: Facts): string {
     facts.nextStep,
     ...(links.length === 0 ? [] : [links.join('\n')]),
   ]
-  // A line of two dashes and a space begins a signature, which programs fold away and leave out of answers.
+  // A line of two dashes and a space begins a signature, which mail programs collapse and leave out of replies.
   return `${parts.join('\n\n')}\n\n-- \n${facts.footer}\n`
 }

@@ -1,6 +1,6 @@
 /**
- * What a notice says, in plain words and once for every channel (N3): who, what, usage of threshold or limit, period,
- * reset, next step. Texts here are lines of plain text; each channel escapes them for where they go.
+ * The content of a notice in plain words, shared by all channels (N3): who, what, usage of threshold or limit, period,
+ * reset, next step. The texts are lines of plain text; each channel escapes them for its format.
  */
 import type { Crossing, Notice } from '../channels/channel.ts'
 import { amount, creditsOf, days, instant, percentOf, subjectLine, typed } from './words.ts'
@@ -18,7 +18,7 @@ export interface Link {
 export interface Bar {
   /** 0 to 100: how much of the bar is filled. */
   readonly filled: number
-  /** What is past its limit or allowance looks different. */
+  /** `danger` if usage is past its limit or allowance. */
   readonly tone: 'warning' | 'danger'
   readonly caption: string
 }
@@ -28,14 +28,14 @@ export interface Facts {
   readonly headline: string
   /** What happened, in a sentence or two. */
   readonly summary: string
-  /** Null where its reader is not to see amounts. */
+  /** Null if the reader must not see amounts. */
   readonly bar: Bar | null
   readonly rows: readonly Row[]
   /** What to do now. */
   readonly nextStep: string
-  /** The page that answers it first; none where nobody said where the page is. */
+  /** Links to the page with the details; empty if the page's URL is not configured. */
   readonly links: readonly Link[]
-  /** Why this came, for its last line. */
+  /** Why the reader got this message, for its last line. */
   readonly footer: string
   readonly isTest: boolean
 }
@@ -45,7 +45,10 @@ type Story = Pick<Facts, 'headline' | 'summary' | 'bar' | 'nextStep'> & {
   readonly rows: readonly Row[]
 }
 
-/** `reader` is the id of the user who reads it, where one does: who is meant is spoken to. */
+/**
+ * `reader` is the id of the user who reads the notice, if it goes to a user: if the notice is about them, it says
+ * “you”.
+ */
 export function factsOf(notice: Notice, reader: string | null): Facts {
   const { crossing, timezone } = notice
   const isTest = notice.test === true
@@ -164,7 +167,7 @@ function ownLimit({ crossing, orgName }: Notice): Story {
   }
 }
 
-/** For a member whose organization hides amounts (E3): no figure, and no bar that would tell one. */
+/** For a member whose organization hides amounts (E3): no figures, and no bar, which would reveal them. */
 function ownWithoutAmounts({ crossing, orgName }: Notice): Story {
   const isLimit = crossing.type === 'user.limit.reached'
   const what = isLimit ? 'your credit limit' : 'the usage alert'
@@ -223,18 +226,18 @@ function usageBar(used: number, whole: number, tone: Bar['tone']): Bar {
   }
 }
 
-/** The name, or the id of who has none. */
+/** The user's name, or the id of a user without one. */
 function userOf({ crossing, userName }: Notice): string {
   return typed(userName ?? crossing.user ?? 'A user')
 }
 
-/** Two people may have one name, hence the id as well. */
+/** Two users may have the same name, so the id is shown as well. */
 function userRow({ crossing, userName }: Notice): Row {
   const id = typed(crossing.user ?? '', 128)
   return { label: 'User', value: userName === null ? id : `${typed(userName)} (${id})` }
 }
 
-/** Members see their own standing at the page's root, admins the panels where the answer is. */
+/** Members get a link to their own usage at the page's root, admins to the panels concerned. */
 function linksOf({ pageUrl }: Notice, isMeant: boolean): Link[] {
   if (pageUrl === null) return []
   const page = pageUrl.replace(/\/+$/, '')

@@ -1,10 +1,10 @@
 /**
- * The HTML of a mail, in what mail programs understand: tables, styles on each element, no image, no script, nothing
- * loaded from anywhere. The style sheet only changes colours for the dark, because a style on an element cannot.
+ * The HTML of a mail, limited to what mail programs support: tables, inline styles, no images, no scripts, no external
+ * resources. The style sheet only changes colours for dark mode, because inline styles cannot.
  */
 import type { Bar, Facts, Link, Row } from './facts.ts'
 
-/** Every text of a message goes through this, in elements and in attributes alike. */
+/** Every text of a message is escaped with this function, in elements and in attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
@@ -72,7 +72,9 @@ function testBanner(): string {
 `
 }
 
-/** Made of two cells, so that it shows where images are blocked. A cell of no width would still show a line. */
+/**
+ * Two table cells, so that the bar is visible where images are blocked. A cell of zero width would still show a line.
+ */
 function barOf({ filled, tone, caption }: Bar): string {
   const cell = (width: number, style: string, name: string): string =>
     width <= 0
@@ -90,7 +92,7 @@ function radius(isWhole: boolean, side: 'left' | 'right'): string {
   return side === 'left' ? '5px 0 0 5px' : '0 5px 5px 0'
 }
 
-/** A table of facts, hence one that screen readers announce. */
+/** A data table, which screen readers announce as one. */
 function rowsOf(rows: readonly Row[]): string {
   const cell =
     'padding:9px 0;border-top:1px solid #e3e6ea;font-size:14px;line-height:1.45;vertical-align:top;'

@@ -1,4 +1,4 @@
-/** What an admin sends to see whether a channel works: an event of made-up figures that says so wherever it is read. */
+/** The test notice with which an admin checks a channel: made-up figures, marked as a test in every format. */
 import type { Notice } from '../channels/channel.ts'
 
 export interface SampleOrg {

@@ -1,10 +1,10 @@
-/** A notice as a Slack message: blocks, and the text that notifications show. */
+/** A notice as a Slack message: blocks, and the text for Slack's notifications. */
 import type { Notice } from '../channels/channel.ts'
 import { factsOf, type Facts } from './facts.ts'
 import { textBar, typed } from './words.ts'
 
 const BAR_CELLS = 16
-/** Slack's own bound of a header; everything else is bounded by what it is made of. */
+/** Slack's limit for a header; all other texts are bounded by their sources. */
 const MAX_HEADER_LENGTH = 150
 
 /** Text as a value; `mrkdwn` is Slack's own markup. */
@@ -19,7 +19,10 @@ export interface SlackMessage {
   readonly unfurl_media: false
 }
 
-/** The three characters that have a meaning wherever Slack reads markup: nobody can be mentioned, nothing be linked. */
+/**
+ * The three characters that have a meaning in Slack's markup: after escaping, text can neither mention nor link
+ * anything.
+ */
 export function escapeMrkdwn(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
@@ -73,7 +76,7 @@ function plain(text: string): Text {
   return { type: 'plain_text', text, emoji: false }
 }
 
-/** `verbatim`: what looks like an address, a channel or a name stays text. */
+/** `verbatim`: text that looks like a URL, a channel or a name is not converted. */
 function mrkdwn(text: string): Text {
   return { type: 'mrkdwn', text, verbatim: true }
 }

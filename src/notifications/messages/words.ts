@@ -1,4 +1,4 @@
-/** How texts that people typed, amounts and days are written in messages. */
+/** Formats typed text, amounts and days for messages. */
 import { dateInZone, groupedCredits } from '../../core/text.ts'
 import { MICROCREDITS_PER_CREDIT, type Microcredits, type UnixMs } from '../../core/units.ts'
 
@@ -7,8 +7,8 @@ const MAX_NAME_LENGTH = 80
 const MAX_SUBJECT_LENGTH = 150
 
 /**
- * What somebody typed, as part of one line: no line breaks or other control characters, nothing invisible that turns the
- * direction of what follows, bounded. It is still to be escaped for where it goes.
+ * Makes typed text safe as a part of one line: no line breaks or other control characters, no invisible characters that
+ * change the text direction, and a bounded length. The caller still has to escape it for its format.
  */
 export function typed(text: string, maxLength = MAX_NAME_LENGTH): string {
   const line = text
@@ -19,12 +19,12 @@ export function typed(text: string, maxLength = MAX_NAME_LENGTH): string {
   return characters.length <= maxLength ? line : `${characters.slice(0, maxLength - 1).join('')}…`
 }
 
-/** A subject is one line, whatever became part of it: a line break would begin another header. */
+/** A subject is one line, whatever it contains: a line break would begin another header. */
 export function subjectLine(text: string): string {
   return typed(text, MAX_SUBJECT_LENGTH)
 }
 
-/** Decimal credits, as events have them, for people: `12,345.5`. */
+/** Decimal credits, as in events, formatted for people: `12,345.5`. */
 export function amount(credits: number): string {
   return groupedCredits(Math.round(credits * MICROCREDITS_PER_CREDIT) as Microcredits)
 }
@@ -45,12 +45,15 @@ export function days(period: { readonly start: string; readonly end: string }, t
   return `${dayOf(Date.parse(period.start))} to ${dayOf(Date.parse(period.end) - 1)}`
 }
 
-/** The share of a whole in percent, never rounded up to one that is not reached. Of nothing, everything is used. */
+/**
+ * The share of a whole in percent, rounded down, so that it never shows a percentage that is not reached. Of a whole of
+ * 0, everything is used.
+ */
 export function percentOf(part: number, whole: number): number {
   return whole <= 0 ? 100 : Math.floor((part / whole) * 1_000) / 10
 }
 
-/** A share of 100 where there is nothing to draw with: `▰▰▰▰▱`. */
+/** A percentage as a text bar: `▰▰▰▰▱`. */
 export function textBar(percent: number, cells: number): string {
   const full = Math.floor((percent / 100) * cells)
   return '▰'.repeat(full) + '▱'.repeat(cells - full)
