@@ -10,7 +10,7 @@ export interface UsageItem extends UsageSum {
   readonly key: string
 }
 
-/** The item after which a page starts: days sort by date, all others by credits and key, both descending. */
+/** The item after which a page starts. Days sort by date, ascending; all others by credits, then by key, descending. */
 export interface UsageCursor {
   readonly credits: number
   readonly key: string

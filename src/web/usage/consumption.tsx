@@ -14,7 +14,10 @@ import { dayIn, daysBetween } from './days.ts'
 import { cumulative, type Point } from './series.ts'
 import { UsageChart, type Mark } from './usage-chart.tsx'
 
-/** The most days that a period may have. */
+/**
+ * The largest page of the API. A period may have up to 366 days: of a longer period, only the first 200 days with usage
+ * are loaded.
+ */
 const MOST_DAYS = 200
 
 interface ConsumptionProps {
