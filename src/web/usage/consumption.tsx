@@ -15,7 +15,7 @@ import { cumulative, type Point } from './series.ts'
 import { UsageChart, type Mark } from './usage-chart.tsx'
 
 /**
- * The largest page of the API. A period may have up to 366 days: of a longer period, only the first 200 days with usage
+ * The largest page of the API. A period may have up to 366 days: of a longer one, only the first 200 days
  * are loaded.
  */
 const MOST_DAYS = 200
