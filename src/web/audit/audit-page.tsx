@@ -27,9 +27,7 @@ export function AuditPage(): ReactElement {
             columns={columns(org.billing.timezone)}
             rowKey={({ at, action, target }) => `${at} ${action} ${target}`}
             empty={
-              <Empty title="Nothing was changed yet">
-                The first change stands here as soon as it is saved.
-              </Empty>
+              <Empty title="Nothing was changed yet">The first change appears here when it is saved.</Empty>
             }
           />
         </div>

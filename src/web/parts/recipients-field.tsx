@@ -24,7 +24,11 @@ export function RecipientsField({ label, value, onChange, error }: RecipientsFie
         onChange={(choice) => onChange(choice === 'all' ? 'all' : kept)}
       >
         <Stack gap={10} mt={8}>
-          <Radio value="all" label="All admins" description="Whoever is an admin when it is sent." />
+          <Radio
+            value="all"
+            label="All admins"
+            description="Everyone who is an admin at the time of sending."
+          />
           <Radio value="some" label="Specific admins" />
         </Stack>
       </Radio.Group>
