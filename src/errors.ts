@@ -143,7 +143,7 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS
 
 /** The facts behind a refusal for credits, as they stand in its fields (E3). Absent where an org hides amounts. */
-export interface CreditFacts {
+export interface RefusalFacts {
   readonly limit: Microcredits
   readonly used: Microcredits
   readonly counted: Microcredits
@@ -159,7 +159,7 @@ export interface Refusal {
   /** The field of the request that is at fault, where it is one. */
   readonly param: string | null
   readonly resetsAt: UnixMs | null
-  readonly facts: CreditFacts | null
+  readonly facts: RefusalFacts | null
   readonly retryAfterSeconds: number | null
 }
 

@@ -53,11 +53,13 @@ export function createCallMetrics(instruments: Instruments, open: OpenCalls): Ca
   })
   const requests = new Map<string, ByOutcome>()
   function requestsOf(upstream: string, family: string): ByOutcome {
-    let known = requests.get(upstream)
+    // A reload may give an upstream another family.
+    const key = `${family} ${upstream}`
+    let known = requests.get(key)
     if (known === undefined) {
       const entries = OUTCOMES.map((outcome) => [outcome, seriesOf({ upstream, family, outcome })])
       known = Object.fromEntries(entries) as ByOutcome
-      requests.set(upstream, known)
+      requests.set(key, known)
     }
     return known
   }

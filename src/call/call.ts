@@ -24,7 +24,7 @@ export interface UpstreamTarget {
   readonly priceProvider: string | null
   /** Whether calls are refused (`closed`) or let through (`open`) while the store is down. */
   readonly onStoreDown: 'closed' | 'open'
-  readonly timeouts: { readonly firstByteMs: number; readonly idleMs: number }
+  readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number }
 }
 
 /** Who pays for a call. */

@@ -3,6 +3,7 @@
  * to bottom; each step is a file that does not know the others.
  */
 import type { Logger } from 'pino'
+import type { Charge, Hold } from '../core/hold.ts'
 import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { PriceBook } from '../prices/price-book.ts'
@@ -41,6 +42,7 @@ export interface PipelineOptions {
 }
 
 const SHUTTING_DOWN = refuse('shutting_down', 'This gateway is stopping. Try again: another one will answer.')
+const FAULT = refuse('internal_error', 'The gateway failed on this call: its log has the reason.')
 const OVERLOADED = refuse('overloaded', 'Too many calls are in flight here. Try again in a moment.')
 
 export class Pipeline {
@@ -81,7 +83,10 @@ export class Pipeline {
     if (record !== null) record.caller = caller
 
     const body = await readBody(opened, coding, bodyLimits, open)
-    if (body === null) return null
+    if (body === null) {
+      endings.end(call, 'client_gone', null)
+      return null
+    }
     if (isRefusal(body)) return body
     inFlight.holds(body)
 
@@ -109,7 +114,7 @@ export class Pipeline {
     }
 
     const outcome = await this.#exchange(call, priced, admission)
-    const charge = settle(this.#options, target, admission.hold, priced, outcome)
+    const charge = this.#settle(call, admission.hold, priced, outcome)
     if (record !== null) Object.assign(record, { charge, upstream: outcome })
     endings.end(call, outcomeOfExchange(outcome), this.#answerFailure(call, outcome))
     return null
@@ -137,6 +142,19 @@ export class Pipeline {
     return outcome
   }
 
+  /** Returns the charge, null for a hold that was released. Never throws: a hold that is not resolved would block credits. */
+  #settle(call: Call, hold: Hold, priced: PricedCall, outcome: Outcome): Charge | null {
+    try {
+      return settle(this.#options, call.target, hold, priced, outcome)
+    } catch (error) {
+      this.#fault(call, error)
+      const { promptPrice: cost, tariff, shape } = priced
+      const charge = { cost, model: tariff.model, inputTokens: shape.promptTokens, outputTokens: 0 }
+      this.#options.ledger.settle(hold, charge)
+      return charge
+    }
+  }
+
   /** Sends an error if the provider sent no answer. Returns the code of the error. */
   #answerFailure({ opened, target, requestId }: Call, outcome: Outcome): ErrorCode | null {
     const { response } = opened
@@ -159,21 +177,17 @@ export class Pipeline {
   #fail(call: Call, error: unknown): void {
     const { endings, logger } = this.#options
     const { opened } = call
-    if (error instanceof StoreUnavailable) {
-      // The watch logs once that the store is down; one line per call would drown that.
-      logger.debug({ reason: error.message }, 'the credit store did not answer')
-      if (opened.isGone) endings.end(call, 'client_gone', null)
-      else endings.refuseCall(call, STORE_DOWN)
-      return
-    }
-    this.#fault(call, error)
     try {
+      if (error instanceof StoreUnavailable) {
+        // The watch logs once that the store is down; one line per call would drown that.
+        logger.debug({ reason: error.message }, 'the credit store did not answer')
+        if (opened.isGone) endings.end(call, 'client_gone', null)
+        else endings.refuseCall(call, STORE_DOWN)
+        return
+      }
+      this.#fault(call, error)
       if (opened.response.headersSent) opened.response.destroy()
-      else
-        endings.refuseCall(
-          call,
-          refuse('internal_error', 'The gateway failed on this call: its log has the reason.'),
-        )
+      else endings.refuseCall(call, FAULT)
     } catch (second) {
       this.#fault(call, second)
       opened.response.destroy()

@@ -126,14 +126,14 @@ function serve(entry: Entry, opened: OpenRequest, { pipeline, endings, calls }: 
   const { headers } = opened.request
   const coding = entry.route.takes === 'anything' ? null : codingOf(headers['content-encoding'])
   const isPlain = coding === null || typeof coding === 'string'
-  const refusal = unreadable(call) ?? (isPlain ? null : coding)
+  const refusal = unreadable(entry.prefix, call) ?? (isPlain ? null : coding)
   if (refusal !== null) endings.refuseCall(call, refusal)
   else if (isPlain) void pipeline.handle(call, coding)
 }
 
 /** Refuses, by the headers alone, a path or body that two readers could interpret differently. */
-function unreadable({ opened: { request }, route, path }: Call): Refusal | null {
-  if (!PLAIN_PATH.test(path) || !(request.url ?? '').startsWith('/')) {
+function unreadable(prefix: string, { opened: { request }, route, path }: Call): Refusal | null {
+  if (!PLAIN_PATH.test(path) || !(request.url ?? '').startsWith(`${prefix}/`)) {
     return routeNotAllowed(route.method, path)
   }
   const type = request.headers['content-type']

@@ -17,6 +17,8 @@ export interface CallServerOptions {
     readonly requestSeconds: number
     readonly connections: number
   }
+  /** A fault of the listener, such as a connection that could not be accepted. */
+  readonly onError: (error: Error) => void
   /** The longest that a call may be silent (ms); sockets stay open that long. */
   readonly silenceMs: number
 }
@@ -44,7 +46,7 @@ const CHECKS_PER_HEAD = 4
  */
 const UNUSED_PER_HEAD = 5
 
-export function createCallServer({ open, serve, bounds, silenceMs }: CallServerOptions): CallServer {
+export function createCallServer({ open, serve, bounds, onError, silenceMs }: CallServerOptions): CallServer {
   const { headSeconds, requestSeconds, connections } = bounds
   let serving = serve
   const server = createServer(
@@ -76,7 +78,7 @@ export function createCallServer({ open, serve, bounds, silenceMs }: CallServerO
       new Promise((resolve, reject) => {
         server.once('error', reject)
         server.listen({ host, port }, () => {
-          server.off('error', reject)
+          server.off('error', reject).on('error', onError)
           resolve(urlOf(server.address() as AddressInfo))
         })
       }),

@@ -44,7 +44,7 @@ export function openUpstream(
   limits: Pick<Config['limits'], 'concurrent'>,
 ): OpenUpstream {
   const url = new URL(upstream.url)
-  const { firstByteSeconds, idleSeconds } = upstream.timeouts
+  const { connectSeconds, firstByteSeconds, idleSeconds } = upstream.timeouts
   const keepAliveMs = upstream.keepAliveSeconds * 1_000
   const connections = openConnections(url.origin, {
     connections: limits.concurrent,
@@ -70,7 +70,11 @@ export function openUpstream(
     apiKey: upstream.apiKey ?? null,
     priceProvider: upstream.provider ?? family.priceProvider,
     onStoreDown: upstream.onStoreDown,
-    timeouts: { firstByteMs: firstByteSeconds * 1_000, idleMs: idleSeconds * 1_000 },
+    timeouts: {
+      connectMs: connectSeconds * 1_000,
+      firstByteMs: firstByteSeconds * 1_000,
+      idleMs: idleSeconds * 1_000,
+    },
   }
   return { prefix: upstream.prefix, url: url.origin, target, ...connections }
 }

@@ -1,4 +1,8 @@
-/** The registry of families: what an upstream's `family` names. A new family is a folder here and one line in `familyOf`. */
+/**
+ * The registry of families: what an upstream's `family` names. A new family is a folder here, a name in `Family`, a case in
+ * `familyOf` and, unless it is priced per route, an entry in `FORMATS`. Its name also goes into the configuration
+ * (config/schema.ts), the admin API (admin/gateway-info.ts) and the hints for wrong paths (call/wrong-path.ts).
+ */
 import { MICROCREDITS_PER_CREDIT, microcredits } from '../core/units.ts'
 import { anthropic } from './anthropic/anthropic.ts'
 import type { Family } from './family.ts'

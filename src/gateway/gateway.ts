@@ -158,7 +158,7 @@ function openLookUp({ auth: { jwt, userHeader } }: Config, keyCache: KeyCache, l
 /** The longest that a call's socket may be silent. */
 function silenceOf(upstreams: readonly OpenUpstream[]): number {
   const silences = upstreams.map(({ target: { timeouts } }) =>
-    Math.max(timeouts.firstByteMs, timeouts.idleMs),
+    Math.max(timeouts.connectMs + timeouts.firstByteMs, timeouts.idleMs),
   )
   return Math.max(...silences) + SOCKET_SLACK_MS
 }
@@ -203,6 +203,7 @@ async function compose(parts: Parts, opened: Opened): Promise<Gateway> {
     open,
     serve: await openRoutes(parts, config, lookUp, upstreams.open),
     bounds: config.listen,
+    onError: (error) => logger.error({ err: error }, 'the listener for calls met an error'),
     silenceMs: silenceOf(upstreams.open),
   })
   opened.push(() => server.close())

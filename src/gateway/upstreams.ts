@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { familyOf } from '../families/index.ts'
 import { openUpstream, type OpenUpstream } from '../call/upstreams.ts'
 
-type Settings = Pick<Config, 'upstreams' | 'limits'>
+type Settings = Pick<Config, 'upstreams' | 'limits' | 'listen' | 'redis'>
 
 export interface Upstreams {
   readonly open: readonly OpenUpstream[]
@@ -18,11 +18,15 @@ export interface Upstreams {
   destroy(): Promise<void>
 }
 
+const RETIRE_SLACK_MS = 60_000
+
 /**
- * Longer than a call takes from its arrival to its dispatch: its body arrives within a minute, and the wait for the
- * store is short. Calls that were dispatched by then still end in their own time.
+ * Longer than a call takes from its arrival to its dispatch: until its body has come, and the store has answered. Calls
+ * that were dispatched by then still end in their own time.
  */
-const RETIRE_MS = 120_000
+function retireMs({ listen, redis }: Settings): number {
+  return (listen.requestSeconds + redis.patienceSeconds) * 1_000 + RETIRE_SLACK_MS
+}
 
 export function openUpstreams(first: Settings): Upstreams {
   let settings = first
@@ -43,7 +47,7 @@ export function openUpstreams(first: Settings): Upstreams {
     retired.add(upstream)
     setTimeout(() => {
       void upstream.close().finally(() => retired.delete(upstream))
-    }, RETIRE_MS).unref()
+    }, retireMs(settings)).unref()
   }
 
   const destroyAll = async (which: Iterable<OpenUpstream>): Promise<void> => {

@@ -54,9 +54,11 @@ export class Instruments {
    * then on. `rate()` and `increase()` miss the step from no series to one, so create a series before there is
    * something to count.
    */
-  counters(options: CounterOptions & { readonly labels: readonly string[] }): (labels: Labels) => Series {
+  counters<Label extends string>(
+    options: CounterOptions & { readonly labels: readonly Label[] },
+  ): (labels: Readonly<Record<Label, string>>) => Series {
     const { name, help, labels: labelNames, scale = 1 } = options
-    const known = new Map<string, Series & { readonly labels: Labels }>()
+    const known = new Map<string, Series & { readonly labels: Readonly<Record<Label, string>> }>()
     new Counter({
       name,
       help,

@@ -28,6 +28,7 @@ async function stage(t: Test) {
   })
   const upstreams = [
     upstreamAt(t, 'http://127.0.0.1:9', { prefix: '/openai' }),
+    upstreamAt(t, 'http://127.0.0.1:9', { prefix: '/eu/open' }),
     upstreamAt(t, 'http://127.0.0.1:9', { family: 'gemini', prefix: '/gemini' }),
     upstreamAt(t, 'http://127.0.0.1:9', {
       ...{ family: 'generic', prefix: '/tools' },
@@ -90,6 +91,7 @@ void t.test('a path that two readers could understand differently is no call', a
   const { port, handled } = await stage(t)
   for (const target of [
     '/gemini/v1beta/models/a%2Fb:generateContent',
+    '/%65u/open/v1/chat/completions',
     '/gemini/v1beta/models/..:generateContent/..',
     'http://elsewhere/gemini/v1beta/models/a:generateContent',
   ]) {

@@ -80,7 +80,7 @@ void t.test('an organization is set up, read and deleted from the command line',
     ['audit acme --target bob', /operator +custom_limit.delete +bob/],
     ['orgs check acme', /^2 users checked: no counter differs\.\n$/],
     ['orgs check acme --repair', /no counter differs/],
-    ['members remove acme bob', /bob is no member any more/],
+    ['members remove acme bob', /bob is no longer a member/],
     ['orgs delete acme', /acme is deleted/],
   ]
   for (const [args, shown] of steps) {

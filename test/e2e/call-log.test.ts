@@ -1,5 +1,7 @@
 /** `log.calls`: one line a call, which says what became of it and repeats nothing that a caller or a provider said. */
 import { pino } from 'pino'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import t from 'tap'
 import { createCallLog } from '../../src/call/call-log.ts'
 import { createOrg, type TestGateway } from '../support/gateway.ts'
@@ -184,4 +186,19 @@ void t.test('a sample is a share of calls', (t) => {
     [true, true, false, false],
   )
   t.end()
+})
+
+void t.test('a client that leaves while its body arrives is counted and logged as gone', async (t) => {
+  const { key } = await createOrg(gateway)
+  const GONE = 'tollgate_requests_total{upstream="openai",family="openai",outcome="client_gone"}'
+  const [gone, logged] = [await gateway.metric(GONE), gateway.log.length]
+  const { hostname, port } = new URL(gateway.dataUrl)
+  const socket = connect(Number(port), hostname)
+  socket.write(`POST /openai/v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n`)
+  socket.write('content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"model":')
+  await once(socket, 'connect')
+  socket.end()
+  await until(async () => (await gateway.metric(GONE)) === gone + 1, { what: 'it is counted' })
+  const line = gateway.log.slice(logged).find((text) => text.includes('client_gone'))
+  t.match(JSON.parse(line ?? '{}'), { msg: 'call', outcome: 'client_gone', upstream: 'openai' })
 })

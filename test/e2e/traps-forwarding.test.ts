@@ -960,6 +960,7 @@ void tap.test(
       open: new OpenCalls(),
       serve: () => undefined,
       bounds: { headSeconds: 15, requestSeconds: 60, connections: 1_000 },
+      onError: (error) => t.fail(String(error)),
       silenceMs: 123_000,
     })
     const { headersTimeout, requestTimeout, keepAliveTimeout, timeout } = app.server

@@ -29,7 +29,7 @@ const SAYS: readonly (readonly [string, string, string, readonly string[]])[] = 
     'user',
     'boss',
     'Ada Lovelace has used 500 credits at Acme Research',
-    ['Ada Lovelace (ada)', '512.5 credits', 'Nobody is blocked'],
+    ['Ada Lovelace (ada)', '512.5 credits', 'This alert blocks no calls'],
   ],
   ['user', 'ada', 'You have used 500 credits at Acme Research', ['512.5 credits', 'You can go on working']],
   [

@@ -115,7 +115,7 @@ void t.test('L8: raises the limit, and the very next call passes', async (t) => 
   const edit = dialog('Edit custom limit')
   await edit.getByLabel('Credits per billing period').fill('500')
   await edit.getByRole('button', { name: 'Save' }).click()
-  await limits.getByText('Nobody has reached the limit').waitFor()
+  await limits.getByText('No user has reached the limit').waitFor()
   t.equal(await org.spend('bob', 1), 200)
 })
 

@@ -31,7 +31,7 @@ export const MEMBERS: Commands = {
     help: 'refused at the very next call',
     run: async (client, [id, user = '']) => {
       await client.ask('DELETE', under(id, 'members', user))
-      return done(`${user} is no member any more. What was used stays counted.`)
+      return done(`${user} is no longer a member. Earlier usage stays counted.`)
     },
   },
 }

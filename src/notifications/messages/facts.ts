@@ -123,7 +123,7 @@ function userAlert(notice: Notice): Story {
     bar: usageBar(used, threshold, 'warning'),
     rows: [userRow(notice), ...ownAlertRows(notice.crossing)],
     nextStep:
-      'Nobody is blocked by this alert, and it fires once per user and billing period. ' +
+      'This alert blocks no calls. It fires once per user and billing period. ' +
       'Give this user a custom limit if the usage is more than it should be.',
   }
 }
@@ -133,7 +133,7 @@ function ownAlert({ crossing, orgName }: Notice): Story {
   return {
     subject: `You have used ${creditsOf(threshold)} at ${typed(orgName)}`,
     headline: `You have used ${creditsOf(threshold)}`,
-    summary: `Your usage in this billing period reached ${creditsOf(used)}, and your organization asked that you be told at ${creditsOf(threshold)}.`,
+    summary: `Your usage in this billing period reached ${creditsOf(used)}, and your organization asked to notify you at ${creditsOf(threshold)}.`,
     bar: usageBar(used, threshold, 'warning'),
     rows: ownAlertRows(crossing),
     nextStep: 'You can go on working: this notice blocks nothing.',
@@ -176,7 +176,7 @@ function ownWithoutAmounts({ crossing, orgName }: Notice): Story {
     headline: `You have reached ${what}`,
     summary: isLimit
       ? 'Your calls that cost credits are refused until the limit is raised or the period resets.'
-      : 'Your usage in this billing period reached the amount at which your organization asked that you be told.',
+      : 'Your usage in this billing period reached the amount at which your organization asked to notify you.',
     bar: null,
     rows: [],
     nextStep: isLimit

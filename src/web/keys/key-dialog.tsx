@@ -98,7 +98,7 @@ const KINDS: readonly { readonly value: Kind; readonly label: string; readonly d
   {
     value: 'app',
     label: 'An app',
-    description: 'Names the user of each call in x-tollgate-user; the owner pays for calls that name nobody.',
+    description: 'Names the user of each call in x-tollgate-user; the owner pays for calls without a user.',
   },
   { value: 'admin', label: 'This page', description: 'Signs its owner in here. It makes no calls.' },
 ]

@@ -41,7 +41,7 @@ export function ExceedingUsers({ isEnabled }: { isEnabled: boolean }): ReactElem
         rowKey={({ user }) => user}
         columns={COLUMNS}
         empty={
-          <Empty title={isEnabled ? 'Nobody has reached the limit' : 'Limits are off'}>
+          <Empty title={isEnabled ? 'No user has reached the limit' : 'Limits are off'}>
             {isEnabled ? null : 'Switch them on and save to cap what each user can use.'}
           </Empty>
         }

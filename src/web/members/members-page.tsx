@@ -48,10 +48,10 @@ export function MembersPage(): ReactElement {
             columns={columns(setOpen)}
             rowKey={({ user }) => user}
             empty={
-              <Empty title={q === '' ? 'No members yet' : 'Nobody found'}>
+              <Empty title={q === '' ? 'No members yet' : 'No member found'}>
                 {q === ''
                   ? 'Add the people whose calls this organization pays for.'
-                  : `Nobody matches “${q}”.`}
+                  : `No member matches “${q}”.`}
               </Empty>
             }
           />
@@ -89,8 +89,8 @@ function RemoveMember({ member, onClose, onRemoved }: RemoveMemberProps): ReactE
     >
       {({ user, name }) => (
         <>
-          <strong>{name ?? user}</strong> fails at the very next call. What was used stays, and whoever is
-          added again goes on from there.
+          <strong>{name ?? user}</strong> cannot call any more, from the next call on. Earlier usage stays,
+          and counts again if the user is added again.
         </>
       )}
     </Removal>

@@ -17,7 +17,7 @@ export const STATES: Readonly<
   queued: { label: 'In line', counted: 'in line', tone: 'quiet' },
   failed: { label: 'Failed, tried again', counted: 'failed, tried again', tone: 'warn' },
   parked: { label: 'Given up', counted: 'given up', tone: 'bad' },
-  no_recipients: { label: 'Nobody to tell', counted: 'cannot be told', tone: 'bad' },
+  no_recipients: { label: 'No recipient', counted: 'without a recipient', tone: 'bad' },
 }
 const ALL = Object.keys(STATES) as DeliveryState[]
 

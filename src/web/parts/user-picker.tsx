@@ -28,7 +28,7 @@ function useSearch(role: 'admin' | undefined): Search {
   const [wanted] = useDebouncedValue(text.trim(), PAUSE_MS)
   const members = useMemberSearch(wanted, role)
   const found = new Map((members.data?.items ?? []).map((member) => [member.user, member]))
-  return { text, setText, found, nothing: members.isPending ? 'Searching …' : 'Nobody found' }
+  return { text, setText, found, nothing: members.isPending ? 'Searching …' : 'No user found' }
 }
 
 const label = ({ name, user }: Member): string => (name === null ? user : `${name} (${user})`)

@@ -45,11 +45,11 @@ export function TopUsers({ period: { from, to } }: { period: BillingPeriod }): R
           rowKey={({ key }) => key}
           empty={
             q === '' ? (
-              <Empty title="Nobody used anything in this period">
-                Make a call with a key of the organization, and it stands here a moment later.
+              <Empty title="No usage in this period">
+                Make a call with a key of the organization. It appears here a moment later.
               </Empty>
             ) : (
-              <Empty title="Nobody found">Nobody who used anything in this period matches “{q}”.</Empty>
+              <Empty title="No user found">No user with usage in this period matches “{q}”.</Empty>
             )
           }
         />
