@@ -88,8 +88,21 @@ function connectServer(
   address: Exclude<StoreAddress, { readonly cluster: unknown }>,
   options: RedisOptions,
 ): Redis {
-  if ('socketPath' in address) return new Redis({ ...options, path: address.socketPath })
-  return new Redis(address.url, options)
+  if ('socketPath' in address) return clearTimeoutOnClose(new Redis({ ...options, path: address.socketPath }))
+  return clearTimeoutOnClose(new Redis(address.url, options))
+}
+
+/**
+ * ioredis (5.11) keeps the timer of `socketTimeout` when a connection closes with a command in flight. Without this, it
+ * would destroy the next connection, which is healthy, when it fires. Nodes of a cluster are never connected again.
+ */
+function clearTimeoutOnClose(redis: Redis): Redis {
+  redis.on('close', () => {
+    const timed = redis as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined }
+    clearTimeout(timed.socketTimeoutTimer)
+    timed.socketTimeoutTimer = undefined
+  })
+  return redis
 }
 
 function accessOf({ username, password, tls }: StoreAccess): RedisOptions {

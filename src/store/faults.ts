@@ -25,7 +25,7 @@ const MOVES = /^(?:TRYAGAIN|Too many Cluster redirections)\b/
 
 /** ioredis's messages for a missing connection to a server or a cluster, whatever the reason. */
 const NO_CONNECTION =
-  /^(?:Stream isn't writeable|Reached the max retries|Connection is closed|Cluster isn't ready|None of startup nodes|Failed to refresh slots cache)/
+  /^(?:(?:read|write) (?:ECONNRESET|EPIPE)|Stream isn't writeable|Reached the max retries|Connection is closed|Cluster isn't ready|None of startup nodes|Failed to refresh slots cache)/
 
 /** Why the store serves no command now; null if the error concerns only the command that failed. */
 export function storeFault(error: unknown): string | null {

@@ -53,6 +53,7 @@ const SILENCE_MS = 220
 /** Name of the only server of a store that is not a cluster. */
 const SINGLE = ''
 const PROBE_LIFE_MS = 1_000
+const REASON_MS = 1_000
 /** While a server of a cluster is down, another may have replaced it. */
 const REFRESH_TICKS = 5
 
@@ -82,12 +83,15 @@ function watchNode(
     onAnswer: () => troubles.end(name),
     probe: (org) => redis.set(keys.probe(org), '1', 'PX', PROBE_LIFE_MS),
     onDown: (found) => {
-      const reason = isNoConnection(found) ? troubles.of(name) : found
-      logger.error({ reason, ...(name !== SINGLE && { node: name }) }, 'the credit store does not answer')
+      const log = (reason: string): void =>
+        logger.error({ reason, ...(name !== SINGLE && { node: name }) }, 'the credit store does not answer')
+      if (isNoConnection(found)) troubles.whenKnown(name, log)
+      else log(found)
       onTransition?.('down')
       wentDown()
     },
     onUp: (downMs) => {
+      troubles.end(name)
       logger.warn({ downMs, ...(name !== SINGLE && { node: name }) }, 'the credit store answers again')
       onTransition?.('up')
     },
@@ -199,6 +203,8 @@ function guarded<T>(node: NodeWatch | undefined, operation: () => Promise<T>): P
  */
 class ConnectionTroubles {
   readonly #found = new Map<string, string>()
+  /** By server: who waits for its reason. */
+  readonly #waiting = new Map<string, () => void>()
 
   constructor(redis: RedisClient) {
     if (redis instanceof Cluster)
@@ -211,9 +217,28 @@ class ConnectionTroubles {
   }
 
   /**
+   * Calls `tell` with the reason, once: at once if it is known. On a busy machine a server is found to be down before the
+   * next connection has failed; then it is told when it is known, when the server answers, or after a second.
+   */
+  whenKnown(name: string, tell: (reason: string) => void): void {
+    if (this.#found.has(name)) {
+      tell(this.of(name))
+      return
+    }
+    const done = (): void => {
+      clearTimeout(timer)
+      this.#waiting.delete(name)
+      tell(this.of(name))
+    }
+    const timer = setTimeout(done, REASON_MS).unref()
+    this.#waiting.set(name, done)
+  }
+
+  /**
    * The server has answered. A cluster that is ready may still lack a server, whose reason is kept until it answers.
    */
   end(name: string): void {
+    this.#waiting.get(name)?.()
     this.#found.delete(name)
   }
 
@@ -221,7 +246,9 @@ class ConnectionTroubles {
    * After a server refuses a password, commands fail on a connection that it has closed: the refusal stays the reason.
    */
   #add(name: string, message: string): void {
-    if (!isNoConnection(message) || !this.#found.has(name)) this.#found.set(name, message)
+    if (isNoConnection(message) && this.#found.has(name)) return
+    this.#found.set(name, message)
+    if (!isNoConnection(message)) this.#waiting.get(name)?.()
   }
 }
 

@@ -42,7 +42,9 @@ void t.test(
     await signIn(visitor, org.adminKey)
     await visitor.visit('/notifications', 'Notifications')
     const what = 'The organization reached 5 credits'
-    const line = page.getByRole('button', { name: summary('2 sent, 2 given up, 1 without a recipient', what) })
+    const line = page.getByRole('button', {
+      name: summary('2 sent, 2 given up, 1 without a recipient', what),
+    })
     await line.waitFor()
     t.equal(await line.getAttribute('aria-expanded'), 'false')
     await line.focus()
