@@ -1,8 +1,10 @@
 /** Lists cost what is shown of them, however much there is. */
 import type { Page } from 'playwright-core'
 import t from 'tap'
+import { periodAt } from '../../src/core/period.ts'
+import type { UnixMs } from '../../src/core/units.ts'
 import { startChromium } from '../support/chromium.ts'
-import { createStagedOrg, startStage } from './stage.ts'
+import { createStagedOrg, spreadOverDays, startStage } from './stage.ts'
 import { openPage, panel, signIn } from './visitor.ts'
 
 const stage = await startStage()
@@ -60,3 +62,30 @@ void t.test('a list of users comes with their names: one request, however many r
   t.same(visitor.complaints, [])
   await visitor.close()
 })
+
+void t.test(
+  'a period with more days than a page of the API has: the chart and its table have them all',
+  async (t) => {
+    const DAYS = 250
+    const now = Date.now() as UnixMs
+    const every = { days: 366 }
+    const anchors = Array.from({ length: 366 }, (_, i) => i + 1)
+    const anchor = anchors.find((one) => {
+      const { start } = periodAt({ every, anchor: one, timezone: 'UTC' }, now)
+      return Math.floor((now - start) / 86_400_000) === DAYS
+    })
+    if (anchor === undefined) throw new Error('an anchor so many days ago')
+    const org = await createStagedOrg(stage, { billing: { every, anchor } })
+    await org.spend('ada', 50)
+    await spreadOverDays(stage, org.id, 'UTC', DAYS)
+    const visitor = await openPage(browser, stage)
+    await signIn(visitor, org.adminKey)
+    await visitor.visit('/usage', 'Usage')
+    await panel(visitor, 'Consumption').getByRole('button', { name: 'Show as table' }).click()
+    const rows = panel(visitor, 'Consumption').getByRole('row')
+    await rows.nth(DAYS + 1).waitFor()
+    t.equal(await rows.count(), DAYS + 2, 'a head, and every day until today')
+    t.match(await rows.last().innerText(), /\b50$/, 'in the end all of it')
+    await visitor.close()
+  },
+)

@@ -7,6 +7,7 @@ import * as keys from '../../src/store/keys.ts'
 import { createNoticeLog, type DeliveryState } from '../../src/outbox/notice-log.ts'
 import type { Crossing } from '../../src/core/crossing.ts'
 import { addDays, parseDay } from '../../src/core/days.ts'
+import type { BillingSchedule } from '../../src/core/policy.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { openClient } from '../support/ledger.ts'
 import { chatAnswer, startOrigin, type Origin } from '../support/origin.ts'
@@ -77,6 +78,7 @@ export async function createStagedOrg(
     readonly name?: string
     readonly allowance?: number
     readonly timezone?: string
+    readonly billing?: Pick<BillingSchedule, 'every' | 'anchor'>
   } = {},
 ): Promise<StagedOrg> {
   orgs += 1
@@ -87,7 +89,7 @@ export async function createStagedOrg(
     id,
     name: setup.name ?? id,
     allowance: setup.allowance ?? 10_000,
-    billing: { every: 'month', anchor: 1, timezone: setup.timezone ?? 'UTC' },
+    billing: { every: 'month', anchor: 1, ...setup.billing, timezone: setup.timezone ?? 'UTC' },
   })
   const people = [
     ['ada', 'Ada Lovelace', 'admin'],

@@ -20,14 +20,23 @@ export function usePaged<T>(key: readonly unknown[], path: string, params: Call[
   return { query, items: query.data?.pages.flatMap(({ items }) => items) ?? [] }
 }
 
+/** The first page of a list that has an upper bound, with the items of all its pages. */
+export async function getWhole<P extends Page<unknown>>(
+  path: string,
+  params: Call['query'] = {},
+): Promise<P> {
+  const first = await get<P>(path, { ...params, limit: AT_ONCE })
+  const items = [...first.items]
+  let cursor = first.next
+  while (cursor !== null) {
+    const page: P = await get(path, { ...params, limit: AT_ONCE, cursor })
+    items.push(...page.items)
+    cursor = page.next
+  }
+  return { ...first, items }
+}
+
 /** A whole list that has an upper bound. */
 export async function getAll<T>(path: string): Promise<readonly T[]> {
-  const all: T[] = []
-  let cursor: string | undefined
-  do {
-    const page: Page<T> = await get(path, { limit: AT_ONCE, cursor })
-    all.push(...page.items)
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined)
-  return all
+  return (await getWhole<Page<T>>(path)).items
 }

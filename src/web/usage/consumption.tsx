@@ -1,8 +1,7 @@
 import { Button, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState, type ReactElement } from 'react'
-import { get } from '../api/http.ts'
-import { getAll } from '../api/paging.ts'
+import { getAll, getWhole } from '../api/paging.ts'
 import type { Alert, BillingPeriod, UsagePage } from '../api/types.ts'
 import { credits, day, percent } from '../format.ts'
 import { DataTable, type Column } from '../parts/data-table.tsx'
@@ -13,12 +12,6 @@ import { useOrg } from '../shell/org-context.tsx'
 import { dayIn, daysBetween } from './days.ts'
 import { cumulative, type Point } from './series.ts'
 import { UsageChart, type Mark } from './usage-chart.tsx'
-
-/**
- * The largest page of the API. A period may have up to 366 days: of a longer one, only the first 200 days
- * are loaded.
- */
-const MOST_DAYS = 200
 
 interface ConsumptionProps {
   readonly period: BillingPeriod
@@ -31,7 +24,8 @@ export function Consumption({ period, isCurrent }: ConsumptionProps): ReactEleme
   const { from, to } = period
   const usage = useQuery({
     queryKey: ['usage', path, 'day', from, to],
-    queryFn: () => get<UsagePage>(`${path}/usage`, { from, to, by: 'day', limit: MOST_DAYS }),
+    // A period may have up to 366 days, and a page of the API has 200 of them.
+    queryFn: () => getWhole<UsagePage>(`${path}/usage`, { from, to, by: 'day' }),
   })
   const alerts = useQuery({
     queryKey: ['alerts', path],
