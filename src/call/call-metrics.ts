@@ -1,7 +1,7 @@
 /** Metrics of the data plane. */
 import { UNPRICED_KINDS, type UnpricedKind } from '../core/reports.ts'
 import { ERRORS, type ErrorCode } from '../errors.ts'
-import type { Instruments, Series } from '../metrics/instruments.ts'
+import { LATENCY_BUCKETS, type Instruments, type Series } from '../metrics/instruments.ts'
 import type { OpenCalls } from './open-calls.ts'
 
 const OUTCOMES = [
@@ -24,9 +24,6 @@ const DENIALS = [
 ] as const satisfies readonly ErrorCode[]
 
 /** Seconds. */
-const OVERHEAD_BUCKETS = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
-]
 const UPSTREAM_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 
 export interface CallMetrics {
@@ -106,7 +103,7 @@ function timings(instruments: Instruments) {
     overhead: instruments.histogram({
       name: 'tollgate_request_overhead_seconds',
       help: "What the gateway adds before the upstream's first byte.",
-      buckets: OVERHEAD_BUCKETS,
+      buckets: LATENCY_BUCKETS,
     }),
     upstream: instruments.histogram({
       name: 'tollgate_upstream_seconds',

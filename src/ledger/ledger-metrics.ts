@@ -1,7 +1,7 @@
 /** Metrics of the ledger. On the hot path they only add numbers. */
 import { CROSSING_TYPES, type CrossingType } from '../core/crossing.ts'
 import { MICROCREDITS_PER_CREDIT } from '../core/units.ts'
-import type { Instruments } from '../metrics/instruments.ts'
+import { LATENCY_BUCKETS, type Instruments } from '../metrics/instruments.ts'
 import type { ScriptName } from '../store/scripts.ts'
 import type { WaitMetrics } from '../store/patience.ts'
 
@@ -19,10 +19,6 @@ const CHECKING_SCRIPTS = [
 ] as const satisfies readonly ScriptName[]
 export type CheckingScript = (typeof CHECKING_SCRIPTS)[number]
 
-/** Seconds. */
-const SCRIPT_BUCKETS = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
-]
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64]
 
 export interface LedgerMetrics extends WaitMetrics {
@@ -41,7 +37,7 @@ export function createLedgerMetrics(instruments: Instruments, waits: WaitMetrics
     name: 'tollgate_ledger_seconds',
     help: 'Round trips to the store, by script.',
     label: 'script',
-    buckets: SCRIPT_BUCKETS,
+    buckets: LATENCY_BUCKETS,
   })
   const batches = instruments.histogram({
     name: 'tollgate_ledger_batch_size',

@@ -28,6 +28,11 @@ export interface GaugeSample {
   readonly value: number
 }
 
+/** Bounds for histograms of what takes fractions of a millisecond to seconds. In seconds. */
+export const LATENCY_BUCKETS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+]
+
 export class Instruments {
   readonly #registry: Registry
 

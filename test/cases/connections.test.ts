@@ -1,14 +1,11 @@
 /** Case 25 of public bug reports: a pooled connection that the provider has closed, in every family and in every moment. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import t from 'tap'
 import type { CallShape } from '../../src/families/family.ts'
-import { openai } from '../../src/families/openai/openai.ts'
 import type { Outcome } from '../../src/call/call.ts'
 import { forward } from '../../src/call/forward.ts'
-import { OpenCalls } from '../../src/call/open-calls.ts'
-import { openUpstream } from '../../src/call/upstreams.ts'
+import { listenWith, routeAt, upstreamAt } from '../support/calls.ts'
 import { startBreakingOrigin, type Arrival, type Fate } from '../support/breaking-origin.ts'
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import { startRedis } from '../support/redis.ts'
@@ -266,34 +263,16 @@ void t.test(
 void t.test('case 25: a client that left meanwhile pays nothing: its call is not sent again', async (t) => {
   const held = await startBreakingOrigin()
   held.fate = ({ request }) => (request > 1 ? 'hold' : 'answer')
-  const upstream = openUpstream(
-    'stub',
-    {
-      family: 'openai',
-      prefix: '/openai',
-      url: held.url,
-      keepAliveSeconds: 30,
-      timeouts: { connectSeconds: 10, firstByteSeconds: 60, idleSeconds: 60 },
-      onStoreDown: 'closed',
-    },
-    openai(null, { askForUsage: true }),
-    { concurrent: 10 },
-  )
-  const CHAT_ROUTE = upstream.target.family.metered.find(({ url }) => url === '/v1/chat/completions')
-  if (CHAT_ROUTE === undefined) throw new Error('a route for chats')
-  const open = new OpenCalls()
+  t.teardown(() => held.stop())
+  const { target } = upstreamAt(t, held.url)
+  const route = routeAt({ target }, '/v1/chat/completions')
   const outcomes: Promise<Outcome>[] = []
   const sockets: Socket[] = []
-  const server = createServer((request, response) => {
-    sockets.push(request.socket)
+  const { url, open } = await listenWith(t, (opened) => {
+    sockets.push(opened.request.socket)
     outcomes.push(
       forward(
-        {
-          opened: open.open(request, response),
-          target: upstream.target,
-          route: CHAT_ROUTE,
-          path: CHAT_ROUTE.url,
-        },
+        { opened, target, route, path: route.url },
         { body: Buffer.from('{}'), stream: false, hidesUsageEvent: false } as unknown as CallShape,
         {
           ownHeaders: [],
@@ -303,20 +282,14 @@ void t.test('case 25: a client that left meanwhile pays nothing: its call is not
         },
       ),
     )
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    server.close()
-    server.closeAllConnections()
-    await upstream.destroy()
-    await held.stop()
   })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   await (await fetch(url, { method: 'POST' })).text()
   const left = new AbortController()
   const gone = fetch(url, { method: 'POST', signal: left.signal }).catch(() => 'gone')
   await until(() => held.held.length === 1, { what: 'the call is at the provider' })
-  const closed = once(sockets[1] ?? server, 'close')
+  const [, second] = sockets
+  if (second === undefined) throw new Error('a second connection')
+  const closed = once(second, 'close')
   left.abort()
   await came(Promise.all([gone, closed]), 'the client has left')
   held.held[0]?.resetAndDestroy()
