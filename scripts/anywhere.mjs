@@ -39,7 +39,7 @@ With files, the rows run only these, and nothing is remembered.
 const ROWS = [
   { name: 'busy', what: 'beside two processes that burn a core each', burners: 2 },
   { name: 'one-core', what: 'on one core', cores: 1 },
-  { name: 'month-last', what: 'last day of a month', at: '2027-01-31T12:00:00Z' },
+  { name: 'month-last', what: 'the last half hour of a month', at: '2027-01-31T23:25:00Z' },
   { name: 'month-first', what: 'first day of a month', at: '2027-02-01T00:01:00Z' },
   { name: 'leap-day', what: '29 February', at: '2028-02-29T12:00:00Z' },
   { name: 'year-last', what: '31 December', at: '2026-12-31T12:00:00Z' },
@@ -56,7 +56,7 @@ const ROWS = [
     at: '2026-11-01T05:45:00Z',
     zone: 'America/New_York',
   },
-  { name: 'midnight', what: 'half a minute before midnight', at: '2027-06-16T23:59:30Z', perFile: true },
+  { name: 'midnight', what: 'half a minute before a month ends', at: '2027-06-30T23:59:30Z', perFile: true },
 ]
 
 /** As many at once as package.json configures for tap. */
