@@ -86,7 +86,7 @@ for (const family of Object.keys(REQUESTS) as (keyof typeof REQUESTS)[]) {
     t.match(message, 'ask Bo Ss (bo@example.com) or chief@example.com to raise your limit.')
     t.match(
       message,
-      new RegExp(`"ada" of ${own.id}: 0 of 0, 0 left until 1 \\w+ \\d{4}, 00:00 \\(UTC\\)\\. See Bo Ss`),
+      new RegExp(`"ada" of ${own.id}: 0 of 0, 0 left until \\d+ \\w+ \\d{4}, 00:00 \\(UTC\\)\\. See Bo Ss`),
     )
     const any = await refused(await exhausted({}), family)
     t.match(any.message, 'ask an admin of your organization to raise your limit.')

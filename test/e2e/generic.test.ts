@@ -191,7 +191,7 @@ void t.test('E2: refusals are problem details (RFC 9457), and reach no provider'
         counted: 2,
         held: 0,
         required: 0.5,
-        resets_at: /^\d{4}-\d\d-01T00:00:00Z$/,
+        resets_at: /^\d{4}-\d\d-\d\dT00:00:00Z$/,
       },
     ],
     [

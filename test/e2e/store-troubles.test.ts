@@ -69,7 +69,7 @@ const troubles: readonly Trouble[] = [
     what: 'it is gone',
     begin: () => server.kill(),
     end: () => server.restart(),
-    reason: /^no connection$|ECONNREFUSED|ECONNRESET/,
+    reason: /^no connection$|ECONNREFUSED|ECONNRESET|EPIPE/,
   },
   {
     what: 'it loads its data (LOADING)',
@@ -86,7 +86,7 @@ const troubles: readonly Trouble[] = [
     },
     end: () => until(async () => (await operator.ping().catch(String)) === 'PONG'),
     // Its connection is not there before it has loaded.
-    reason: /^LOADING|^no connection$|ECONNREFUSED|ECONNRESET/,
+    reason: /^LOADING|^no connection$|ECONNREFUSED|ECONNRESET|EPIPE/,
   },
   {
     what: 'it is a replica now, after a failover (READONLY)',

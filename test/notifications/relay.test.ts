@@ -109,7 +109,7 @@ for (const mode of ['server', 'cluster'] as const) {
           counted: 6,
         },
       })
-      t.match(job?.data.period.start, /^\d{4}-\d\d-01T00:00:00Z$/)
+      t.match(job?.data.period.start, /^\d{4}-\d\d-\d\dT00:00:00Z$/)
       t.match(job?.data.occurredAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z$/)
       await gateway.close()
     })
