@@ -29,6 +29,8 @@ export interface Surroundings {
   readonly redisPort: number
   /** The folder for CPU profiles of Tollgate (`--cpu-prof`), null for none. Profiling itself costs CPU time. */
   readonly profiles: string | null
+  /** Environment for the contender's process, beside this one's. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts a contender; null if this machine lacks what it needs. */
@@ -60,7 +62,7 @@ export const direct: Start = ({ originPort }) =>
 /** A proxy in Node, which prints a line when it is ready; it gets the port of Redis if it checks a counter there. */
 const nodeProxy =
   (name: string, script: string, asksRedis = false): Start =>
-  async ({ originPort, redisPort }) => {
+  async ({ originPort, redisPort, env = {} }) => {
     const port = await freePort()
     const args = asksRedis ? [originPort, port, redisPort] : [originPort, port]
     const { pid, stop } = await startPinned({
@@ -68,6 +70,7 @@ const nodeProxy =
       command: process.execPath,
       args: ['--import=tsx', file(`gateways/${script}.ts`), ...args.map(String)],
       readyText: `${script} ready`,
+      env,
     })
     return { name, port, pids: [pid], path: PATH, headers: KEYS, metrics: null, stop }
   }
@@ -109,7 +112,7 @@ export const nginxWithLua: Start = async ({ originPort, redisPort }) => {
   }
 }
 
-export const portkey: Start = async ({ originPort }) => {
+export const portkey: Start = async ({ originPort, env = {} }) => {
   const script = installPortkey()
   if (script === null) return null
   const port = await freePort()
@@ -117,7 +120,7 @@ export const portkey: Start = async ({ originPort }) => {
     core: MEASURED_CORE,
     command: process.execPath,
     args: [script, `--port=${port}`, '--headless'],
-    env: { NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost' },
+    env: { NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost', ...env },
     readyText: null,
   })
   await accepts(port)
@@ -143,7 +146,7 @@ export const tollgate =
       readonly prepare?: (adminUrl: string, dataUrl: string) => Promise<void>
     } = {},
   ): Start =>
-  async ({ originPort, redisPort, profiles }) => {
+  async ({ originPort, redisPort, profiles, env = {} }) => {
     const [port, adminPort] = [await freePort(), await freePort()]
     const config = join(mkdtempSync(join(tmpdir(), 'tg-bench-')), 'tollgate.yaml')
     writeFileSync(
@@ -173,6 +176,7 @@ export const tollgate =
       command: process.execPath,
       args: [...profiling, file('../dist/main.js'), 'serve', '--config', config, ...fleet],
       readyText: null,
+      env,
     })
     await accepts(port)
     const admin = `http://127.0.0.1:${adminPort}`

@@ -3,14 +3,16 @@
  * than what it measures. Closed loop: each connection sends its next call at once. Open loop: calls are due at a fixed
  * rate, and their latency counts from the due time, so that calls that a stall delays are not left out.
  */
+import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 
 export interface LoadOptions {
   readonly port: number
   readonly connections: number
   readonly durationMs: number
-  /** The bytes of one request per connection, in turn. */
-  readonly requests: readonly Buffer[]
+  /** The head of a request per connection, in turn, and the body of all of them. */
+  readonly heads: readonly string[]
+  readonly body: Buffer
   readonly expectStatus: number
   /** Calls per second, or null for a closed loop. */
   readonly rate: number | null
@@ -36,7 +38,8 @@ const END_OF_CHUNKED = Buffer.from('0\r\n\r\n')
 
 interface Connection {
   readonly socket: Socket
-  readonly request: Buffer
+  /** The head of its requests. */
+  readonly request: string
   busy: boolean
   startedMs: number
   /** When the last part of its body arrived. */
@@ -99,10 +102,10 @@ class Load {
   }
 
   #open(index: number): Promise<void> {
-    const { port, requests } = this.#options
+    const { port, heads } = this.#options
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true }, resolve)
-      const request = requests[index % requests.length] ?? Buffer.alloc(0)
+      const request = heads[index % heads.length] ?? ''
       const connection: Connection = {
         socket,
         request,
@@ -145,7 +148,11 @@ class Load {
   #send(connection: Connection, startedMs: number): void {
     connection.busy = true
     connection.startedMs = startedMs
-    connection.socket.write(connection.request)
+    const { socket } = connection
+    socket.cork()
+    socket.write(connection.request, 'latin1')
+    socket.write(this.#options.body)
+    socket.uncork()
   }
 
   #fail(reason: string): void {
@@ -209,9 +216,8 @@ class Load {
 }
 
 /** When this file runs as a process: takes options from its parent, and sends the result back. */
-process.on('message', (message: LoadOptions & { readonly requests: readonly string[] }) => {
-  const requests = message.requests.map((text) => Buffer.from(String(text), 'base64'))
-  runLoad({ ...message, requests }).then(
+process.on('message', (message: Omit<LoadOptions, 'body'> & { readonly bodyFile: string }) => {
+  runLoad({ ...message, body: readFileSync(message.bodyFile) }).then(
     (result) => process.send?.(result),
     (error: unknown) =>
       process.send?.({

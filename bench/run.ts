@@ -12,6 +12,8 @@ import { cpus } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { agentPrompt } from './agent-prompts.ts'
+import { measureBeside, reportBeside, type BesideRow } from './beside.ts'
 import { freePort } from '../test/support/ports.ts'
 import {
   bareProxy,
@@ -47,6 +49,11 @@ const prompt = (bytes: number): Buffer => {
     message.content = 'What does it cost? '.repeat(Math.ceil(bytes / 19)).slice(0, bytes - 90)
   return Buffer.from(JSON.stringify(frame))
 }
+/** A prompt as agents send it. Fewer connections send the largest, so that they fit into memory several times. */
+const agentWork = (name: string, bytes: number, connections: number, images = false): Work => ({
+  name: `prompts of agents, ${name}`,
+  ...{ answer: 'json', body: agentPrompt(bytes, { images }), status: 200, connections },
+})
 const streamed = Buffer.from(prompt(250).toString().replace('"max_tokens"', '"stream":true,"max_tokens"'))
 
 const works = {
@@ -62,6 +69,18 @@ const works = {
   large: { name: '100 KB prompt', answer: 'json', body: prompt(102_400), status: 200, connections: 64 },
   refused: { name: 'refusal (402)', answer: 'json', body: prompt(250), status: 402, connections: 64 },
 } satisfies Record<string, Work>
+
+const PROMPTS: readonly Work[] = [
+  agentWork('2 KB', 2_000, 16),
+  agentWork('30 KB', 30_000, 16),
+  agentWork('200 KB', 200_000, 16),
+  agentWork('1 MB', 1_000_000, 16),
+  agentWork('4 MB', 4_000_000, 8),
+  agentWork('20 MB with images', 19_800_000, 3, true),
+]
+const BESIDE = 'small calls beside prompts of 1 MB'
+const SMALL_CALLS: Work = { ...works.json, connections: 16 }
+const LARGE_CALLS = agentWork('1 MB', 1_000_000, 2)
 
 /** A contender that is slower than the fastest by this factor would slow the common rate down. */
 const FAR_BEHIND = 10
@@ -85,6 +104,7 @@ const PLAN: readonly (readonly [Work, readonly Start[]])[] = [
   [works.sse500, [bareProxy, tollgate(ENOUGH)]],
   [works.large, [bareProxy, httpProxyWithScript, tollgate(ENOUGH)]],
   [works.refused, [tollgate(0)]],
+  ...PROMPTS.map((work) => [work, [bareProxy, httpProxy, portkey, tollgate(ENOUGH)]] as const),
 ]
 
 interface Row {
@@ -122,15 +142,22 @@ const redis = await startPinned({
 })
 const load = startLoad()
 const rows: Row[] = []
+let besides: readonly BesideRow[] = []
 try {
   for (const [work, starts] of PLAN)
     if (work.name.includes(options.only)) rows.push(...(await compare(work, starts)))
+  if (BESIDE.includes(options.only)) {
+    const starts = [bareProxy, httpProxy, portkey, tollgate(ENOUGH)]
+    const around = { originPort, redisPort, profiles: null }
+    besides = await measureBeside(starts, around, [SMALL_CALLS, LARGE_CALLS], { rounds, seconds })
+  }
 } finally {
   load.kill()
   await Promise.all([origin.stop(), redis.stop()])
 }
-if (rows.length === 0) throw new Error('nothing was measured')
+if (rows.length + besides.length === 0) throw new Error('nothing was measured')
 report(rows)
+reportBeside(BESIDE, besides)
 
 async function compare(work: Work, starts: readonly Start[]): Promise<Row[]> {
   const contenders: Contender[] = []
@@ -273,5 +300,5 @@ function report(all: readonly Row[]): void {
   }
   if (options.out === '') return
   mkdirSync(dirname(options.out), { recursive: true })
-  writeFileSync(options.out, `${JSON.stringify({ machine, rounds, seconds, rows: all }, null, 2)}\n`)
+  writeFileSync(options.out, `${JSON.stringify({ machine, rounds, seconds, rows: all, besides }, null, 2)}\n`)
 }

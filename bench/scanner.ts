@@ -5,8 +5,8 @@
  *
  * `JSON.parse` gets only the necessary input: the text of the bytes, or the data of each event of a stream.
  */
-import { JsonFields } from '../src/core/json-fields.ts'
-import { planFields } from '../src/core/json-names.ts'
+import { JsonFields } from '../src/json/fields.ts'
+import { planFields } from '../src/json/names.ts'
 import { anthropic } from '../src/families/anthropic/anthropic.ts'
 import type { Family, MeteredRoute } from '../src/families/family.ts'
 import { openai } from '../src/families/openai/openai.ts'

@@ -64,16 +64,17 @@ void t.test('these tests would look at nothing: the files and imports are found'
 // --- which way imports point ----------------------------------------------------------------------------------------
 
 /**
- * What each folder, or file beside the folders, may import of the others: core ← store ← journal, outbox, ledger ← directory ←
+ * What each folder, or file beside the folders, may import of the others: json ← core ← store ← journal, outbox, ledger ← directory ←
  * virtual-keys ← call, notifications, admin ← gateway ← workers ← main. Errors and the configuration are leaves that others may
  * know; the demo starts what `main` hands it; the page knows no other part.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  core: [],
+  json: [],
+  core: ['json'],
   errors: ['core'],
   config: ['core', 'errors', 'prices'],
   package: [],
-  families: ['core', 'errors'],
+  families: ['json', 'core', 'errors'],
   prices: ['core'],
   store: ['core', 'errors', 'config', 'metrics', 'package'],
   journal: ['core', 'store', 'metrics'],
@@ -84,8 +85,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   outbound: ['core', 'errors', 'config'],
   metrics: ['package'],
   call: [
-    ...['core', 'errors', 'config', 'families', 'prices', 'store', 'ledger', 'directory', 'virtual-keys'],
-    ...['metrics', 'outbound'],
+    ...['json', 'core', 'errors', 'config', 'families', 'prices', 'store', 'ledger', 'directory'],
+    ...['virtual-keys', 'metrics', 'outbound'],
   ],
   notifications: ['core', 'errors', 'config', 'store', 'outbox', 'directory', 'metrics', 'outbound'],
   admin: [

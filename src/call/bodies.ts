@@ -2,6 +2,7 @@
  * Reads request bodies into memory, up to a limit for each and a limit for all of them together. Compressed bodies are
  * unpacked: pricing and forwarding use the plain bytes.
  */
+import type { Chunks } from '../core/chunks.ts'
 import { refuse, type Refusal } from '../errors.ts'
 import type { OpenCalls, OpenRequest } from './open-calls.ts'
 import { createUnpacker, type Coding, type Plain, type RequestUnpacker } from './unpack.ts'
@@ -27,7 +28,7 @@ function broken(coding: Coding): Refusal {
 
 /** A body that was received completely. */
 export interface Body {
-  readonly bytes: Buffer
+  readonly chunks: Chunks
   /** Gives its memory back. Calling it again has no effect. */
   readonly free: () => void
 }
@@ -58,40 +59,71 @@ class Share {
 }
 
 /**
- * Reads a body to its end or to its limit. Resolves to null if the client disconnects before that. When a client
+ * Reads a body to its end or to its limit, and shows its plain bytes to `seen` as they arrive. Resolves to null if the client disconnects before that. When a client
  * pipelines two requests on one connection, Node reads the second only after the first was answered.
  */
 export function readBody(
   opened: OpenRequest,
   coding: Coding | null,
+  seen: (chunk: Buffer) => void,
   limits: BodyLimits,
   open: OpenCalls,
 ): Promise<Body | Refusal | null> {
   return new Promise((resolve) => {
-    new BodyReader(opened, coding, limits, new Share(limits, open), resolve).start()
+    new BodyReader(opened, coding, seen, new Share(limits, open), limits, resolve).start()
   })
+}
+
+/** A chunk of this size or less is copied: on its own it would need more memory for its object than for its bytes. */
+const SMALL_BYTES = 512
+const BLOCK_BYTES = 16_384
+
+/** The chunks of a body as they came; only many small ones in a row are joined. */
+class Pieces {
+  readonly list: Buffer[] = []
+  #block: Buffer | null = null
+  #filled = 0
+
+  push(chunk: Buffer): void {
+    if (chunk.length > SMALL_BYTES || this.list.length === 0) {
+      this.list.push(chunk)
+      this.#block = null
+      return
+    }
+    if (this.#block === null || this.#filled + chunk.length > BLOCK_BYTES) {
+      this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+      this.#filled = 0
+      this.list.push(this.#block)
+    }
+    chunk.copy(this.#block, this.#filled)
+    this.#filled += chunk.length
+    this.list[this.list.length - 1] = this.#block.subarray(0, this.#filled)
+  }
 }
 
 class BodyReader {
   readonly #opened: OpenRequest
   readonly #coding: Coding | null
+  readonly #seen: (chunk: Buffer) => void
   readonly #limits: BodyLimits
   readonly #share: Share
   readonly #resolve: (body: Body | Refusal | null) => void
   readonly #unpacker: RequestUnpacker | null
-  readonly #chunks: Buffer[] = []
+  readonly #pieces = new Pieces()
   #received = 0
   #kept = 0
 
   constructor(
     opened: OpenRequest,
     coding: Coding | null,
-    limits: BodyLimits,
+    seen: (chunk: Buffer) => void,
     share: Share,
+    limits: BodyLimits,
     resolve: (body: Body | Refusal | null) => void,
   ) {
     this.#opened = opened
     this.#coding = coding
+    this.#seen = seen
     this.#limits = limits
     this.#share = share
     this.#resolve = resolve
@@ -138,16 +170,19 @@ class BodyReader {
   #keep(chunk: Buffer): void {
     this.#kept += chunk.length
     const refusal = this.#share.take(chunk.length, this.#kept)
-    if (refusal === null) this.#chunks.push(chunk)
-    else this.#stop(refusal)
+    if (refusal === null) {
+      this.#seen(chunk)
+      this.#pieces.push(chunk)
+    } else this.#stop(refusal)
   }
 
   #finish(): void {
     this.#detach()
     this.#share.settle(this.#kept)
-    const [first = Buffer.alloc(0)] = this.#chunks
-    const bytes = this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#kept)
-    this.#resolve({ bytes, free: () => this.#share.settle(0) })
+    this.#resolve({
+      chunks: { list: this.#pieces.list, bytes: this.#kept },
+      free: () => this.#share.settle(0),
+    })
   }
 
   #stop(why: Refusal | null): void {

@@ -4,8 +4,10 @@
  * Each exchange ends in exactly one Outcome, whichever side breaks.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
 import { errors, type Dispatcher } from 'undici'
 import { EventFilter, filterOfStream, type ByteFilter } from '../core/event-filter.ts'
+import { joined, type Chunks } from '../core/chunks.ts'
 import { parseJson } from '../core/text.ts'
 import type { CallShape, Reading } from '../families/family.ts'
 import type { Call, Meter, Outcome } from './call.ts'
@@ -81,6 +83,7 @@ class Exchange implements UnservedHandler {
   start(): void {
     const { opened, target, route, path } = this.#call
     const { request, response } = opened
+    const { body } = this.#shape
     opened.whenGone(this.#onClientGone)
     response.on('drain', this.#onClientDrain)
     target.dispatcher.dispatch(
@@ -88,13 +91,20 @@ class Exchange implements UnservedHandler {
         origin: target.origin,
         method: route.method,
         path: target.basePath + upstreamPath(target, path) + forwardableQuery(request.url ?? ''),
-        headers: upstreamHeaders(request.headers, target, this.#options.userHeader),
-        body: this.#shape.body.length === 0 ? null : this.#shape.body,
+        headers: this.#headers(body),
+        body: sendable(body),
         headersTimeout: target.timeouts.firstByteMs,
         bodyTimeout: target.timeouts.idleMs,
       },
       this,
     )
+  }
+
+  #headers({ bytes }: Chunks): string[] {
+    const { opened, target } = this.#call
+    const headers = upstreamHeaders(opened.request.headers, target, this.#options.userHeader)
+    if (bytes > 0) headers.push('content-length', String(bytes))
+    return headers
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -117,8 +127,8 @@ class Exchange implements UnservedHandler {
     }
     this.#status = status
     this.#firstByteMs ??= performance.now()
-    const contentType = joined(headers['content-type']) ?? ''
-    const encoding = joined(headers['content-encoding'])?.toLowerCase() ?? 'identity'
+    const contentType = oneValue(headers['content-type']) ?? ''
+    const encoding = oneValue(headers['content-encoding'])?.toLowerCase() ?? 'identity'
     const { target, route } = this.#call
     this.#meter = createMeter(target.family, route, contentType, encoding)
     const isStream = contentType.toLowerCase().includes('text/event-stream')
@@ -253,8 +263,19 @@ class Exchange implements UnservedHandler {
   }
 }
 
+/** One write of so many bytes costs less than several; a copy of more costs more. */
+const JOINED_BYTES = 65_536
+
+/** A body as undici takes it. A list of chunks can be sent again, as upstream-connections.ts may have to. */
+function sendable(body: Chunks): Buffer | Readable | null {
+  if (body.bytes === 0) return null
+  if (body.list.length === 1 || body.bytes <= JOINED_BYTES) return joined(body)
+  // Any iterable may be sent, one chunk after the other (undici's docs); its types know only streams.
+  return body.list as unknown as Readable
+}
+
 /** A header that occurs twice is a list; its values are joined by commas. */
-function joined(value: string | string[] | undefined): string | undefined {
+function oneValue(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value
 }
 

@@ -17,6 +17,7 @@ import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts'
 import type { Family } from '../families/family.ts'
 import { FORMATS } from '../families/index.ts'
 import { problemBody } from '../families/problem.ts'
+import { joined } from '../core/chunks.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { readBody, tooLarge, type BodyLimits } from './bodies.ts'
 import type { UpstreamTarget } from './call.ts'
@@ -246,10 +247,10 @@ function passThrough(
     bodyLimits,
     readBody: async (request, coding) => {
       const opened = openedOf(request)
-      const body = await readBody(opened, coding, bodyLimits, open)
+      const body = await readBody(opened, coding, () => undefined, bodyLimits, open)
       if (body === null || isRefusal(body)) return body
       opened.whenOver(body.free)
-      return body.bytes
+      return joined(body.chunks)
     },
     userHeader: lookUp.userHeader,
     identify: async (headers, url) => {

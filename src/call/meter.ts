@@ -1,7 +1,7 @@
 /** Reads usage from an answer as it passes (C2, C5): one pass, nothing is held back. */
 import { EventStream } from '../core/event-stream.ts'
-import { JsonFields } from '../core/json-fields.ts'
-import { planFields, type FieldPlan } from '../core/json-names.ts'
+import { JsonFields } from '../json/fields.ts'
+import { planFields, type FieldPlan } from '../json/names.ts'
 import { kindOfStart } from '../core/stream-start.ts'
 import type { Family, MeteredRoute, Reading } from '../families/family.ts'
 import type { Meter } from './call.ts'

@@ -82,7 +82,8 @@ export class Pipeline {
     const waitedMs = waits ? performance.now() - call.startedMs : 0
     if (record !== null) record.caller = caller
 
-    const body = await readBody(opened, coding, bodyLimits, open)
+    const reader = route.reader()
+    const body = await readBody(opened, coding, reader.push, bodyLimits, open)
     if (body === null) {
       endings.end(call, 'client_gone', null)
       return null
@@ -90,8 +91,8 @@ export class Pipeline {
     if (isRefusal(body)) return body
     inFlight.holds(body)
 
-    const shape = route.inspect({
-      ...{ body: body.bytes, headers },
+    const shape = reader.inspect({
+      ...{ body: body.chunks, headers },
       ...{ path: call.path, query: forwardableQuery(url) },
     })
     if (isRefusal(shape)) return shape

@@ -2,6 +2,7 @@
  * The interface between the pipeline and an API family. Everything that differs between providers' APIs is in the
  * family's files; the pipeline knows none of their formats.
  */
+import type { Chunks } from '../core/chunks.ts'
 import type { BelievedUsage, Report, Served, Unpriced } from '../core/reports.ts'
 import type { CacheWrites } from '../core/tariff.ts'
 import type { Microcredits } from '../core/units.ts'
@@ -15,20 +16,27 @@ export interface MeteredRoute {
   readonly url: string
   /** Whether its bodies are JSON to be read, or anything, which is forwarded unread. */
   readonly takes: 'json' | 'anything'
-  /**
-   * Reads a request; a refusal if it is malformed or cannot be priced. `path` is the path below the upstream's prefix;
-   * `query` is '' or begins with a question mark.
-   */
-  readonly inspect: (request: RequestSeen) => CallShape | Refusal
+  readonly reader: () => RequestReader
   /** Keys that hold generated text: in a stream's events, and in a whole answer. */
   readonly textKeys: { readonly stream: readonly string[]; readonly whole: readonly string[] }
 }
 
+/** Reads one request. */
+export interface RequestReader {
+  /** Takes the plain bytes of the body as they arrive. */
+  readonly push: (chunk: Buffer) => void
+  /** What was read of the whole body; a refusal if the request is malformed or cannot be priced. */
+  readonly inspect: (request: RequestSeen) => CallShape | Refusal
+}
+
 export interface RequestSeen {
-  readonly body: Buffer
+  /** The bytes that were pushed. */
+  readonly body: Chunks
   /** By their names in lower case, as Node reads them. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** The path below the upstream's prefix. */
   readonly path: string
+  /** '' or begins with a question mark. */
   readonly query: string
 }
 
@@ -72,7 +80,7 @@ export interface CallShape {
   /** The price of the call if it is flat; null if it depends on usage. */
   readonly flatPrice: Microcredits | null
   /** The body to send: the caller's own bytes, plus the request for usage if the family adds one. */
-  readonly body: Buffer
+  readonly body: Chunks
   /** Whether the answer's usage event exists only because the family asked for it: the client must not see it. */
   readonly hidesUsageEvent: boolean
 }

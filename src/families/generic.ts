@@ -1,4 +1,5 @@
 /** Any other API, at a flat price per call: an operator lists its routes, and their bodies are not read. */
+import type { Chunks } from '../core/chunks.ts'
 import type { Report } from '../core/reports.ts'
 import type { Microcredits } from '../core/units.ts'
 import type { AnswerFields, CallShape, Family, MeteredRoute } from './family.ts'
@@ -10,7 +11,7 @@ export interface FlatRoute {
   readonly price: Microcredits
 }
 
-function shapeOf(route: FlatRoute, body: Buffer): CallShape {
+function shapeOf(route: FlatRoute, body: Chunks): CallShape {
   return {
     // The name under which its usage is kept: routes are a closed set.
     model: `${route.method} ${route.path}`,
@@ -38,7 +39,7 @@ function meteredRoute(route: FlatRoute): MeteredRoute {
     method: route.method,
     url: route.path.replaceAll(':', '::'),
     takes: 'anything',
-    inspect: ({ body }) => shapeOf(route, body),
+    reader: () => ({ push: () => undefined, inspect: ({ body }) => shapeOf(route, body) }),
     textKeys: { stream: [], whole: [] },
   }
 }

@@ -15,9 +15,6 @@ export interface MediaTokens {
   readonly bound: number | null
 }
 
-/** No API nests its media deeper; what does is not looked at, and has no bound. */
-export const MAX_MEDIA_DEPTH = 16
-
 export const noMedia = (): Media => ({ bytes: 0, tokens: 0, bound: 0, audioTokens: 0 })
 
 /** Adds media whose bytes are in the body. */

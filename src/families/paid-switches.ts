@@ -4,7 +4,8 @@
  * is only where its prices differ.
  */
 import type { Refusal } from '../errors.ts'
-import { hasKeyTwice, isObject, placesOfKeys, type RequestBody } from './request-body.ts'
+import { VALUE, type KeptValue } from '../json/outline-plan.ts'
+import { isObject, type JsonObject } from './request-body.ts'
 import { malformed, unpriced } from './shapes.ts'
 
 interface PaidSwitch {
@@ -39,8 +40,16 @@ const SWITCHES: readonly PaidSwitch[] = [
   { field: 'compound_custom', why: 'the tools of compound models have no price here', isOff: never },
 ]
 
-/** The fields, for the sets of keys that may stand only once. */
-export const SWITCH_FIELDS: readonly string[] = [...SWITCHES.map(({ field }) => field), 'models']
+/** The fields, for the plans of requests: a switch is read as a whole, since each key of it may decide over a fee. */
+export const SWITCH_FIELDS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(SWITCHES.map(({ field }) => [field, 'switch'])),
+  models: 'names',
+}
+/** The values of these fields. */
+export const SWITCH_VALUES: Readonly<Record<string, KeptValue>> = {
+  switch: { others: 'switch', each: 'switch' },
+  names: { each: VALUE },
+}
 
 /** Models that search the web on every call, and what OpenRouter appends to a model's name or puts in its place. */
 const PAID_MODELS: readonly { readonly name: RegExp; readonly why: string }[] = [
@@ -56,31 +65,17 @@ function modelRefusal(field: string, model: string): Refusal | null {
   return paid === undefined ? null : unpriced(field, `'${model}' ${paid.why}`)
 }
 
-/** Whether two readers could take different values out of an object: whatever decides over a fee is to stand once. */
-function isAmbiguous(bytes: Buffer, at: number): boolean {
-  if (bytes[at] === 0x5b) return hasKeyTwice(bytes, at, 'id')
-  if (bytes[at] !== 0x7b) return false
-  const keys = placesOfKeys(bytes, at).map(({ key }) => key)
-  return new Set(keys).size < keys.length
-}
-
 /** A refusal where a request asks for paid extras outside of its tools, or for a model that brings them. */
-export function paidSwitchRefusal(
-  bytes: Buffer,
-  { json, places }: RequestBody,
-  model: string,
-): Refusal | null {
+export function paidSwitchRefusal(json: JsonObject, model: string): Refusal | null {
   for (const { field, why, isOff } of SWITCHES) {
     const value = json[field]
-    if (value === undefined || value === null) continue
-    if (!isOff(value)) return unpriced(field, why)
-    if (isAmbiguous(bytes, places.get(field)?.from ?? 0)) return malformed(field, 'without a key twice')
+    if (value !== undefined && value !== null && !isOff(value)) return unpriced(field, why)
   }
   return modelRefusal('model', model)
 }
 
 /** Other models that may answer the call (OpenRouter's `models`): each needs a price, and the dearest is held. */
-export function alternativesOf({ json }: RequestBody): readonly string[] | Refusal {
+export function alternativesOf(json: JsonObject): readonly string[] | Refusal {
   const { models } = json
   if (models === undefined || models === null) return []
   if (!Array.isArray(models) || models.length > MOST_ALTERNATIVES) {

@@ -2,7 +2,7 @@
 import { refuse, type Refusal } from '../errors.ts'
 import type { AskedOption, CallShape } from './family.ts'
 import type { Media } from './media.ts'
-import type { JsonObject } from './request-body.ts'
+import type { JsonObject, RequestBody } from './request-body.ts'
 
 /** A field that cannot be priced (C7). */
 export function unpriced(option: string, why: string): Refusal {
@@ -78,19 +78,20 @@ export function askedFor(
   return standard.includes(value) ? [] : [{ option, kind, name: value }]
 }
 
-/** A call's shape from its bytes: what is not media is text, at three bytes a token, or one at most. */
+/** A call's shape from its body: what is not media is text, at three bytes a token, or one at most. */
 export function shapeOf(
-  bytes: Buffer,
+  { chunks, isTooDeep }: Pick<RequestBody, 'chunks' | 'isTooDeep'>,
   read: Pick<CallShape, 'model' | 'stream'> & Partial<Pick<CallShape, 'alternatives' | 'asked'>>,
   media: Media,
   rest: Partial<CallShape> & Pick<CallShape, 'maxOutput' | 'generates'>,
 ): CallShape {
-  const textBytes = Math.max(0, bytes.length - media.bytes)
+  const textBytes = Math.max(0, chunks.bytes - media.bytes)
+  const isBounded = media.bound !== null && !isTooDeep
   return {
     model: read.model,
     stream: read.stream,
     promptTokens: Math.ceil(textBytes / 3) + media.tokens,
-    promptTokensBound: media.bound === null ? null : textBytes + media.bound,
+    promptTokensBound: isBounded ? textBytes + (media.bound ?? 0) : null,
     audioTokens: media.audioTokens,
     audioOutput: false,
     maxOutputField: 'max_tokens',
@@ -100,7 +101,7 @@ export function shapeOf(
     asked: read.asked ?? [],
     alternatives: read.alternatives ?? [],
     flatPrice: null,
-    body: bytes,
+    body: chunks,
     hidesUsageEvent: false,
     ...rest,
   }

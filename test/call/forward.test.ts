@@ -6,6 +6,7 @@ import type { Outcome } from '../../src/call/call.ts'
 import { forward, type DrainLimits } from '../../src/call/forward.ts'
 import type { OpenCalls } from '../../src/call/open-calls.ts'
 import type { Upstream } from '../../src/config.ts'
+import { chunksOf } from '../../src/core/chunks.ts'
 import type { CallShape } from '../../src/families/family.ts'
 import { noMedia } from '../../src/families/media.ts'
 import { shapeOf } from '../../src/families/shapes.ts'
@@ -26,12 +27,17 @@ const CHAT = '/v1/chat/completions'
 const DRAINS: DrainLimits = { bytes: 10_000, ms: 60_000, concurrent: 1 }
 
 const shape = (rest: Partial<CallShape> = {}): CallShape =>
-  shapeOf(Buffer.from('{"model":"m"}'), { model: 'm', stream: false }, noMedia(), {
-    maxOutput: 10,
-    generates: true,
-    cacheWrites: 'none',
-    ...rest,
-  })
+  shapeOf(
+    { chunks: chunksOf(Buffer.from('{"model":"m"}')), isTooDeep: false },
+    { model: 'm', stream: false },
+    noMedia(),
+    {
+      maxOutput: 10,
+      generates: true,
+      cacheWrites: 'none',
+      ...rest,
+    },
+  )
 
 interface Stage {
   readonly url: string

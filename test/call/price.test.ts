@@ -1,5 +1,6 @@
 /** What a call is held for: the dearest of what it may be charged, or a refusal where that has no price. */
 import t from 'tap'
+import { chunksOf } from '../../src/core/chunks.ts'
 import { isRefusal, type Refusal } from '../../src/errors.ts'
 import type { CallShape } from '../../src/families/family.ts'
 import { noMedia } from '../../src/families/media.ts'
@@ -16,12 +17,17 @@ const STRICT = 300 * 1_000 + 10 * 5_000
 const PROMPT = 100 * 1_000
 
 const shape = (rest: Partial<CallShape> = {}): CallShape =>
-  shapeOf(Buffer.alloc(300, ' '), { model: 'm', stream: false }, noMedia(), {
-    maxOutput: 10,
-    generates: true,
-    cacheWrites: 'none',
-    ...rest,
-  })
+  shapeOf(
+    { chunks: chunksOf(Buffer.alloc(300, ' ')), isTooDeep: false },
+    { model: 'm', stream: false },
+    noMedia(),
+    {
+      maxOutput: 10,
+      generates: true,
+      cacheWrites: 'none',
+      ...rest,
+    },
+  )
 
 function priceOf(
   rest: Partial<CallShape>,

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
+import { chunksOf } from '../../src/core/chunks.ts'
 import type { CallShape } from '../../src/families/family.ts'
 import type { Outcome } from '../../src/call/call.ts'
 import { forward } from '../../src/call/forward.ts'
@@ -83,6 +84,13 @@ const SHAPES: readonly Shape[] = [
     path: '/openai/v1/chat/completions',
     body: { ...chat, stream: true },
     answer: `${event({ model: 'test-model', choices: [{ delta: { content: 'Hello' } }] })}${event({ choices: [], usage })}data: [DONE]\n\n`,
+    cost: 0.12,
+  },
+  {
+    name: 'OpenAI chat, of 300 KB in several chunks',
+    path: '/openai/v1/chat/completions',
+    body: { ...chat, messages: [{ role: 'user', content: 'Hello? '.repeat(43_000) }] },
+    answer: JSON.stringify({ model: 'test-model', choices: [{ message: { content: 'Hello' } }], usage }),
     cost: 0.12,
   },
   {
@@ -273,7 +281,7 @@ void t.test('case 25: a client that left meanwhile pays nothing: its call is not
     outcomes.push(
       forward(
         { opened, target, route, path: route.url },
-        { body: Buffer.from('{}'), stream: false, hidesUsageEvent: false } as unknown as CallShape,
+        { body: chunksOf(Buffer.from('{}')), stream: false, hidesUsageEvent: false } as unknown as CallShape,
         {
           ownHeaders: [],
           userHeader: undefined,

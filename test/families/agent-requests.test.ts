@@ -4,6 +4,7 @@ import { isRefusal } from '../../src/errors.ts'
 import { anthropic } from '../../src/families/anthropic/anthropic.ts'
 import type { Family } from '../../src/families/family.ts'
 import { openai } from '../../src/families/openai/openai.ts'
+import { bodyText, inspectRequest } from '../support/requests.ts'
 
 const BETAS =
   'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,per-turn-control-2026-07-01,' +
@@ -14,7 +15,7 @@ function read(family: Family, url: string, json: object, headers: Record<string,
   const route = family.metered.find((known) => known.url === url)
   if (route === undefined) throw new Error(url)
   const body = Buffer.from(JSON.stringify(json))
-  return { body, shape: route.inspect({ body, headers, path: url, query: '' }) }
+  return { body, shape: inspectRequest(route, body, { headers, path: url }) }
 }
 
 const text = (words: string): object => ({ type: 'text', text: words })
@@ -43,7 +44,7 @@ const CLAUDE_TURN = {
 void t.test('Claude Code: a turn with effort by message and deferred tools passes as it came', (t) => {
   const { body, shape } = read(anthropic, '/v1/messages', CLAUDE_TURN, { 'anthropic-beta': BETAS })
   if (isRefusal(shape)) throw new Error(shape.message)
-  t.equal(shape.body.toString(), body.toString())
+  t.equal(bodyText(shape), body.toString())
   t.equal(shape.webSearches, 0)
   t.ok((shape.promptTokensBound ?? 0) > 0, 'and is bounded')
   t.end()
@@ -94,7 +95,7 @@ for (const [title, more] of [
   void t.test(`Codex: ${title}, with its tools inside of the input, passes as it came`, (t) => {
     const { body, shape } = read(openai(null), '/v1/responses', codexTurn(CODEX_TOOLS, [...more]))
     if (isRefusal(shape)) throw new Error(shape.message)
-    t.equal(shape.body.toString(), body.toString())
+    t.equal(bodyText(shape), body.toString())
     t.equal(shape.webSearches, 0)
     t.end()
   })

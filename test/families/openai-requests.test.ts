@@ -3,18 +3,19 @@ import t from 'tap'
 import type { Refusal } from '../../src/errors.ts'
 import type { CallShape } from '../../src/families/family.ts'
 import {
-  chatShape,
-  completionShape,
-  embeddingShape,
-  responseShape,
+  chatReader,
+  completionReader,
+  embeddingReader,
+  responseReader,
 } from '../../src/families/openai/requests.ts'
 import { anyText, jsonObjects, writeJson, writingSeed, type JsonNode } from '../support/json-text.ts'
+import { bodyText, inspectRequest } from '../support/requests.ts'
 
 const ROUTES = {
-  chat: (bytes: Buffer) => chatShape(bytes),
-  completions: (bytes: Buffer) => completionShape(bytes),
-  embeddings: (bytes: Buffer) => embeddingShape(bytes),
-  responses: (bytes: Buffer) => responseShape(bytes),
+  chat: chatReader(),
+  completions: completionReader(),
+  embeddings: embeddingReader(),
+  responses: responseReader(),
 } as const
 type Route = keyof typeof ROUTES
 const ALL = Object.keys(ROUTES) as Route[]
@@ -27,7 +28,7 @@ const LEAST: Readonly<Record<Route, Readonly<Record<string, unknown>>>> = {
 }
 
 function inspect(route: Route, body: string | Buffer): CallShape | Refusal {
-  return ROUTES[route](Buffer.from(body))
+  return inspectRequest({ reader: ROUTES[route] }, body)
 }
 
 function shape(route: Route, body: string): CallShape {
@@ -163,9 +164,9 @@ for (const route of ['chat', 'completions'] as const) {
       (t) => {
         const start = `{"model":"m",${JSON.stringify(LEAST[route]).slice(1, -1)},"stream":true`
         const read = shape(route, `${start}${is}}`)
-        t.equal(read.body.toString(), `${start}${becomes}}`)
+        t.equal(bodyText(read), `${start}${becomes}}`)
         t.equal(read.hidesUsageEvent, hides)
-        t.match(JSON.parse(read.body.toString()), { stream_options: { include_usage: true } })
+        t.match(JSON.parse(bodyText(read)), { stream_options: { include_usage: true } })
         t.end()
       },
     )
@@ -181,7 +182,7 @@ for (const route of ['chat', 'completions'] as const) {
       (t) => {
         const rest = `\n "model" : "m", ${JSON.stringify(LEAST[route]).slice(1, -1)}, "stream" : true, "seed": 1.0e2 }`
         const read = shape(route, `${before}{${rest}${behind}`)
-        t.equal(read.body.toString(), `${before}{"stream_options":{${ASKED}},${rest}${behind}`)
+        t.equal(bodyText(read), `${before}{"stream_options":{${ASKED}},${rest}${behind}`)
         t.equal(read.hidesUsageEvent, true)
         t.end()
       },
@@ -221,7 +222,7 @@ for (const route of ['chat', 'completions'] as const) {
       for (const stream of ['false', 'null']) {
         const body = `{"model":"m",${JSON.stringify(LEAST[route]).slice(1, -1)},"stream":${stream},"stream_options":{"include_usage":false}}`
         const read = shape(route, body)
-        t.equal(read.body.toString(), body)
+        t.equal(bodyText(read), body)
         t.match(read, { stream: false, hidesUsageEvent: false })
       }
       t.end()
@@ -279,19 +280,19 @@ for (const route of ['chat', 'completions'] as const) {
               if (/__proto__|constructor/.test(JSON.stringify(JSON.parse(body)))) return
               throw new Error(read.message)
             }
-            const after = JSON.parse(read.body.toString()) as { stream_options: Record<string, unknown> }
+            const after = JSON.parse(bodyText(read)) as { stream_options: Record<string, unknown> }
             const before = JSON.parse(body) as typeof after
-            if (after.stream_options['include_usage'] !== true) throw new Error(read.body.toString())
+            if (after.stream_options['include_usage'] !== true) throw new Error(bodyText(read))
             if (value === null) delete after.stream_options['include_usage']
             else after.stream_options['include_usage'] = JSON.parse(value)
             // By sorted keys: the new one stands first.
-            if (sorted(after) !== sorted(before)) throw new Error(read.body.toString())
+            if (sorted(after) !== sorted(before)) throw new Error(bodyText(read))
             if (read.hidesUsageEvent !== (value !== 'true')) throw new Error('hidesUsageEvent')
-            if (value === 'true' && read.body.toString() !== body) throw new Error('changed')
+            if (value === 'true' && bodyText(read) !== body) throw new Error('changed')
             const grows =
               value === null ? ASKED.length + (innerEntries.length > 0 ? 1 : 0) : value === 'false' ? -1 : 0
-            if (read.body.length !== Buffer.byteLength(body) + grows)
-              throw new Error(`${read.body.length} bytes`)
+            if (read.body.bytes !== Buffer.byteLength(body) + grows)
+              throw new Error(`${read.body.bytes} bytes`)
           },
         ),
         { numRuns: 600 },
@@ -312,7 +313,7 @@ function sorted(value: unknown): string {
 for (const route of ALL) {
   void t.test(`${route}: a request would not go on byte for byte`, (t) => {
     const body = ` {"model" :"m",\t${JSON.stringify(LEAST[route]).slice(1, -1)}, "x":"\\u00e9\\/ é", "seed":12345678901234567890,"temperature":1.0}\n`
-    t.equal(shape(route, body).body.toString(), body)
+    t.equal(bodyText(shape(route, body)), body)
     t.end()
   })
 }
@@ -321,10 +322,10 @@ void t.test(
   'responses and embeddings would get options that they do not know: they are never spliced',
   (t) => {
     const response = request('responses', { stream: true })
-    t.equal(shape('responses', response).body.toString(), response)
+    t.equal(bodyText(shape('responses', response)), response)
     t.match(shape('responses', response), { stream: true, hidesUsageEvent: false })
     const embedding = request('embeddings', { stream: true })
-    t.equal(shape('embeddings', embedding).body.toString(), embedding)
+    t.equal(bodyText(shape('embeddings', embedding)), embedding)
     t.match(shape('embeddings', embedding), { stream: false, generates: false, hidesUsageEvent: false })
     t.end()
   },
@@ -635,7 +636,7 @@ for (const { name, route, more, mediaBytes, tokens, bound, audioTokens = 0 } of 
           (read.promptTokensBound ?? Infinity) <= textBytes + bound + audioTokens,
         `bound ${String(read.promptTokensBound)}`,
       )
-    t.equal(read.body.toString(), body)
+    t.equal(bodyText(read), body)
     t.end()
   })
 }

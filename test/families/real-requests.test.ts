@@ -6,6 +6,7 @@ import { anthropic } from '../../src/families/anthropic/anthropic.ts'
 import type { CallShape, Family } from '../../src/families/family.ts'
 import { gemini } from '../../src/families/gemini/gemini.ts'
 import { openai } from '../../src/families/openai/openai.ts'
+import { bodyText, inspectRequest } from '../support/requests.ts'
 
 interface Api {
   readonly family: Family
@@ -51,7 +52,7 @@ interface Sent {
 function inspect(api: Api, body: string, { headers = {}, query = '' }: Sent = {}): CallShape | Refusal {
   const route = api.family.metered.find(({ url }) => url === api.url)
   if (route === undefined) throw new Error(api.url)
-  return route.inspect({ body: Buffer.from(body), headers, path: api.path ?? api.url, query })
+  return inspectRequest(route, body, { headers, path: api.path ?? api.url, query })
 }
 
 const bodyOf = (api: Api, more: object): string => JSON.stringify({ ...api.least, ...more })
@@ -60,7 +61,7 @@ function passes(t: Test, api: Api, more: object, sent?: Sent): CallShape {
   const body = bodyOf(api, more)
   const shape = inspect(api, body, sent)
   if (isRefusal(shape)) throw new Error(`${shape.message} for ${body.slice(0, 200)}`)
-  t.equal(shape.body.toString(), body, 'not a byte of it changes')
+  t.equal(bodyText(shape), body, 'not a byte of it changes')
   return shape
 }
 

@@ -13,6 +13,7 @@ import { createPriceBook } from '../../src/prices/price-book.ts'
 import { createMeter } from '../../src/call/meter.ts'
 import { price } from '../../src/call/price.ts'
 import { settle } from '../../src/call/settle.ts'
+import { inspectRequest } from './requests.ts'
 
 export interface Api {
   readonly family: Family
@@ -123,12 +124,8 @@ export async function charge(
 ): Promise<Charged> {
   const route = routeOf(api)
   const model = rest.listed?.model ?? 'm'
-  const shape = route.inspect({
-    body: Buffer.from(JSON.stringify({ ...api.request, ...('model' in api.request && { model }) })),
-    path: `/v1beta/models/${model}:streamGenerateContent`,
-    query: '',
-    headers: {},
-  })
+  const body = JSON.stringify({ ...api.request, ...('model' in api.request && { model }) })
+  const shape = inspectRequest(route, body, { path: `/v1beta/models/${model}:streamGenerateContent` })
   if (isRefusal(shape)) throw new Error(shape.message)
   const list = typeof chunks === 'string' ? [Buffer.from(chunks)] : chunks
   const meter = createMeter(api.family, route, type ?? 'text/event-stream', encoding)

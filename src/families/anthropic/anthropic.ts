@@ -1,6 +1,6 @@
 /** Anthropic's Messages API. */
 import { ERRORS, type Refusal } from '../../errors.ts'
-import { messageShape } from './requests.ts'
+import { messageReader } from './requests.ts'
 import { completeReport, readReport, readServed } from './usage.ts'
 import type { Family, RefusalBody } from '../family.ts'
 import { factsOf } from '../problem.ts'
@@ -45,7 +45,7 @@ export const anthropic: Family = {
       method: 'POST',
       url: '/v1/messages',
       takes: 'json',
-      inspect: ({ body, headers }) => messageShape(body, headers),
+      reader: messageReader,
       textKeys: { stream: TEXT_KEYS, whole: TEXT_KEYS },
     },
   ],

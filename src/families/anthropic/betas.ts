@@ -2,8 +2,10 @@
  * Betas of Anthropic's API. They are forwarded as the caller wrote them, because the provider refuses their body fields
  * with 400 without them. Betas that are billed in a way that no tariff covers are refused.
  */
+import { LongText } from '../../json/text.ts'
 import { refuse, type Refusal } from '../../errors.ts'
 import { isObject, type JsonObject } from '../request-body.ts'
+import { malformed } from '../shapes.ts'
 
 export const BETA_HEADER = 'anthropic-beta'
 
@@ -33,8 +35,10 @@ const UNPRICED: readonly UnpricedBeta[] = [
 ]
 
 /** The betas that a request names, in its header or, as some intermediate gateways write them, in its body. */
-export function betasOf(header: string | string[] | undefined, json: JsonObject): string[] {
+export function betasOf(header: string | string[] | undefined, json: JsonObject): string[] | Refusal {
   const { anthropic_beta: inBody } = json
+  if ([inBody].flat().some((value) => value instanceof LongText))
+    return malformed('anthropic_beta', 'a list of names')
   const values = [header, inBody].flat().filter((value) => typeof value === 'string')
   return values
     .flatMap((value) => value.split(','))

@@ -1,17 +1,12 @@
 /** Reads what determines the price of a request to Anthropic's Messages API. */
-import { refuse, type Refusal } from '../../errors.ts'
-import type { AskedOption, CallShape, RequestSeen } from '../family.ts'
-import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media } from '../media.ts'
+import { textBytes } from '../../json/text.ts'
+import { planOutline, SIZE, VALUE } from '../../json/outline-plan.ts'
+import { isRefusal, refuse, type Refusal } from '../../errors.ts'
+import type { AskedOption, CallShape, RequestReader, RequestSeen } from '../family.ts'
+import { addInline, addRemote, noMedia, type Media } from '../media.ts'
 import { BETA_HEADER, betaRefusal, betasOf, compactsFrom } from './betas.ts'
-import { alternativesOf, paidSwitchRefusal, SWITCH_FIELDS } from '../paid-switches.ts'
-import {
-  hasKeyTwice,
-  hasKeyTwiceBelow,
-  isObject,
-  readRequestBody,
-  type JsonObject,
-  type RequestBody,
-} from '../request-body.ts'
+import { alternativesOf, paidSwitchRefusal, SWITCH_FIELDS, SWITCH_VALUES } from '../paid-switches.ts'
+import { isObject, readerOf, type JsonObject, type RequestBody } from '../request-body.ts'
 import {
   askedFor,
   hostedTool,
@@ -23,24 +18,39 @@ import {
   type ClientSwitches,
 } from '../shapes.ts'
 
-const PRICED_KEYS: ReadonlySet<string> = new Set([
-  'model',
-  'max_tokens',
-  'stream',
-  'messages',
-  'system',
-  'tools',
-  'service_tier',
-  'speed',
-  'inference_geo',
-  'mcp_servers',
-  'container',
-  'billing_policy',
-  'fallbacks',
-  'context_management',
-  'anthropic_beta',
-  ...SWITCH_FIELDS,
-])
+const PLAN = planOutline({
+  body: {
+    keys: {
+      ...{ model: VALUE, stream: VALUE, max_tokens: VALUE, messages: 'block', system: 'block' },
+      ...{ tools: 'tools', cache_control: 'cacheControl', context_management: 'contextManagement' },
+      ...{ service_tier: VALUE, speed: VALUE, inference_geo: VALUE, mcp_servers: VALUE, container: VALUE },
+      ...{ billing_policy: VALUE, fallbacks: 'names', anthropic_beta: 'names' },
+      ...SWITCH_FIELDS,
+    },
+  },
+  ...SWITCH_VALUES,
+  // A message, or a block of its content. A document may be a list of blocks of its own, and a block may add a tool.
+  block: {
+    keys: {
+      type: VALUE,
+      content: 'block',
+      source: 'source',
+      tool: 'inlineTool',
+      cache_control: 'cacheControl',
+    },
+    each: 'block',
+    visits: true,
+  },
+  source: { keys: { type: VALUE, data: SIZE, content: 'block' } },
+  cacheControl: { keys: { ttl: VALUE } },
+  inlineTool: { keys: { type: VALUE, definition: 'tool' } },
+  tools: { each: 'tool' },
+  tool: { keys: { type: VALUE, max_uses: VALUE, cache_control: 'cacheControl' } },
+  contextManagement: { keys: { edits: 'edits' } },
+  edits: { each: 'edit' },
+  edit: { keys: { type: VALUE, trigger: 'trigger' } },
+  trigger: { keys: { value: VALUE } },
+})
 
 /** An image is scaled down to at most 1,568 pixels a side, and costs its area / 750 tokens (Anthropic's guide to vision). */
 const IMAGE_TOKENS = { estimate: 1_600, bound: 5_000 }
@@ -83,83 +93,59 @@ function readTool(tool: unknown, found: Tools): Refusal | null {
   return null
 }
 
-/** Keys of a block that adds a tool in the middle of a conversation. */
-const INLINE_TOOL_KEYS: ReadonlySet<string> = new Set(['tool', 'type', 'definition'])
-
-/** Reads `tools`, and the tool definitions within messages. */
-function readTools(
-  bytes: Buffer,
-  { json, places }: RequestBody,
-  inline: readonly JsonObject[],
-): Tools | Refusal {
-  const found: Tools = { searches: 0, unbounded: (json['mcp_servers'] ?? null) !== null }
-  const { tools } = json
-  const place = places.get('tools')
-  if (tools !== undefined && tools !== null) {
-    if (!Array.isArray(tools) || place === undefined) return malformed('tools', 'a list')
-    if (hasKeyTwice(bytes, place.from, 'type'))
-      return malformed('tools', 'a list of tools with one type each')
-    for (const tool of tools as unknown[]) {
-      const refusal = readTool(tool, found)
-      if (refusal !== null) return refusal
-    }
-  }
-  const messages = places.get('messages')?.from ?? 0
-  if (inline.length > 0 && hasKeyTwiceBelow(bytes, messages, INLINE_TOOL_KEYS))
-    return malformed('messages', 'a list of blocks with one type each')
-  for (const { definition } of inline) {
-    const refusal = definition === undefined ? null : readTool(definition, found)
-    if (refusal !== null) return refusal
-  }
-  return found
-}
-
-/** What a walk over the request finds besides media. */
+/** What the blocks of a request add up to. */
 interface Seen {
+  readonly media: Media
+  readonly tools: Tools
   /** The longest lifetime of anything that is to be cached. */
   writes: CallShape['cacheWrites']
-  /** The values of `tool` in blocks: the name of a listed tool, or a definition. */
-  readonly inlineTools: JsonObject[]
+  /** Of a tool that a block adds. */
+  refusal: Refusal | null
 }
 
-/** Adds up media below `value`. */
-function look(value: unknown, media: Media, seen: Seen, depth = 0): void {
-  if (depth > MAX_MEDIA_DEPTH) {
-    media.bound = null
-    return
-  }
-  if (Array.isArray(value)) {
-    for (const item of value) look(item, media, seen, depth + 1)
-    return
-  }
-  if (!isObject(value)) return
-  const cacheControl = value['cache_control']
-  if (isObject(cacheControl)) {
-    if (cacheControl['ttl'] === '1h') seen.writes = '1h'
-    else if (seen.writes === 'none') seen.writes = '5m'
-  }
-  if (isObject(value['tool'])) seen.inlineTools.push(value['tool'])
-  const source = value['source']
-  if (isObject(source)) {
-    addSource(String(value['type']), source, media)
-    // A document may be a list of blocks of its own.
-    look(source['content'], media, seen, depth + 1)
-  }
-  look(value['content'], media, seen, depth + 1)
+const nothingSeen = (): Seen => ({
+  media: noMedia(),
+  tools: { searches: 0, unbounded: false },
+  writes: 'none',
+  refusal: null,
+})
+
+function addBlock(block: JsonObject, seen: Seen): void {
+  addCacheControl(block, seen)
+  const { source, tool, type } = block
+  if (isObject(source)) addSource(type, source, seen.media)
+  // The name of a listed tool, or a definition.
+  if (isObject(tool) && tool['definition'] !== undefined)
+    seen.refusal ??= readTool(tool['definition'], seen.tools)
 }
 
-function addSource(kind: string, source: JsonObject, media: Media): void {
-  const { type, data } = source
-  if (type === 'base64' && typeof data === 'string') {
-    if (kind === 'image') addInline(media, data.length, IMAGE_TOKENS)
-    else
-      addInline(media, data.length, {
-        estimate: Math.ceil(data.length / PDF_CHARACTERS_PER_TOKEN),
-        bound: null,
-      })
+function addCacheControl({ cache_control: control }: JsonObject, seen: Seen): void {
+  if (!isObject(control)) return
+  if (control['ttl'] === '1h') seen.writes = '1h'
+  else if (seen.writes === 'none') seen.writes = '5m'
+}
+
+function addSource(kind: unknown, { type, data }: JsonObject, media: Media): void {
+  const bytes = textBytes(data)
+  if (type === 'base64' && bytes !== null) {
+    const pdf = { estimate: Math.ceil(bytes / PDF_CHARACTERS_PER_TOKEN), bound: null }
+    addInline(media, bytes, kind === 'image' ? IMAGE_TOKENS : pdf)
   } else if (type === 'url' || type === 'file') {
     addRemote(media, IMAGE_TOKENS.estimate)
   }
+}
+
+/** Adds `tools` to those that blocks brought. */
+function addTools({ tools, mcp_servers: servers }: JsonObject, seen: Seen): Refusal | null {
+  if ((servers ?? null) !== null) seen.tools.unbounded = true
+  if ((tools ?? null) === null) return seen.refusal
+  if (!Array.isArray(tools)) return malformed('tools', 'a list')
+  for (const tool of tools as unknown[]) {
+    const refusal = readTool(tool, seen.tools)
+    if (refusal !== null) return refusal
+    if (isObject(tool)) addCacheControl(tool, seen)
+  }
+  return seen.refusal
 }
 
 /** Options that change the price of every token. */
@@ -190,10 +176,8 @@ function unpricedOption(json: JsonObject): Refusal | null {
 
 /** Reads what is checked before the prompt: a model, a limit on the output, and no option without a price. */
 function readHead(
-  bytes: Buffer,
-  body: RequestBody,
+  json: JsonObject,
 ): (Pick<CallShape, 'model' | 'stream' | 'alternatives' | 'asked'> & { maxOutput: number }) | Refusal {
-  const { json } = body
   const { model, stream = null } = json
   if (typeof model !== 'string' || model === '' || model.length > 200)
     return malformed('model', 'the name of a model')
@@ -203,41 +187,39 @@ function readHead(
   if (maxOutput === null)
     return refuse('invalid_request', "'max_tokens' is required.", { param: 'max_tokens' })
   if (typeof maxOutput === 'object') return maxOutput
-  const option = unpricedOption(json) ?? paidSwitchRefusal(bytes, body, model)
+  const option = unpricedOption(json) ?? paidSwitchRefusal(json, model)
   if (option !== null) return option
   const asked = askedOptions(json)
   if ('refused' in asked) return asked
-  const alternatives = alternativesOf(body)
+  const alternatives = alternativesOf(json)
   if ('refused' in alternatives) return alternatives
   return { model, stream: stream === true, maxOutput, alternatives, asked }
 }
 
-export function messageShape(bytes: Buffer, headers: RequestSeen['headers']): CallShape | Refusal {
-  const body = readRequestBody(bytes, PRICED_KEYS)
-  if ('refused' in body) return body
+export const messageReader: () => RequestReader = readerOf({
+  plan: PLAN,
+  begin: nothingSeen,
+  visit: addBlock,
+  inspect: messageShape,
+})
+
+function messageShape(body: RequestBody, seen: Seen, { headers }: RequestSeen): CallShape | Refusal {
   const { json } = body
-  const beta = betaRefusal(betasOf(headers[BETA_HEADER], json))
+  const betas = betasOf(headers[BETA_HEADER], json)
+  const beta = isRefusal(betas) ? betas : betaRefusal(betas)
   if (beta !== null) return beta
-  const head = readHead(bytes, body)
+  const head = readHead(json)
   if ('refused' in head) return head
-  const media = noMedia()
-  const seen: Seen = { writes: 'none', inlineTools: [] }
-  for (const part of [
-    json['system'],
-    json['messages'],
-    json['tools'],
-    { cache_control: json['cache_control'] },
-  ]) {
-    look(part, media, seen)
-  }
-  const tools = readTools(bytes, body, seen.inlineTools)
-  if ('refused' in tools) return tools
+  const refusal = addTools(json, seen)
+  if (refusal !== null) return refusal
+  addCacheControl(json, seen)
+  const { media, tools, writes } = seen
   media.tokens += tools.searches * TOKENS_PER_SEARCH
   if (tools.unbounded) media.bound = null
-  const shape = shapeOf(bytes, head, media, {
+  const shape = shapeOf(body, head, media, {
     maxOutput: head.maxOutput,
     generates: true,
-    cacheWrites: seen.writes,
+    cacheWrites: writes,
     webSearches: tools.searches,
   })
   return withCompaction(shape, compactsFrom(json))

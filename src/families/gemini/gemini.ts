@@ -3,9 +3,8 @@ import { formatCredits } from '../../core/units.ts'
 import { ERRORS, type Refusal } from '../../errors.ts'
 import { factsOf } from '../problem.ts'
 import type { Family, MeteredRoute, RefusalBody } from '../family.ts'
-import { generateShape } from './requests.ts'
+import { generateReader } from './requests.ts'
 import { completeReport, readReport, readServed } from './usage.ts'
-import { unpriced } from '../shapes.ts'
 
 /** google.rpc.Code by HTTP status (google/rpc/code.proto). */
 const RPC_STATUS: Readonly<Record<number, string>> = {
@@ -48,27 +47,6 @@ function refusalBody(refusal: Refusal, requestId: string): RefusalBody {
   }
 }
 
-/**
- * Google's system parameters choose fields and formats: only these leave the usage report where it is. With enums as
- * numbers, which Google's own REST transports ask for, modalities are read by their numbers.
- */
-const HARMLESS_PARAMETERS = /^(?:\$?alt=(?:sse|json(?:;enum-encoding=int)?)|\$?prettyPrint=(?:true|false))$/
-
-function unknownParameter(query: string): string | null {
-  const pairs = query.slice(1).split('&')
-  const unknown = pairs.find((pair) => pair !== '' && !HARMLESS_PARAMETERS.test(decoded(pair)))
-  return unknown === undefined ? null : (unknown.split('=', 1)[0] ?? '').slice(0, 64)
-}
-
-/** As the provider reads it; what cannot be decoded stays, and is unknown. */
-function decoded(pair: string): string {
-  try {
-    return decodeURIComponent(pair)
-  } catch {
-    return pair
-  }
-}
-
 const VERSIONS = ['v1', 'v1beta', 'v1alpha']
 const TEXT_KEYS = { stream: ['text'], whole: ['text'] }
 
@@ -78,12 +56,7 @@ function route(version: string, method: 'generateContent' | 'streamGenerateConte
     method: 'POST',
     url: `/${version}/models/:model(^[A-Za-z0-9._-]{1,200})::${method}`,
     takes: 'json',
-    inspect: ({ body, path, query }) => {
-      const parameter = unknownParameter(query)
-      if (parameter !== null) return unpriced(parameter, 'it may take the usage report out of the answer')
-      const model = path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf(':'))
-      return generateShape(body, model, method === 'streamGenerateContent')
-    },
+    reader: generateReader(method === 'streamGenerateContent'),
     textKeys: TEXT_KEYS,
   }
 }

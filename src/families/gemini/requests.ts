@@ -1,8 +1,10 @@
 /** What a request of the Gemini API tells about its price. Google takes every name in camelCase and in snake_case. */
+import { textBytes } from '../../json/text.ts'
+import { planOutline, SIZE, VALUE } from '../../json/outline-plan.ts'
 import type { Refusal } from '../../errors.ts'
-import type { CallShape } from '../family.ts'
-import { addInline, addRemote, MAX_MEDIA_DEPTH, noMedia, type Media, type MediaTokens } from '../media.ts'
-import { isObject, placesOfKeys, readRequestBody, type JsonObject } from '../request-body.ts'
+import type { CallShape, RequestReader } from '../family.ts'
+import { addInline, addRemote, noMedia, type Media, type MediaTokens } from '../media.ts'
+import { isObject, readerOf, type JsonObject, type RequestBody } from '../request-body.ts'
 import {
   askedFor,
   hostedTool,
@@ -10,24 +12,35 @@ import {
   optionalCount,
   outputLimit,
   shapeOf,
+  unpriced,
   type ClientSwitches,
 } from '../shapes.ts'
 
-/** Names that the price depends on, folded: without case and underscores. */
-const PRICED_KEYS: ReadonlySet<string> = new Set([
-  'contents',
-  'systeminstruction',
-  'generationconfig',
-  'tools',
-  'cachedcontent',
-  'continuationtoken',
-  'servicetier',
-])
-const PRICED_CONFIG_KEYS: ReadonlySet<string> = new Set([
-  'maxoutputtokens',
-  'candidatecount',
-  'responsemodalities',
-])
+const PLAN = planOutline(
+  {
+    body: {
+      keys: {
+        ...{ contents: 'content', systemInstruction: 'content', tools: 'tools', serviceTier: VALUE },
+        ...{ generationConfig: 'generation', cachedContent: VALUE, continuationToken: VALUE },
+      },
+    },
+    // A message, or a part of it. What a function or a tool of the provider's returned may hold parts of its own.
+    content: {
+      keys: {
+        ...{ parts: 'content', functionResponse: 'content', toolResponse: 'content' },
+        ...{ inlineData: 'blob', fileData: VALUE },
+      },
+      each: 'content',
+      visits: true,
+    },
+    blob: { keys: { mimeType: VALUE, data: SIZE } },
+    tools: { each: 'tool' },
+    tool: { others: SIZE },
+    generation: { keys: { maxOutputTokens: VALUE, candidateCount: VALUE, responseModalities: 'modalities' } },
+    modalities: { each: VALUE },
+  },
+  { takesSnakeCase: true },
+)
 
 /** Tools that cost nothing but tokens; searches, maps and file search have a price of their own that no table here has. */
 const TOKEN_ONLY_TOOLS: ReadonlySet<string> = new Set([
@@ -48,43 +61,25 @@ const FILE_CHARACTERS_PER_TOKEN = 20
 
 const fold = (name: string): string => name.replaceAll('_', '').toLowerCase()
 
-/** The value of a field under either of its names. */
-function field(json: JsonObject, camelCase: string): unknown {
-  return json[camelCase] ?? json[camelCase.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)]
+/** Adds the media of a message or a part. */
+function addContent({ inlineData, fileData }: JsonObject, media: Media): void {
+  if (isObject(inlineData)) addBlob(inlineData, media)
+  if (isObject(fileData)) addRemote(media, IMAGE_TOKENS.estimate)
 }
 
-function addBlob(blob: JsonObject, media: Media): void {
-  const data = blob['data']
-  if (typeof data !== 'string') return
-  const kind = String(field(blob, 'mimeType')).split('/', 1)[0]
-  const perToken = (characters: number): number => Math.ceil(data.length / characters)
-  if (kind === 'image') addInline(media, data.length, IMAGE_TOKENS)
+function addBlob({ mimeType, data }: JsonObject, media: Media): void {
+  const bytes = textBytes(data)
+  if (bytes === null) return
+  const [kind] = String(mimeType).split('/', 1)
+  const perToken = (characters: number): number => Math.ceil(bytes / characters)
+  if (kind === 'image') addInline(media, bytes, IMAGE_TOKENS)
   else if (kind === 'audio') {
-    const tokens = perToken(AUDIO_CHARACTERS_PER_TOKEN)
-    addInline(media, data.length, { estimate: 0, bound: 0 })
-    media.audioTokens += tokens
-  } else if (kind === 'video') {
-    addInline(media, data.length, { estimate: perToken(VIDEO_CHARACTERS_PER_TOKEN), bound: null })
-  } else addInline(media, data.length, { estimate: perToken(FILE_CHARACTERS_PER_TOKEN), bound: null })
-}
-
-function look(value: unknown, media: Media, depth = 0): void {
-  if (depth > MAX_MEDIA_DEPTH) {
-    media.bound = null
-    return
+    addInline(media, bytes, { estimate: 0, bound: 0 })
+    media.audioTokens += perToken(AUDIO_CHARACTERS_PER_TOKEN)
+  } else {
+    const characters = kind === 'video' ? VIDEO_CHARACTERS_PER_TOKEN : FILE_CHARACTERS_PER_TOKEN
+    addInline(media, bytes, { estimate: perToken(characters), bound: null })
   }
-  if (Array.isArray(value)) {
-    for (const item of value) look(item, media, depth + 1)
-    return
-  }
-  if (!isObject(value)) return
-  const inline = field(value, 'inlineData')
-  if (isObject(inline)) addBlob(inline, media)
-  if (isObject(field(value, 'fileData'))) addRemote(media, IMAGE_TOKENS.estimate)
-  look(value['parts'], media, depth + 1)
-  // What a function or a tool of the provider's returned may hold parts of its own.
-  look(field(value, 'functionResponse'), media, depth + 1)
-  look(field(value, 'toolResponse'), media, depth + 1)
 }
 
 /** How clients are told not to send a tool. */
@@ -117,45 +112,68 @@ interface Generation {
   readonly audioOutput: boolean
 }
 
-function readGeneration(bytes: Buffer, config: unknown, at: number | undefined): Generation | Refusal {
+function readGeneration(config: unknown): Generation | Refusal {
   if (config === undefined || config === null) return { maxOutput: null, choices: 1, audioOutput: false }
   if (!isObject(config)) return malformed('generationConfig', 'an object')
-  const folded = (at === undefined ? [] : placesOfKeys(bytes, at)).map(({ key }) => fold(key))
-  const twice = folded.find((name, index) => PRICED_CONFIG_KEYS.has(name) && folded.indexOf(name) !== index)
-  if (twice !== undefined) return malformed(`generationConfig.${twice}`, 'given only once')
-  const values = {
-    maxOutputTokens: field(config, 'maxOutputTokens'),
-    candidateCount: field(config, 'candidateCount'),
-  }
-  const maxOutput = outputLimit(values, ['maxOutputTokens'])
+  const maxOutput = outputLimit(config, ['maxOutputTokens'])
   if (maxOutput !== null && typeof maxOutput === 'object') return maxOutput
-  const choices = optionalCount(values, 'candidateCount', 1)
+  const choices = optionalCount(config, 'candidateCount', 1)
   if (choices !== null && typeof choices === 'object') return choices
-  const modalities = field(config, 'responseModalities')
+  const { responseModalities: modalities } = config
   const audioOutput =
     Array.isArray(modalities) && (modalities as unknown[]).some((modality) => AUDIO_OUTPUT.has(modality))
   return { maxOutput, choices: choices ?? 1, audioOutput }
 }
 
-export function generateShape(bytes: Buffer, model: string, stream: boolean): CallShape | Refusal {
-  const body = readRequestBody(bytes, PRICED_KEYS, fold)
-  if ('refused' in body) return body
-  const { json, places } = body
-  if (json['contents'] === undefined) return malformed('contents', 'given')
-  const asked = askedFor('serviceTier', 'service_tier', field(json, 'serviceTier'), STANDARD_TIERS)
+/**
+ * Google's system parameters choose fields and formats: only these leave the usage report where it is. With enums as
+ * numbers, which Google's own REST transports ask for, modalities are read by their numbers.
+ */
+const HARMLESS_PARAMETERS = /^(?:\$?alt=(?:sse|json(?:;enum-encoding=int)?)|\$?prettyPrint=(?:true|false))$/
+
+function unknownParameter(query: string): string | null {
+  const pairs = query.slice(1).split('&')
+  const unknown = pairs.find((pair) => pair !== '' && !HARMLESS_PARAMETERS.test(decoded(pair)))
+  return unknown === undefined ? null : (unknown.split('=', 1)[0] ?? '').slice(0, 64)
+}
+
+/** As the provider reads it; what cannot be decoded stays, and is unknown. */
+function decoded(pair: string): string {
+  try {
+    return decodeURIComponent(pair)
+  } catch {
+    return pair
+  }
+}
+
+/** The model stands in the path: `/v1beta/models/gemini-2.5-pro:generateContent`. */
+const modelIn = (path: string): string => path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf(':'))
+
+export function generateReader(stream: boolean): () => RequestReader {
+  return readerOf({
+    plan: PLAN,
+    begin: noMedia,
+    visit: addContent,
+    inspect: (body, media, { path, query }) => {
+      const parameter = unknownParameter(query)
+      if (parameter !== null) return unpriced(parameter, 'it may take the usage report out of the answer')
+      return generateShape(body, media, modelIn(path), stream)
+    },
+  })
+}
+
+function generateShape(body: RequestBody, media: Media, model: string, stream: boolean): CallShape | Refusal {
+  const { contents, serviceTier, tools, cachedContent, continuationToken, generationConfig } = body.json
+  if (contents === undefined) return malformed('contents', 'given')
+  const asked = askedFor('serviceTier', 'service_tier', serviceTier, STANDARD_TIERS)
   if ('refused' in asked) return asked
-  const media = noMedia()
-  look(json['contents'], media)
-  look(field(json, 'systemInstruction'), media)
-  const tools = toolsRefusal(json['tools'], media)
-  if (tools !== null) return tools
+  const refusal = toolsRefusal(tools, media)
+  if (refusal !== null) return refusal
   // What the provider has stored, or generated in an answer before, becomes part of the prompt in a size unknown here.
-  const stored = ['cachedContent', 'continuationToken'].some((name) => (field(json, name) ?? null) !== null)
-  if (stored) media.bound = null
-  const place = places.get('generationConfig') ?? places.get('generation_config')
-  const generation = readGeneration(bytes, field(json, 'generationConfig'), place?.from)
+  if ((cachedContent ?? continuationToken ?? null) !== null) media.bound = null
+  const generation = readGeneration(generationConfig)
   if ('refused' in generation) return generation
-  return shapeOf(bytes, { model, stream, asked }, media, {
+  return shapeOf(body, { model, stream, asked }, media, {
     ...generation,
     maxOutputField: 'generationConfig.maxOutputTokens',
     generates: true,

@@ -1,5 +1,7 @@
 /** Media in requests of OpenAI's API and those that are compatible with it. */
-import { addInline, addRemote, MAX_MEDIA_DEPTH, type Media } from '../media.ts'
+import { beginsWith, textBytes } from '../../json/text.ts'
+import { SIZE, VALUE, type KeptValue } from '../../json/outline-plan.ts'
+import { addInline, addRemote, type Media } from '../media.ts'
 import { isObject, type JsonObject } from '../request-body.ts'
 
 /**
@@ -23,28 +25,36 @@ const URL_KEYS: readonly (readonly [key: string, kind: Kind])[] = [
   ['audio_url', 'audio'],
   ['input_video', 'video'],
 ]
-/** Keys under which further parts stand: chat messages, items of a response, what a tool returned, what a model drew. */
-const PART_KEYS = ['content', 'output', 'outputs', 'images']
+/**
+ * What is read of content parts: chat messages, items of a response, what a tool returned, what a model drew. `content`,
+ * `output`, `outputs` and `images` hold further parts.
+ */
+export const PARTS: Readonly<Record<string, KeptValue>> = {
+  part: {
+    keys: {
+      ...{ content: 'part', output: 'part', outputs: 'part', images: 'part' },
+      ...{ image_url: 'link', video_url: 'link', audio_url: 'link', input_video: 'link' },
+      ...{ type: VALUE, role: VALUE, id: SIZE, result: SIZE, image: 'link', url: 'link', video: 'link' },
+      ...{ input_audio: 'audio', audio: 'audio', file: 'file' },
+      ...{ file_data: SIZE, file_id: SIZE, file_url: SIZE },
+    },
+    each: 'part',
+    visits: true,
+  },
+  link: { keys: { url: VALUE }, each: 'link' },
+  audio: { keys: { id: SIZE, data: SIZE } },
+  file: { keys: { file_data: SIZE, file_id: SIZE, file_url: SIZE } },
+}
 
-/** Adds up the media of the content parts below `value`: chat messages, or the items of a response's input. */
-export function mediaOf(value: unknown, media: Media, depth = 0): Media {
-  if (depth > MAX_MEDIA_DEPTH) {
-    media.bound = null
-    return media
-  }
-  if (Array.isArray(value)) {
-    for (const part of value) mediaOf(part, media, depth + 1)
-    return media
-  }
-  if (!isObject(value)) return media
-  for (const [key, kind] of URL_KEYS) addUrl(value[key], kind, media)
-  addByType(value, media)
-  addAudio(value['input_audio'], media)
-  addFile(value, media)
-  if (isObject(value['file'])) addFile(value['file'], media)
-  if (isStored(value)) addRemote(media, IMAGE_TOKENS.estimate)
-  for (const key of PART_KEYS) mediaOf(value[key], media, depth + 1)
-  return media
+/** Adds the media of one part. */
+export function addPart(part: JsonObject, media: Media): void {
+  for (const [key, kind] of URL_KEYS) if (part[key] !== undefined) addUrl(part[key], kind, media)
+  addByType(part, media)
+  const { input_audio: audio, file } = part
+  if (isObject(audio)) addAudio(textBytes(audio['data']), media)
+  addFile(part, media)
+  if (isObject(file)) addFile(file, media)
+  if (isStored(part)) addRemote(media, IMAGE_TOKENS.estimate)
 }
 
 /** Parts whose media are found by the part's type only. */
@@ -52,8 +62,7 @@ function addByType({ type, result, image, video, url }: JsonObject, media: Media
   switch (type) {
     // An image that the model drew before; without its bytes, the one that the provider has stored.
     case 'image_generation_call':
-      if (typeof result === 'string') addInline(media, result.length, IMAGE_TOKENS)
-      else addRemote(media, IMAGE_TOKENS.estimate)
+      addDrawn(textBytes(result), media)
       return
     // What code that the provider ran has drawn.
     case 'image':
@@ -66,29 +75,31 @@ function addByType({ type, result, image, video, url }: JsonObject, media: Media
   }
 }
 
+function addDrawn(bytes: number | null, media: Media): void {
+  if (bytes === null) addRemote(media, IMAGE_TOKENS.estimate)
+  else addInline(media, bytes, IMAGE_TOKENS)
+}
+
 function addUrl(value: unknown, kind: Kind, media: Media): void {
   const url = isObject(value) ? value['url'] : value
-  if (typeof url !== 'string') return
-  if (!url.startsWith('data:')) addRemote(media, IMAGE_TOKENS.estimate)
-  else if (kind === 'image') addInline(media, url.length, IMAGE_TOKENS)
-  else if (kind === 'audio') addAudioBytes(url.length, media)
-  else addInline(media, url.length, perCharacters(url.length, VIDEO_CHARACTERS_PER_TOKEN))
+  const bytes = textBytes(url)
+  if (bytes === null) return
+  if (!beginsWith(url, 'data:')) addRemote(media, IMAGE_TOKENS.estimate)
+  else if (kind === 'image') addInline(media, bytes, IMAGE_TOKENS)
+  else if (kind === 'audio') addAudio(bytes, media)
+  else addInline(media, bytes, perCharacters(bytes, VIDEO_CHARACTERS_PER_TOKEN))
 }
 
-function addAudio(audio: unknown, media: Media): void {
-  if (isObject(audio) && typeof audio['data'] === 'string') addAudioBytes(audio['data'].length, media)
+function addAudio(bytes: number | null, media: Media): void {
+  if (bytes === null) return
+  addInline(media, bytes, { estimate: 0, bound: 0 })
+  media.audioTokens += Math.ceil(bytes / AUDIO_CHARACTERS_PER_TOKEN)
 }
 
-function addAudioBytes(length: number, media: Media): void {
-  addInline(media, length, { estimate: 0, bound: 0 })
-  media.audioTokens += Math.ceil(length / AUDIO_CHARACTERS_PER_TOKEN)
-}
-
-function addFile(file: JsonObject, media: Media): void {
-  const { file_data: data, file_id: id, file_url: url } = file
-  if (typeof data === 'string')
-    addInline(media, data.length, perCharacters(data.length, FILE_CHARACTERS_PER_TOKEN))
-  if (typeof id === 'string' || typeof url === 'string') addRemote(media, IMAGE_TOKENS.estimate)
+function addFile({ file_data: data, file_id: id, file_url: url }: JsonObject, media: Media): void {
+  const bytes = textBytes(data)
+  if (bytes !== null) addInline(media, bytes, perCharacters(bytes, FILE_CHARACTERS_PER_TOKEN))
+  if (textBytes(id) !== null || textBytes(url) !== null) addRemote(media, IMAGE_TOKENS.estimate)
 }
 
 function perCharacters(length: number, perToken: number): { estimate: number; bound: null } {
@@ -100,6 +111,6 @@ function perCharacters(length: number, perToken: number): { estimate: number; bo
  * answer, or any item of an earlier response.
  */
 function isStored({ type, id, role, audio }: JsonObject): boolean {
-  if (isObject(audio) && typeof audio['id'] === 'string') return true
-  return type === 'item_reference' || (typeof id === 'string' && (type ?? role ?? null) === null)
+  if (isObject(audio) && textBytes(audio['id']) !== null) return true
+  return type === 'item_reference' || (textBytes(id) !== null && (type ?? role ?? null) === null)
 }

@@ -1,12 +1,12 @@
 /** OpenAI's API, and every API that is compatible with it. */
 import { ERRORS, type Refusal } from '../../errors.ts'
 import {
-  chatShape,
-  compactionShape,
-  completionShape,
-  embeddingShape,
+  chatReader,
+  compactionReader,
+  completionReader,
+  embeddingReader,
   OPENAI_REQUESTS,
-  responseShape,
+  responseReader,
   type Dialect,
 } from './requests.ts'
 import { createToolCounter, TOOL_FIELDS } from './tool-calls.ts'
@@ -65,12 +65,8 @@ const DIALECTS: ReadonlyMap<string, Dialect & ReportDialect> = new Map([
   ['google', { ...OPENAI, outputInTotal: true }],
 ])
 
-function route(
-  path: string,
-  inspect: (body: Buffer) => ReturnType<MeteredRoute['inspect']>,
-  textKeys: TextKeys,
-): MeteredRoute {
-  return { method: 'POST', url: path, takes: 'json', inspect: ({ body }) => inspect(body), textKeys }
+function route(path: string, reader: MeteredRoute['reader'], textKeys: TextKeys): MeteredRoute {
+  return { method: 'POST', url: path, takes: 'json', reader, textKeys }
 }
 
 type TextKeys = MeteredRoute['textKeys']
@@ -81,11 +77,11 @@ const RESPONSE_TEXT: TextKeys = { stream: ['delta'], whole: ['text', 'arguments'
 function routes(dialect: Dialect): MeteredRoute[] {
   const chatText = { stream: CHAT_TEXT, whole: CHAT_TEXT }
   return [
-    route('/v1/chat/completions', (body) => chatShape(body, dialect), chatText),
-    route('/v1/responses', (body) => responseShape(body, dialect), RESPONSE_TEXT),
-    route('/v1/responses/compact', (body) => compactionShape(body, dialect), RESPONSE_TEXT),
-    route('/v1/embeddings', (body) => embeddingShape(body, dialect), { stream: [], whole: [] }),
-    route('/v1/completions', (body) => completionShape(body, dialect), { stream: ['text'], whole: ['text'] }),
+    route('/v1/chat/completions', chatReader(dialect), chatText),
+    route('/v1/responses', responseReader(dialect), RESPONSE_TEXT),
+    route('/v1/responses/compact', compactionReader(dialect), RESPONSE_TEXT),
+    route('/v1/embeddings', embeddingReader(dialect), { stream: [], whole: [] }),
+    route('/v1/completions', completionReader(dialect), { stream: ['text'], whole: ['text'] }),
   ]
 }
 

@@ -1,14 +1,8 @@
 /** Tools in requests of OpenAI's API: which of them the caller runs, and what those cost that the provider runs. */
 import type { Refusal } from '../../errors.ts'
-import { hasKeyTwice, isObject, placesOfItems, placesOfKeys, type RequestBody } from '../request-body.ts'
+import { VALUE, type KeptValue } from '../../json/outline-plan.ts'
+import { isObject, type JsonObject } from '../request-body.ts'
 import { hostedTool, malformed, optionalCount, type ClientSwitches } from '../shapes.ts'
-
-export interface Tools {
-  /** Searches that the provider may make, as far as one can tell. */
-  searches: number
-  /** Whether the provider adds an unbounded number of tokens to the prompt. */
-  unbounded: boolean
-}
 
 /** What a route, and the provider behind it, make of tools. */
 export interface ToolRules {
@@ -44,98 +38,71 @@ const CLIENT_SWITCHES: ClientSwitches = [
 
 /** A namespace holds tools, and no namespace. */
 const MAX_DEPTH = 2
-/** Keys by which a tool is judged, each of which must not stand twice. */
-const JUDGED_KEYS = ['type', 'tools', 'environment', 'execution']
 
-/** Reads `tools`, and the tools that items of `input` bring along (the result of a search for tools). */
-export function readTools(bytes: Buffer, body: RequestBody, rules: ToolRules): Tools | Refusal {
-  const { json, places } = body
-  const found = { searches: 0, unbounded: false, searchesTheWeb: false }
-  const place = places.get('tools')
-  if (place !== undefined && json['tools'] !== null) {
-    const refusal = judge(bytes, json['tools'], place.from, rules, found, 1)
-    if (refusal !== null) return refusal
-  }
-  const refusal = judgeItems(bytes, body, rules, found)
-  if (refusal !== null) return refusal
-  if (!found.searchesTheWeb) return found
-  const most = optionalCount(json, 'max_tool_calls', 0)
-  if (most !== null && typeof most === 'object') return most
-  return { searches: most ?? USUAL_SEARCHES, unbounded: true }
+/** What is read of a list of tools. */
+export const TOOLS: Readonly<Record<string, KeptValue>> = {
+  tools: { each: 'tool' },
+  tool: { keys: { type: VALUE, execution: VALUE, environment: 'environment', tools: 'tools' } },
+  environment: { keys: { type: VALUE } },
 }
 
-interface Found extends Tools {
+/** What the tools of a request add up to. */
+export interface Tools {
+  /** Whether the provider adds an unbounded number of tokens to the prompt. */
+  unbounded: boolean
   searchesTheWeb: boolean
 }
 
-function judge(
-  bytes: Buffer,
-  tools: unknown,
-  at: number,
-  rules: ToolRules,
-  found: Found,
-  depth: number,
-): Refusal | null {
+export const noTools = (): Tools => ({ unbounded: false, searchesTheWeb: false })
+
+/** Adds a list of tools; a refusal where one of them runs at the provider without a price. */
+export function addTools(tools: unknown, rules: ToolRules, found: Tools, depth = 1): Refusal | null {
   if (!Array.isArray(tools) || depth > MAX_DEPTH) return malformed('tools', 'a list')
-  if (JUDGED_KEYS.some((key) => hasKeyTwice(bytes, at, key)))
-    return malformed('tools', 'a list of tools with one type each')
-  const places = placesOfItems(bytes, at)
-  for (const [index, tool] of (tools as unknown[]).entries()) {
-    const type: unknown = isObject(tool) ? tool['type'] : undefined
-    if (!isObject(tool) || typeof type !== 'string') return hostedTool(String(type), CLIENT_SWITCHES)
-    const from = places[index]?.from ?? 0
-    if (type === 'namespace') {
-      const inner = placesOfKeys(bytes, from).find(({ key }) => key === 'tools')
-      if (inner === undefined || tool['tools'] === null) continue
-      const refusal = judge(bytes, tool['tools'], inner.from, rules, found, depth + 1)
-      if (refusal !== null) return refusal
-    } else if (type === 'tool_search') {
-      // Where the provider searches, it reads the prompt once more with the tools that it found.
-      if (tool['execution'] !== 'client') found.unbounded = true
-    } else if (type === 'shell') {
-      if (rules.hostsShell || !isLocalShell(bytes, tool, from)) return hostedTool('shell', CLIENT_SWITCHES)
-    } else if (WEB_SEARCH.test(type) && rules.reportsSearches && depth === 1) {
-      found.searchesTheWeb = true
-    } else if (!CALLERS_TOOLS.has(type)) {
-      return hostedTool(type, CLIENT_SWITCHES)
-    }
+  for (const tool of tools as unknown[]) {
+    const refusal = isObject(tool)
+      ? addTool(tool, rules, found, depth)
+      : hostedTool(String(undefined), CLIENT_SWITCHES)
+    if (refusal !== null) return refusal
   }
   return null
 }
 
-/** A shell without an environment is the caller's; with one, it says where it runs. */
-function isLocalShell(bytes: Buffer, tool: Readonly<Record<string, unknown>>, from: number): boolean {
-  const { environment } = tool
-  if (environment === undefined || environment === null) return true
-  if (!isObject(environment) || environment['type'] !== 'local') return false
-  const place = placesOfKeys(bytes, from).find(({ key }) => key === 'environment')
-  return (
-    place !== undefined && placesOfKeys(bytes, place.from).filter(({ key }) => key === 'type').length === 1
-  )
+function addTool(tool: JsonObject, rules: ToolRules, found: Tools, depth: number): Refusal | null {
+  const { type, tools = null, execution, environment = null } = tool
+  if (typeof type !== 'string') return hostedTool(String(undefined), CLIENT_SWITCHES)
+  if (type === 'namespace') return tools === null ? null : addTools(tools, rules, found, depth + 1)
+  if (type === 'tool_search') {
+    // Where the provider searches, it reads the prompt once more with the tools that it found.
+    if (execution !== 'client') found.unbounded = true
+    return null
+  }
+  if (type === 'shell') {
+    // A shell without an environment is the caller's; with one, it says where it runs.
+    const isLocal = environment === null || (isObject(environment) && environment['type'] === 'local')
+    return rules.hostsShell || !isLocal ? hostedTool(type, CLIENT_SWITCHES) : null
+  }
+  if (WEB_SEARCH.test(type) && rules.reportsSearches && depth === 1) {
+    found.searchesTheWeb = true
+    return null
+  }
+  return CALLERS_TOOLS.has(type) ? null : hostedTool(type, CLIENT_SWITCHES)
 }
 
 /** An item that tells of tools which an MCP server had: it lets nobody call them. */
 const LISTS_ONLY = 'mcp_list_tools'
 
-function judgeItems(
-  bytes: Buffer,
-  { json, places }: RequestBody,
+/** Adds the tools that an item of `input` brings along: the result of a search for tools. */
+export function addToolsOfItem(
+  { type, tools = null }: JsonObject,
   rules: ToolRules,
-  found: Found,
+  found: Tools,
 ): Refusal | null {
-  const input: unknown = json['input']
-  const open = places.get('input')?.from
-  if (!Array.isArray(input) || open === undefined) return null
-  const bringsTools = (input as unknown[]).some((item) => isObject(item) && item['tools'] !== undefined)
-  if (!bringsTools) return null
-  if (hasKeyTwice(bytes, open, 'type') || hasKeyTwice(bytes, open, 'tools'))
-    return malformed('input', 'a list of items with one type each')
-  const items = placesOfItems(bytes, open)
-  for (const [index, item] of (input as unknown[]).entries()) {
-    if (!isObject(item) || (item['tools'] ?? null) === null || item['type'] === LISTS_ONLY) continue
-    const inner = placesOfKeys(bytes, items[index]?.from ?? 0).find(({ key }) => key === 'tools')
-    const refusal = judge(bytes, item['tools'], inner?.from ?? 0, rules, found, 1)
-    if (refusal !== null) return refusal
-  }
-  return null
+  return tools === null || type === LISTS_ONLY ? null : addTools(tools, rules, found)
+}
+
+/** How often the provider may search for the call, as far as one can tell. */
+export function searchesOf({ searchesTheWeb }: Tools, json: JsonObject): number | Refusal {
+  if (!searchesTheWeb) return 0
+  const most = optionalCount(json, 'max_tool_calls', 0)
+  return most ?? USUAL_SEARCHES
 }

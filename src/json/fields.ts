@@ -7,8 +7,8 @@
  * It reads every byte of every answer, and is as fast as `JSON.parse` (bench/scanner.ts). Bytes without meaning outside
  * of strings are skipped by a table, long strings by `indexOf`, and keys are compared in place.
  */
-import type { FieldPlan, KeyName, PathNode } from './json-names.ts'
-import { JsonString, endOfPlainString, keyText } from './json-strings.ts'
+import type { FieldPlan, KeyName, PathNode } from './names.ts'
+import { JsonString, endOfPlainString, keyText } from './strings.ts'
 import { PickedField } from './picked-field.ts'
 
 /** What a byte means outside of strings. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { JsonFields } from '../../src/core/json-fields.ts'
-import { planFields } from '../../src/core/json-names.ts'
+import { JsonFields } from '../../src/json/fields.ts'
+import { planFields } from '../../src/json/names.ts'
 import { anyText, cut, jsonObjects, writeJson, writingSeed, type JsonNode } from '../support/json-text.ts'
 
 const PATHS = ['usage', 'model', 'a.usage', 'a.b.model', 'list.*.usage', 'a.list.*.model', 'a.b-2.x.usage']

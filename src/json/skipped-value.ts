@@ -1,0 +1,98 @@
+/** Passes over a list or an object of JSON, across any split into chunks: only its end is of interest. */
+import { CLOSE, COLON, COMMA, FOREIGN, KIND, LITERAL, OPEN, QUOTE } from './bytes.ts'
+import type { StringEnd } from './string-end.ts'
+
+/** The distance between an opening and its closing bracket in ASCII: `[` and `]`, `{` and `}`. */
+const TO_CLOSING = 2
+
+export class SkippedValue {
+  /** Whether a byte stood where no JSON has it. */
+  isBroken = false
+  /** Whether the value has ended. */
+  isOver = false
+  /** The closing brackets that are still to come, outermost first. */
+  #closing = new Uint8Array(64)
+  #depth = 0
+  #isInString = false
+  #weight = 0
+
+  /** A list or an object has just been opened. */
+  begin(isList: boolean): void {
+    this.isOver = false
+    this.#closing[0] = isList ? 0x5d : 0x7d
+    this.#depth = 1
+  }
+
+  /**
+   * Reads on from `from`. Returns the position behind the value; the chunk's end if it goes on; the position of the
+   * byte at fault if it is broken.
+   */
+  read(chunk: Buffer, from: number, strings: StringEnd): number {
+    let at = from
+    if (this.#isInString) {
+      const quote = strings.find(at)
+      if (quote === -1) return chunk.length
+      this.#isInString = false
+      at = quote + 1
+    }
+    while (at < chunk.length) {
+      const byte = chunk[at] ?? 0
+      const kind = KIND[byte] ?? FOREIGN
+      if (kind === QUOTE) {
+        const quote = strings.find(at + 1)
+        if (quote === -1) {
+          this.#isInString = true
+          return chunk.length
+        }
+        at = quote + 1
+        continue
+      }
+      if (kind === FOREIGN || (kind > LITERAL && !this.#structure(kind, byte))) {
+        this.isBroken = true
+        return at
+      }
+      at += 1
+      if (this.isOver) return at
+    }
+    return at
+  }
+
+  /** The weight of what was read since the last call (see outline.ts). */
+  takeWeight(): number {
+    const weight = this.#weight
+    this.#weight = 0
+    return weight
+  }
+
+  /** Whether the byte may stand here. */
+  #structure(kind: number, byte: number): boolean {
+    switch (kind) {
+      case COMMA:
+        this.#weight += 1
+        return true
+      case COLON:
+        this.#weight += 4
+        return true
+      case OPEN:
+        this.#weight += 4
+        this.#open(byte + TO_CLOSING)
+        return true
+      case CLOSE:
+        this.#depth -= 1
+        this.isOver = this.#depth === 0
+        return this.#closing[this.#depth] === byte
+      default:
+        return false
+    }
+  }
+
+  #open(closing: number): void {
+    if (this.#depth === this.#closing.length) {
+      const longer = new Uint8Array(2 * this.#depth)
+      longer.set(this.#closing)
+      this.#closing = longer
+    }
+    this.#closing[this.#depth] = closing
+    this.#depth += 1
+  }
+}
