@@ -20,7 +20,7 @@ import {
   type OutlineProblem,
   type Place,
 } from './outline-problem.ts'
-import { StringEnd } from './string-end.ts'
+import { MAX_PART_BYTES, Quotes } from './quotes.ts'
 import { CLOSE, COLON, COMMA, FOREIGN, KIND, LITERAL, OPEN, QUOTE, SPACE } from './bytes.ts'
 import { Utf8Check } from './utf8-check.ts'
 import type { JsonObject } from './outline-builder.ts'
@@ -52,7 +52,7 @@ const MAX_WEIGHT = 1_000_000
 export class JsonOutline {
   readonly #builder: OutlineBuilder
   readonly #skipped = new SkippedValue()
-  readonly #strings = new StringEnd()
+  readonly #quotes = new Quotes()
   readonly #utf8 = new Utf8Check()
   #state = MARK
   #markBytes = 0
@@ -73,8 +73,13 @@ export class JsonOutline {
       this.#problem = NOT_UTF8
       return
     }
+    for (let from = 0; from < chunk.length; from += MAX_PART_BYTES)
+      this.#read(chunk.length <= MAX_PART_BYTES ? chunk : chunk.subarray(from, from + MAX_PART_BYTES))
+  }
+
+  #read(chunk: Buffer): void {
     this.#chunk = chunk
-    this.#strings.take(chunk)
+    this.#quotes.take(chunk)
     for (let at = 0; at < chunk.length && !this.#isRefused();) at = this.#step(at)
     this.#builder.endChunk(
       chunk,
@@ -217,7 +222,7 @@ export class JsonOutline {
 
   #skip(from: number): number {
     const skipped = this.#skipped
-    const at = skipped.read(this.#chunk, from, this.#strings)
+    const at = skipped.read(this.#chunk, from, this.#quotes)
     this.#weigh(skipped.takeWeight())
     if (skipped.isBroken) return this.#unexpected(at)
     if (skipped.isOver) {
@@ -228,7 +233,7 @@ export class JsonOutline {
   }
 
   #endText(from: number): number {
-    const quote = this.#strings.find(from)
+    const quote = this.#quotes.closing(from)
     if (quote === -1) return this.#chunk.length
     if (!this.#builder.endText(this.#chunk, quote, this.#before + quote + 1))
       this.#problem = this.#syntaxAt(quote, 'a string that JSON does not allow ends')
@@ -255,7 +260,7 @@ export class JsonOutline {
   }
 
   #endKey(from: number): number {
-    const quote = this.#strings.find(from)
+    const quote = this.#quotes.closing(from)
     if (quote === -1) return this.#chunk.length
     const fault = this.#builder.endKey(this.#chunk, quote)
     if (fault !== null)

@@ -1,6 +1,6 @@
 /** Passes over a list or an object of JSON, across any split into chunks: only its end is of interest. */
 import { CLOSE, COLON, COMMA, FOREIGN, KIND, LITERAL, OPEN, QUOTE } from './bytes.ts'
-import type { StringEnd } from './string-end.ts'
+import type { Quotes } from './quotes.ts'
 
 /** The distance between an opening and its closing bracket in ASCII: `[` and `]`, `{` and `}`. */
 const TO_CLOSING = 2
@@ -27,10 +27,10 @@ export class SkippedValue {
    * Reads on from `from`. Returns the position behind the value; the chunk's end if it goes on; the position of the
    * byte at fault if it is broken.
    */
-  read(chunk: Buffer, from: number, strings: StringEnd): number {
+  read(chunk: Buffer, from: number, quotes: Quotes): number {
     let at = from
     if (this.#isInString) {
-      const quote = strings.find(at)
+      const quote = quotes.closing(at)
       if (quote === -1) return chunk.length
       this.#isInString = false
       at = quote + 1
@@ -39,7 +39,7 @@ export class SkippedValue {
       const byte = chunk[at] ?? 0
       const kind = KIND[byte] ?? FOREIGN
       if (kind === QUOTE) {
-        const quote = strings.find(at + 1)
+        const quote = quotes.closing(at + 1)
         if (quote === -1) {
           this.#isInString = true
           return chunk.length
