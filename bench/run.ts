@@ -76,7 +76,7 @@ const PROMPTS: readonly Work[] = [
   agentWork('200 KB', 200_000, 16),
   agentWork('1 MB', 1_000_000, 16),
   agentWork('4 MB', 4_000_000, 8),
-  agentWork('20 MB with images', 19_800_000, 3, true),
+  { ...agentWork('20 MB with images', 19_800_000, 3, true), longer: 4 },
 ]
 const BESIDE = 'small calls beside prompts of 1 MB'
 const SMALL_CALLS: Work = { ...works.json, connections: 16 }
@@ -142,10 +142,16 @@ const redis = await startPinned({
 })
 const load = startLoad()
 const rows: Row[] = []
+const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, Node ${process.version}`
+process.stdout.write(`${machine}; ${rounds} rounds of ${seconds} s; medians (min–max)\n`)
 let besides: readonly BesideRow[] = []
 try {
   for (const [work, starts] of PLAN)
-    if (work.name.includes(options.only)) rows.push(...(await compare(work, starts)))
+    if (work.name.includes(options.only)) {
+      const found = await compare(work, starts)
+      report(found)
+      rows.push(...found)
+    }
   if (BESIDE.includes(options.only)) {
     const starts = [bareProxy, httpProxy, portkey, tollgate(ENOUGH)]
     const around = { originPort, redisPort, profiles: null }
@@ -156,8 +162,8 @@ try {
   await Promise.all([origin.stop(), redis.stop()])
 }
 if (rows.length + besides.length === 0) throw new Error('nothing was measured')
-report(rows)
 reportBeside(BESIDE, besides)
+write(machine)
 
 async function compare(work: Work, starts: readonly Start[]): Promise<Row[]> {
   const contenders: Contender[] = []
@@ -267,22 +273,15 @@ function scriptsOf(before: string, after: string): Row['scripts'] {
   }
 }
 
+/** Prints the rows of one work. */
 function report(all: readonly Row[]): void {
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, Node ${process.version}`
-  process.stdout.write(`\n${machine}; ${rounds} rounds of ${seconds} s; medians (min–max)\n`)
-  let work = ''
-  let base = Number.NaN
-  let baseAtRate = Number.NaN
+  const bare = all.find(({ contender }) => contender.startsWith('bare'))
+  const base = bare?.cpuMicros.median ?? Number.NaN
+  const baseAtRate = bare?.cpuMicrosAtRate.median ?? Number.NaN
+  process.stdout.write(
+    `\n## ${all[0]?.work ?? ''}\n\n| | CPU µs a call | of bare | at one rate | of bare | Redis µs | calls/s | p50 ms | p99 ms | first byte ms | MB | scripts a call |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n`,
+  )
   for (const row of all) {
-    if (row.work !== work) {
-      work = row.work
-      const bare = all.find((other) => other.work === work && other.contender.startsWith('bare'))
-      base = bare?.cpuMicros.median ?? Number.NaN
-      baseAtRate = bare?.cpuMicrosAtRate.median ?? Number.NaN
-      process.stdout.write(
-        `\n## ${work}\n\n| | CPU µs a call | of bare | at one rate | of bare | Redis µs | calls/s | p50 ms | p99 ms | first byte ms | MB | scripts a call |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n`,
-      )
-    }
     const { cpuMicros: cpu, scripts } = row
     const ratioText = (micros: number, of: number): string =>
       Number.isNaN(of) || micros === 0 ? '–' : (micros / of).toFixed(2)
@@ -298,7 +297,10 @@ function report(all: readonly Row[]): void {
       `| ${row.contender} | ${cpuText} | ${ratio} | ${row.cpuMicrosAtRate.median.toFixed(0)} | ${rateRatio} | ${row.redisCpuMicros.median.toFixed(0)} | ${row.callsPerSecond.median.toFixed(0)} | ${row.p50Ms.median.toFixed(2)} | ${row.p99Ms.median.toFixed(2)} | ${row.firstByteP50Ms.median.toFixed(2)} | ${row.residentMb.median.toFixed(0)} | ${scriptText} |\n`,
     )
   }
+}
+
+function write(machine: string): void {
   if (options.out === '') return
   mkdirSync(dirname(options.out), { recursive: true })
-  writeFileSync(options.out, `${JSON.stringify({ machine, rounds, seconds, rows: all, besides }, null, 2)}\n`)
+  writeFileSync(options.out, `${JSON.stringify({ machine, rounds, seconds, rows, besides }, null, 2)}\n`)
 }

@@ -11,16 +11,15 @@ export class SkippedValue {
   /** Whether the value has ended. */
   isOver = false
   /** The closing brackets that are still to come, outermost first. */
-  #closing = new Uint8Array(64)
-  #depth = 0
+  readonly #closing: number[] = []
   #isInString = false
   #weight = 0
 
   /** A list or an object has just been opened. */
   begin(isList: boolean): void {
     this.isOver = false
-    this.#closing[0] = isList ? 0x5d : 0x7d
-    this.#depth = 1
+    this.#closing.length = 0
+    this.#closing.push(isList ? 0x5d : 0x7d)
   }
 
   /**
@@ -75,24 +74,14 @@ export class SkippedValue {
         return true
       case OPEN:
         this.#weight += 4
-        this.#open(byte + TO_CLOSING)
+        this.#closing.push(byte + TO_CLOSING)
         return true
       case CLOSE:
-        this.#depth -= 1
-        this.isOver = this.#depth === 0
-        return this.#closing[this.#depth] === byte
+        if (this.#closing.pop() !== byte) return false
+        this.isOver = this.#closing.length === 0
+        return true
       default:
         return false
     }
-  }
-
-  #open(closing: number): void {
-    if (this.#depth === this.#closing.length) {
-      const longer = new Uint8Array(2 * this.#depth)
-      longer.set(this.#closing)
-      this.#closing = longer
-    }
-    this.#closing[this.#depth] = closing
-    this.#depth += 1
   }
 }
