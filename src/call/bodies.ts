@@ -74,30 +74,36 @@ export function readBody(
   })
 }
 
-/** A chunk of this size or less is copied: on its own it would need more memory for its object than for its bytes. */
-const SMALL_BYTES = 512
+/** A chunk of this size or less is copied: its object would need much memory, and so would the write to the provider. */
+const SMALL_BYTES = 4_096
 const BLOCK_BYTES = 16_384
 
-/** The chunks of a body as they came; only many small ones in a row are joined. */
+/** The chunks of a body as they came; only small ones are copied, one after the other into blocks. */
 class Pieces {
   readonly list: Buffer[] = []
-  #block: Buffer | null = null
+  #block = Buffer.alloc(0)
   #filled = 0
+  /** Where the last piece begins in the block; null if it is a chunk. */
+  #begin: number | null = null
 
   push(chunk: Buffer): void {
     if (chunk.length > SMALL_BYTES || this.list.length === 0) {
       this.list.push(chunk)
-      this.#block = null
+      this.#begin = null
       return
     }
-    if (this.#block === null || this.#filled + chunk.length > BLOCK_BYTES) {
+    if (this.#filled + chunk.length > this.#block.length) {
       this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
       this.#filled = 0
-      this.list.push(this.#block)
+      this.#begin = null
     }
     chunk.copy(this.#block, this.#filled)
+    const begin = this.#begin ?? this.#filled
     this.#filled += chunk.length
-    this.list[this.list.length - 1] = this.#block.subarray(0, this.#filled)
+    const piece = this.#block.subarray(begin, this.#filled)
+    if (this.#begin === null) this.list.push(piece)
+    else this.list[this.list.length - 1] = piece
+    this.#begin = begin
   }
 }
 

@@ -17,8 +17,11 @@ interface PaidSwitch {
 const isFalse = (value: unknown): boolean => value === false
 const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 const never = (): boolean => false
-const isDisabled = (value: unknown): boolean =>
-  isFalse(value) || (isObject(value) && (value['enable'] === false || value['enabled'] === false))
+const isDisabled = (value: unknown): boolean => {
+  if (!isObject(value)) return isFalse(value)
+  const said = [value['enable'], value['enabled']].filter((each) => each !== undefined)
+  return said.length > 0 && said.every(isFalse)
+}
 
 const SWITCHES: readonly PaidSwitch[] = [
   // OpenRouter: web search, and parsers of files.

@@ -1,7 +1,7 @@
 /** Builds the outline of a JSON document from its tokens: which of them are kept, and in what. */
 import { LongText, longText, TextReader } from './text.ts'
 import { poison, TOO_MANY_KEYS, type OutlineProblem, type Place } from './outline-problem.ts'
-import { isSpelled, type PlannedValue } from './outline-plan.ts'
+import { foldCase, isSpelled, type PlannedValue } from './outline-plan.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -14,7 +14,7 @@ const UNREAD_LIST: readonly unknown[] = Object.freeze([UNREAD_OBJECT])
 
 /** No API nests what a price depends on deeper: the outermost object, and 16 lists and objects in a list of it. */
 const MAX_DEPTH = 18
-/** No API has as many in its outermost object. */
+/** No API has as many in its outermost object, or in one that is kept as a whole. */
 const MAX_KEYS = 1_000
 /** Longer texts and numbers are not kept; no name of a model, no key and no count is as long. */
 const MAX_KEPT_BYTES = 1_024
@@ -27,14 +27,19 @@ const TEXTS = new TextReader()
 /** A key that JSON does not allow: the reader knows where it stands. */
 const BAD_KEY: OutlineProblem = { message: '', param: null }
 
+/** Of objects that are not kept as a whole. */
+const NO_KEYS = new Set<string>()
+
 interface Frame {
   plan: PlannedValue
   isList: boolean
   /** The object, or the list; null for a list whose elements are not kept. */
   object: Record<string, unknown> | null
   list: unknown[] | null
-  /** Elements of a list of which only the first is kept. */
+  /** How many elements a list has so far; keys, in an object whose keys are counted. */
   elements: number
+  /** The keys of an object that is kept as a whole, without their case. */
+  folded: Set<string>
   /** The name under which the current member is kept. */
   key: string
   /** Where the list or the object begins. */
@@ -47,7 +52,6 @@ export class OutlineBuilder {
   open = 0
   isTooDeep = false
   depth = 0
-  #keys = 0
 
   readonly #plan: PlannedValue
   readonly #visit: (object: JsonObject) => void
@@ -115,7 +119,7 @@ export class OutlineBuilder {
 
   #push(plan: PlannedValue, isList: boolean): void {
     const frame = this.#frames[this.depth] ?? {
-      ...{ plan, isList, object: null, list: null, elements: 0, key: '', from: 0 },
+      ...{ plan, isList, object: null, list: null, elements: 0, folded: NO_KEYS, key: '', from: 0 },
     }
     this.#frames[this.depth] = frame
     frame.plan = plan
@@ -123,6 +127,7 @@ export class OutlineBuilder {
     frame.object = isList ? null : plan.others === null ? {} : (Object.create(null) as JsonObject)
     frame.list = isList && !plan.visits ? [] : null
     frame.elements = 0
+    frame.folded = isList || plan.others === null ? NO_KEYS : new Set()
     frame.from = this.#valueFrom
     this.depth += 1
     this.#frame = frame
@@ -186,11 +191,16 @@ export class OutlineBuilder {
   endKey(chunk: Buffer, quote: number): OutlineProblem | null {
     const frame = this.#frame
     if (frame === null) return BAD_KEY
-    if (this.depth === 1) this.#keys += 1
-    if (this.#keys > MAX_KEYS) return TOO_MANY_KEYS
+    const { members, others } = frame.plan
+    if (this.depth === 1 || others !== null) frame.elements += 1
+    if (frame.elements > MAX_KEYS) return TOO_MANY_KEYS
+    if (this.#pieceBytes + quote - this.#from > MAX_KEPT_BYTES) {
+      // No name in a plan is as long.
+      this.#value = null
+      return others === null ? null : TOO_MANY_KEYS
+    }
     const token = this.#token(chunk, quote)
     const [from, to] = token === chunk ? [this.#from, quote] : [0, token.length]
-    const { members, others } = frame.plan
     const text = isPlain(token, from, to) ? null : TEXTS.read(token, from, to)
     if (text === undefined) return BAD_KEY
     const member = text === null ? members?.find(token, from, to) : members?.findText(text)
@@ -205,6 +215,9 @@ export class OutlineBuilder {
       this.#value = others
       if (others === null) return null
       frame.key = text ?? token.toString('latin1', from, to)
+      const folded = foldCase(frame.key)
+      if (frame.folded.has(folded)) return this.#fault(frame.key, 'stands more than once')
+      frame.folded.add(folded)
     }
     return Object.hasOwn(frame.object ?? {}, frame.key)
       ? this.#fault(frame.key, 'stands more than once')

@@ -87,6 +87,9 @@ const BUCKETS = 64
 /** No API has such keys, and readers that build objects of them can be led astray. */
 const POISON = ['__proto__', 'constructor']
 
+/** As readers do that ignore case: up first, because `ſ` (long s) becomes an S and then an s, but stays itself on the way down. */
+export const foldCase = (key: string): string => key.toUpperCase().toLowerCase()
+
 /** Finds members by the bytes of a key, in any case: there are readers that ignore case. */
 export class MemberIndex {
   readonly #buckets: readonly (readonly Member[] | null)[]
@@ -104,7 +107,7 @@ export class MemberIndex {
         const bucket = bucketOf(member.spelling, 0, member.spelling.length)
         buckets[bucket] = [...(buckets[bucket] ?? []), member]
         this.#byText.set(text, member)
-        this.#byFolded.set(this.#fold(text), member)
+        if (value !== null) this.#byFolded.set(this.#fold(text), member)
       }
     }
     this.#buckets = buckets
@@ -120,7 +123,7 @@ export class MemberIndex {
     let other: Member | null = null
     for (const member of candidates) {
       if (isSpelled(member, bytes, from, to)) return member
-      if (this.#isSame(member.spelling, bytes, from, to)) other = member
+      if (member.value !== null && this.#isSame(member.spelling, bytes, from, to)) other = member
     }
     return other
   }
@@ -130,9 +133,8 @@ export class MemberIndex {
     return this.#byText.get(key) ?? this.#byFolded.get(this.#fold(key)) ?? null
   }
 
-  /** As readers do that ignore case: up first, because `ſ` (long s) becomes an S and then an s, but stays itself on the way down. */
   #fold(key: string): string {
-    const folded = key.toUpperCase().toLowerCase()
+    const folded = foldCase(key)
     return this.#ignoresUnderscores ? folded.replaceAll('_', '') : folded
   }
 

@@ -20,7 +20,9 @@ export const TOO_MANY_VALUES = problem(
   'The request body is made of too many values: it would take too long to read.',
 )
 
-export const TOO_MANY_KEYS = problem('The request body has more than 1000 keys in its outermost object.')
+export const TOO_MANY_KEYS = problem(
+  'The request body has an object with more than 1000 keys, or with a key of more than 1024 bytes.',
+)
 
 export function syntax(reason: string): OutlineProblem {
   return problem(`The request body is not acceptable JSON: ${reason}.`)

@@ -4,8 +4,8 @@
  *
  * Where the plan looks, it accepts what JSON allows (RFC 8259) and nothing else, and refuses what two readers could
  * understand differently: a kept key twice, or in another case. What it passes over is bytes: it must be made of
- * strings, brackets that match, and the characters of numbers and literals, so that no reader can see its end
- * elsewhere. Whether it is valid JSON is for the provider to say.
+ * strings, brackets that match, and the characters of numbers and literals, so that no reader that goes by the
+ * structure can see its end elsewhere. Whether it is valid JSON is for the provider to say.
  *
  * RFC 8259 leaves the depth of nesting and the number of values to the reader: MAX_DEPTH and MAX_WEIGHT.
  */

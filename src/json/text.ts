@@ -32,7 +32,8 @@ export function beginsWith(value: unknown, start: string): boolean {
 
 /** Bytes of a long text that are read: `data:`, written in escapes. */
 const HEAD_BYTES = 32
-const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|(.))/g
+/** An escape, of which only those that stand for a printable character are of interest. */
+const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|(["\\/]))/g
 
 /** A long text, of `size` bytes, from its first bytes at `from`. */
 export function longText(size: number, bytes: Buffer, from: number): LongText {

@@ -72,6 +72,24 @@ void t.test('a body that came in pieces is whole, and counts until it is given b
   t.equal(open.bodyBytes, 0)
 })
 
+void t.test('a body of small chunks would need far more memory than is counted for it', async (t) => {
+  const { send, next } = await stage(t, null, { bodyBytes: 10_000_000, bufferedBytes: 10_000_000 })
+  const parts = Array.from({ length: 400 }, (_, index) => (index % 2 === 0 ? 'x'.repeat(4_100) : 'y'))
+  const framed = parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('')
+  await send('chunked', `${framed}0\r\n\r\n`)
+  const body = await next()
+  if (!isBody(body)) throw new Error('no body')
+  t.equal(joined(body.chunks).toString(), parts.join(''), 'in the order in which they came')
+  const { list, bytes } = body.chunks
+  t.equal(
+    list.reduce((sum, piece) => sum + piece.length, 0),
+    bytes,
+  )
+  // Chunks that came in one read share its memory.
+  const memory = new Set(list.map((piece) => piece.buffer))
+  t.ok([...memory].reduce((sum, buffer) => sum + buffer.byteLength, 0) < 2 * bytes + 65_536)
+})
+
 void t.test('a body without a byte is one', async (t) => {
   const { open, send, next } = await stage(t)
   await send(0, '')

@@ -348,7 +348,11 @@ const PAID: readonly (readonly [field: string, on: readonly unknown[], off: read
   ['plugins', [[{ id: 'web', max_results: 5 }], [{ id: 'file-parser' }], 'web'], [[], null]],
   ['search_parameters', [{ mode: 'on' }, { mode: 'auto' }, {}], [{ mode: 'off' }, null]],
   ['enable_search', [true, 'true'], [false, null]],
-  ['web_search', [true, { enable: true }, {}], [false, { enable: false }, null]],
+  [
+    'web_search',
+    [true, { enable: true }, { enable: false, enabled: true }, {}],
+    [false, { enable: false }, null],
+  ],
   ['web_search_options', [{}, { search_context_size: 'low' }], [null]],
   ['enable_enhancement', [true], [false, null]],
   ['compound_custom', [{ tools: { enabled_tools: ['web_search'] } }], [null]],

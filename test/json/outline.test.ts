@@ -6,6 +6,7 @@ import { chunksOf, joined, replaced } from '../../src/core/chunks.ts'
 import { JsonOutline } from '../../src/json/outline.ts'
 import type { OutlineProblem } from '../../src/json/outline-problem.ts'
 import { planOutline, VALUE, type PlannedValue } from '../../src/json/outline-plan.ts'
+import { beginsWith } from '../../src/json/text.ts'
 import { Utf8Check } from '../../src/json/utf8-check.ts'
 import { anyText, cut, jsonObjects, writeJson, writingSeed } from '../support/json-text.ts'
 
@@ -45,7 +46,8 @@ const isObject = (value: unknown): boolean =>
 
 /** Whether the reader refuses what JSON allows: a key twice, or one that poisons prototypes. */
 const isOurs = (problem: OutlineProblem | null): boolean =>
-  problem !== null && / stands more than once | could change what others mean/.test(problem.message)
+  problem !== null &&
+  / stands more than once | could change what others mean|more than 1000 keys/.test(problem.message)
 
 void t.test(
   'a prompt would be priced by other values than the provider reads: they are those of JSON.parse',
@@ -248,6 +250,7 @@ void t.test('a key in snake_case is the one in camelCase, and both together are 
     t.equal(problem, null, key)
     t.same(outline.json, { maxOutputTokens: 7 })
   }
+  t.equal(read(plan, '{"proto":1,"Constructor":1}').problem, null, 'what only resembles a poisoned key')
   for (const body of [
     '{"maxOutputTokens":7,"max_output_tokens":8}',
     '{"maxOutputTokens":7,"maxoutputtokens":8}',
@@ -327,6 +330,42 @@ void t.test(
     t.end()
   },
 )
+
+void t.test('a long key would be another one where a chunk ends: it is passed over, whole or cut', (t) => {
+  const long = '\\u0041'.repeat(300)
+  const body = Buffer.from(`{"${long}":1,"model":"m"}`)
+  for (const step of [1, 2, 3, 7, 64, body.length]) {
+    const places = Array.from({ length: Math.floor(body.length / step) }, (_, index) => index * step)
+    const { outline, problem } = read(MODEL, cut(body, places))
+    t.equal(problem, null, `cut every ${step} bytes`)
+    t.same(outline.json, { model: 'm' })
+  }
+  t.match(read(EVERYTHING, body.toString()).problem?.message, /more than 1024 bytes/)
+  t.end()
+})
+
+void t.test(
+  'an object that is kept as a whole would say two things: a key twice in any case is refused, and so are thousands',
+  (t) => {
+    t.match(read(EVERYTHING, '{"x":{"mode":"off","Mode":"on"}}').problem, { param: 'x' })
+    const keys = Array.from({ length: 1_001 }, (_, index) => `"k${index}":1`).join(',')
+    t.match(read(EVERYTHING, `{"x":{${keys}}}`).problem?.message, /more than 1000 keys/)
+    t.end()
+  },
+)
+
+void t.test('a long text would begin with what its escapes do not say', (t) => {
+  for (const [start, isData] of [
+    ['data:', true],
+    ['\\u0064ata:', true],
+    ['da\\ta:', false],
+    ['\\data:', false],
+  ] as const) {
+    const { model } = read(MODEL, `{"model":"${start}${'A'.repeat(2_000)}"}`).outline.json
+    t.equal(beginsWith(model, 'data:'), isData, start)
+  }
+  t.end()
+})
 
 void t.test('a mark in front of the body, of which there may be one', (t) => {
   const body = Buffer.from('\ufeff{"model":"m"}')
