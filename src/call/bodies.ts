@@ -59,8 +59,9 @@ class Share {
 }
 
 /**
- * Reads a body to its end or to its limit, and shows its plain bytes to `seen` as they arrive. Resolves to null if the client disconnects before that. When a client
- * pipelines two requests on one connection, Node reads the second only after the first was answered.
+ * Reads a body to its end or to its limit, and shows its plain bytes to `seen` as they arrive. Resolves to null if the
+ * client disconnects before that. When a client pipelines two requests on one connection, Node reads the second only
+ * after the first was answered.
  */
 export function readBody(
   opened: OpenRequest,

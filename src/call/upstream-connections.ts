@@ -130,8 +130,8 @@ class Attempt implements Dispatcher.DispatchHandler {
   ) {
     this.#handler = handler.onRequestStart === undefined ? new OlderHandler(handler) : handler
     this.#again = () => again(this)
-    const isThere = typeof body === 'string' || Buffer.isBuffer(body) || Array.isArray(body)
-    this.#left = body === null || body === undefined || isThere ? 1 : 0
+    const isRepeatable = typeof body === 'string' || Buffer.isBuffer(body) || Array.isArray(body)
+    this.#left = body === null || body === undefined || isRepeatable ? 1 : 0
   }
 
   takes(connection: Connection): void {

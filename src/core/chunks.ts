@@ -6,8 +6,6 @@ export interface Chunks {
   readonly bytes: number
 }
 
-export const chunksOf = (bytes: Buffer): Chunks => ({ list: [bytes], bytes: bytes.length })
-
 /** The bytes in one piece: a copy, where there are several. */
 export function joined({ list, bytes }: Chunks): Buffer {
   const [first = Buffer.alloc(0)] = list

@@ -1,4 +1,6 @@
 /** Prepares the keys and paths to find in JSON text, so that a scanner can match them by their bytes. */
+import { isAt } from './bytes.ts'
+
 /** A key that matters. */
 export interface KeyName {
   readonly text: string
@@ -57,14 +59,6 @@ export class KeyNames {
 
 function bucketOf(bytes: Uint8Array, from: number, to: number): number {
   return ((to - from) * 31 + (bytes[from] ?? 0)) & (BUCKETS - 1)
-}
-
-function isAt(bytes: Uint8Array, chunk: Uint8Array, from: number, to: number): boolean {
-  if (to - from !== bytes.length) return false
-  for (let at = 0; at < bytes.length; at += 1) {
-    if (chunk[from + at] !== bytes[at]) return false
-  }
-  return true
 }
 
 export interface FieldPlanOptions {

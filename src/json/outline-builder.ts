@@ -1,7 +1,8 @@
 /** Builds the outline of a JSON document from its tokens: which of them are kept, and in what. */
+import { BACKSLASH, isAt, LAST_ASCII } from './bytes.ts'
 import { LongText, longText, TextReader } from './text.ts'
 import { poison, TOO_MANY_KEYS, type OutlineProblem, type Place } from './outline-problem.ts'
-import { foldCase, isSpelled, type PlannedValue } from './outline-plan.ts'
+import { foldCase, type Member, type PlannedValue } from './outline-plan.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -19,13 +20,11 @@ const MAX_KEYS = 1_000
 /** Longer texts and numbers are not kept; no name of a model, no key and no count is as long. */
 const MAX_KEPT_BYTES = 1_024
 
-const BACKSLASH = 0x5c
-const LAST_ASCII = 0x7f
 const LIST_CLOSES = 0x5d
 
 const TEXTS = new TextReader()
-/** A key that JSON does not allow: the reader knows where it stands. */
-const BAD_KEY: OutlineProblem = { message: '', param: null }
+
+const TWICE = 'stands more than once'
 
 /** Of objects that are not kept as a whole. */
 const NO_KEYS = new Set<string>()
@@ -90,7 +89,7 @@ export class OutlineBuilder {
   /** A token begins at `from` of this chunk. */
   beginToken(from: number): void {
     this.#from = from
-    this.#pieces = []
+    if (this.#pieces.length > 0) this.#pieces = []
     this.#pieceBytes = 0
   }
 
@@ -187,10 +186,10 @@ export class OutlineBuilder {
     }
   }
 
-  /** A key ends at its closing quote. Returns why it is refused, or null. */
-  endKey(chunk: Buffer, quote: number): OutlineProblem | null {
+  /** A key ends at its closing quote. Returns why it is refused, `invalid` where JSON does not allow it, or null. */
+  endKey(chunk: Buffer, quote: number): OutlineProblem | 'invalid' | null {
     const frame = this.#frame
-    if (frame === null) return BAD_KEY
+    if (frame === null) return 'invalid'
     const { members, others } = frame.plan
     if (this.depth === 1 || others !== null) frame.elements += 1
     if (frame.elements > MAX_KEYS) return TOO_MANY_KEYS
@@ -202,26 +201,25 @@ export class OutlineBuilder {
     const token = this.#token(chunk, quote)
     const [from, to] = token === chunk ? [this.#from, quote] : [0, token.length]
     const text = isPlain(token, from, to) ? null : TEXTS.read(token, from, to)
-    if (text === undefined) return BAD_KEY
-    const member = text === null ? members?.find(token, from, to) : members?.findText(text)
-    if (member !== null && member !== undefined) {
-      if (member.value === null) return poison(member.name)
-      const isExact = text === null ? isSpelled(member, token, from, to) : text === member.spelling.toString()
-      if (!isExact && !Object.hasOwn(frame.object ?? {}, member.name))
-        return this.#fault(member.name, `must be written '${member.spelling.toString()}'`)
-      this.#value = member.value
-      frame.key = member.name
-    } else {
-      this.#value = others
-      if (others === null) return null
-      frame.key = text ?? token.toString('latin1', from, to)
-      const folded = foldCase(frame.key)
-      if (frame.folded.has(folded)) return this.#fault(frame.key, 'stands more than once')
-      frame.folded.add(folded)
-    }
-    return Object.hasOwn(frame.object ?? {}, frame.key)
-      ? this.#fault(frame.key, 'stands more than once')
-      : null
+    if (text === undefined) return 'invalid'
+    const member = (text === null ? members?.find(token, from, to) : members?.findText(text)) ?? null
+    if (member !== null) return this.#beginMember(frame, member, isExactly(member, text, token, from, to))
+    this.#value = others
+    if (others === null) return null
+    frame.key = text ?? token.toString('latin1', from, to)
+    const folded = foldCase(frame.key)
+    if (frame.folded.has(folded)) return this.#fault(frame.key, TWICE)
+    frame.folded.add(folded)
+    return null
+  }
+
+  #beginMember(frame: Frame, { name, value, spelling }: Member, isExact: boolean): OutlineProblem | null {
+    if (value === null) return poison(name)
+    if (Object.hasOwn(frame.object ?? {}, name)) return this.#fault(name, TWICE)
+    if (!isExact) return this.#fault(name, `must be written '${spelling.toString()}'`)
+    this.#value = value
+    frame.key = name
+    return null
   }
 
   #fault(key: string, what: string): OutlineProblem {
@@ -257,4 +255,15 @@ function isPlain(bytes: Buffer, from: number, to: number): boolean {
     if (byte === BACKSLASH || byte > LAST_ASCII || byte < 0x20) return false
   }
   return true
+}
+
+/** Whether a key is written as the plan has it, by its text if it has one, else by its bytes. */
+function isExactly(
+  { spelling }: Member,
+  text: string | null,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): boolean {
+  return text === null ? isAt(spelling, bytes, from, to) : text === spelling.toString()
 }

@@ -1,4 +1,5 @@
 /** What a reader of JSON keeps of a document (outline.ts). A plan holds no state, so one serves any number of readers. */
+import { isAt } from './bytes.ts'
 
 /**
  * What is kept of a value, by its kind. Everything that is not named is passed over.
@@ -122,7 +123,7 @@ export class MemberIndex {
     if (candidates === null) return null
     let other: Member | null = null
     for (const member of candidates) {
-      if (isSpelled(member, bytes, from, to)) return member
+      if (isAt(member.spelling, bytes, from, to)) return member
       if (member.value !== null && this.#isSame(member.spelling, bytes, from, to)) other = member
     }
     return other
@@ -161,11 +162,4 @@ function bucketOf(bytes: Buffer, from: number, to: number): number {
     if (byte !== UNDERSCORE) sum += byte | LOWER
   }
   return sum & (BUCKETS - 1)
-}
-
-/** Whether `bytes[from, to)` is this spelling of the member. */
-export function isSpelled({ spelling }: Member, bytes: Buffer, from: number, to: number): boolean {
-  if (to - from !== spelling.length) return false
-  for (let at = 0; at < spelling.length; at += 1) if (bytes[from + at] !== spelling[at]) return false
-  return true
 }

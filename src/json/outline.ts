@@ -21,7 +21,7 @@ import {
   type Place,
 } from './outline-problem.ts'
 import { MAX_PART_BYTES, Quotes } from './quotes.ts'
-import { CLOSE, COLON, COMMA, FOREIGN, KIND, LITERAL, OPEN, QUOTE, SPACE } from './bytes.ts'
+import { CLOSE, COLON, COMMA, FOREIGN, KIND, LITERAL, OPEN, QUOTE, SPACE, WEIGHT } from './bytes.ts'
 import { Utf8Check } from './utf8-check.ts'
 import type { JsonObject } from './outline-builder.ts'
 
@@ -42,10 +42,6 @@ const DONE = 11
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 const LIST_OPENS = 0x5b
 
-/** A list or an object is dearer to read than a number. */
-const COMMA_WEIGHT = 1
-const COLON_WEIGHT = 4
-const BRACKET_WEIGHT = 4
 /** A million numbers, or a hundred thousand small objects: more than any API needs. */
 const MAX_WEIGHT = 1_000_000
 
@@ -163,13 +159,13 @@ export class JsonOutline {
         return this.#beginKey(at)
       case AFTER_KEY:
         if (kind !== COLON) return this.#unexpected(at)
-        this.#weigh(COLON_WEIGHT)
+        this.#weigh(WEIGHT[this.#chunk[at] ?? 0] ?? 0)
         this.#state = VALUE
         return at + 1
       case AFTER_VALUE:
         if (kind === CLOSE) return this.#close(at)
         if (kind !== COMMA) return this.#unexpected(at)
-        this.#weigh(COMMA_WEIGHT)
+        this.#weigh(WEIGHT[this.#chunk[at] ?? 0] ?? 0)
         this.#state = this.#builder.isInList ? VALUE : KEY
         this.#builder.nextElement()
         return at + 1
@@ -204,7 +200,7 @@ export class JsonOutline {
   }
 
   #beginNested(at: number, isList: boolean): number {
-    this.#weigh(BRACKET_WEIGHT)
+    this.#weigh(WEIGHT[this.#chunk[at] ?? 0] ?? 0)
     if (this.#builder.enter(isList, this.#before + at + 1)) {
       this.#state = isList ? FIRST_ELEMENT : FIRST_KEY
     } else {
@@ -265,16 +261,14 @@ export class JsonOutline {
     const fault = this.#builder.endKey(this.#chunk, quote)
     if (fault !== null)
       this.#problem =
-        fault.message === '' ? this.#syntaxAt(quote, 'a key that JSON does not allow ends') : fault
+        fault === 'invalid' ? this.#syntaxAt(quote, 'a key that JSON does not allow ends') : fault
     this.#state = AFTER_KEY
     return quote + 1
   }
 
   #weigh(weight: number): void {
     this.#weight += weight
-    if (this.#weight > MAX_WEIGHT) {
-      this.#problem ??= TOO_MANY_VALUES
-    }
+    if (this.#weight > MAX_WEIGHT) this.#problem ??= TOO_MANY_VALUES
   }
 
   #unexpected(at: number): number {

@@ -1,4 +1,5 @@
 /** Collects the raw text of the value at one path, over chunks. */
+import { isAscii } from './bytes.ts'
 
 /** A longer value is dropped; no usage report is that long. */
 const MAX_BYTES = 65_536
@@ -6,7 +7,6 @@ const MAX_BYTES = 65_536
  * Values up to this length are often the same in every event of a stream (`null`, a model), and are not decoded again.
  */
 const MAX_REMEMBERED_BYTES = 64
-const LAST_ASCII = 0x7f
 
 export class PickedField {
   readonly path: string
@@ -58,23 +58,12 @@ export class PickedField {
     const from = this.#from
     if (to - from > MAX_BYTES) return null
     if (to - from > MAX_REMEMBERED_BYTES) return textOf(chunk, from, to)
-    if (!this.#isRemembered(chunk, to)) {
+    // A text that is not ASCII is decoded again.
+    if (!isAscii(this.#remembered, chunk, from, to)) {
       this.#remembered = chunk.toString('utf8', from, to)
       this.#rememberedText = trimmed(this.#remembered)
     }
     return this.#rememberedText
-  }
-
-  /** Compares character by character: ASCII characters equal their bytes; a text with others is decoded again. */
-  #isRemembered(chunk: Buffer, to: number): boolean {
-    const from = this.#from
-    const remembered = this.#remembered
-    if (to - from !== remembered.length) return false
-    for (let at = 0; at < remembered.length; at += 1) {
-      const code = remembered.charCodeAt(at)
-      if (code > LAST_ASCII || chunk[from + at] !== code) return false
-    }
-    return true
   }
 }
 

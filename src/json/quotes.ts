@@ -3,8 +3,7 @@
  * a chunk are found first, in one pass that compares four bytes at a time; where there are none for long, as in an
  * image, `indexOf` is faster.
  */
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
+import { BACKSLASH, QUOTE_BYTE as QUOTE } from './bytes.ts'
 
 /** Longer chunks are taken in parts. */
 export const MAX_PART_BYTES = 65_536

@@ -1,5 +1,5 @@
 /** Passes over a list or an object of JSON, across any split into chunks: only its end is of interest. */
-import { CLOSE, COLON, COMMA, FOREIGN, KIND, LITERAL, OPEN, QUOTE } from './bytes.ts'
+import { CLOSE, COLON, COMMA, FOREIGN, KIND, LITERAL, OPEN, QUOTE, WEIGHT } from './bytes.ts'
 import type { Quotes } from './quotes.ts'
 
 /** The distance between an opening and its closing bracket in ASCII: `[` and `]`, `{` and `}`. */
@@ -65,15 +65,12 @@ export class SkippedValue {
 
   /** Whether the byte may stand here. */
   #structure(kind: number, byte: number): boolean {
+    this.#weight += WEIGHT[byte] ?? 0
     switch (kind) {
       case COMMA:
-        this.#weight += 1
-        return true
       case COLON:
-        this.#weight += 4
         return true
       case OPEN:
-        this.#weight += 4
         this.#closing.push(byte + TO_CLOSING)
         return true
       case CLOSE:

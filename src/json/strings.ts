@@ -1,6 +1,6 @@
 /** Reads strings of JSON text by their bytes. */
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
+import { BACKSLASH, QUOTE_BYTE as QUOTE } from './bytes.ts'
+
 const LOWER_U = 0x75
 
 /** State within an escape: after its backslash, or the number of hex digits that remain. */

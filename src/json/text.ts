@@ -1,8 +1,7 @@
 /** Reads short strings of JSON from their bytes. */
+import { BACKSLASH, isAscii, LAST_ASCII } from './bytes.ts'
 
-const BACKSLASH = 0x5c
 const FIRST_PRINTABLE = 0x20
-const LAST_ASCII = 0x7f
 
 /** A text of which only the size and the beginning are kept. */
 export class LongText {
@@ -55,7 +54,7 @@ export class TextReader {
   read(bytes: Buffer, from: number, to: number): string | undefined {
     const slot = ((to - from) * 31 + (bytes[from] ?? 0) + (bytes[to - 1] ?? 0)) & (REMEMBERED - 1)
     const known = this.#remembered[slot] ?? ''
-    if (isText(known, bytes, from, to)) return known
+    if (isAscii(known, bytes, from, to)) return known
     let all = 0
     for (let at = from; at < to; at += 1) {
       const byte = bytes[at] ?? 0
@@ -68,13 +67,6 @@ export class TextReader {
     if (to - from <= MAX_REMEMBERED_BYTES) this.#remembered[slot] = text
     return text
   }
-}
-
-/** Whether the bytes are this text, which is ASCII. */
-function isText(text: string, bytes: Buffer, from: number, to: number): boolean {
-  if (to - from !== text.length) return false
-  for (let at = 0; at < text.length; at += 1) if (bytes[from + at] !== text.charCodeAt(at)) return false
-  return true
 }
 
 function unescaped(bytes: Buffer, from: number, to: number): string | undefined {

@@ -6,11 +6,8 @@ import type { Outcome } from '../../src/call/call.ts'
 import { forward, type DrainLimits } from '../../src/call/forward.ts'
 import type { OpenCalls } from '../../src/call/open-calls.ts'
 import type { Upstream } from '../../src/config.ts'
-import { chunksOf } from '../../src/core/chunks.ts'
 import type { CallShape } from '../../src/families/family.ts'
-import { noMedia } from '../../src/families/media.ts'
-import { shapeOf } from '../../src/families/shapes.ts'
-import { listenWith, routeAt, upstreamAt } from '../support/calls.ts'
+import { listenWith, routeAt, upstreamAt, shapeOfBody } from '../support/calls.ts'
 import {
   CHAT_USAGE,
   chatAnswer,
@@ -26,18 +23,7 @@ import { came, until } from '../support/until.ts'
 const CHAT = '/v1/chat/completions'
 const DRAINS: DrainLimits = { bytes: 10_000, ms: 60_000, concurrent: 1 }
 
-const shape = (rest: Partial<CallShape> = {}): CallShape =>
-  shapeOf(
-    { chunks: chunksOf(Buffer.from('{"model":"m"}')), isTooDeep: false },
-    { model: 'm', stream: false },
-    noMedia(),
-    {
-      maxOutput: 10,
-      generates: true,
-      cacheWrites: 'none',
-      ...rest,
-    },
-  )
+const shape = (rest: Partial<CallShape> = {}): CallShape => shapeOfBody(Buffer.from('{"model":"m"}'), rest)
 
 interface Stage {
   readonly url: string

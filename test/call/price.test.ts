@@ -1,14 +1,12 @@
 /** What a call is held for: the dearest of what it may be charged, or a refusal where that has no price. */
 import t from 'tap'
-import { chunksOf } from '../../src/core/chunks.ts'
 import { isRefusal, type Refusal } from '../../src/errors.ts'
 import type { CallShape } from '../../src/families/family.ts'
-import { noMedia } from '../../src/families/media.ts'
-import { shapeOf } from '../../src/families/shapes.ts'
 import type { WrittenPrices } from '../../src/prices/compile.ts'
 import { createPriceBook } from '../../src/prices/price-book.ts'
 import type { PricedCall } from '../../src/call/call.ts'
 import { price } from '../../src/call/price.ts'
+import { shapeOfBody } from '../support/calls.ts'
 
 const PRICES: WrittenPrices = { input: 10, output: 50 }
 /** 300 bytes: 100 tokens of prompt, at most 300; 10 tokens of output. In microcredits at 100 credits a dollar. */
@@ -16,18 +14,7 @@ const WORST = 100 * 1_000 + 10 * 5_000
 const STRICT = 300 * 1_000 + 10 * 5_000
 const PROMPT = 100 * 1_000
 
-const shape = (rest: Partial<CallShape> = {}): CallShape =>
-  shapeOf(
-    { chunks: chunksOf(Buffer.alloc(300, ' ')), isTooDeep: false },
-    { model: 'm', stream: false },
-    noMedia(),
-    {
-      maxOutput: 10,
-      generates: true,
-      cacheWrites: 'none',
-      ...rest,
-    },
-  )
+const shape = (rest: Partial<CallShape> = {}): CallShape => shapeOfBody(Buffer.alloc(300, ' '), rest)
 
 function priceOf(
   rest: Partial<CallShape>,

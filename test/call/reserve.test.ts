@@ -4,32 +4,23 @@ import type { Caller, PricedCall } from '../../src/call/call.ts'
 import { reserve, type Waiting } from '../../src/call/reserve.ts'
 import type { Hold } from '../../src/core/hold.ts'
 import { NOTHING, wholeCredits, type UnixMs } from '../../src/core/units.ts'
-import { chunksOf } from '../../src/core/chunks.ts'
 import { isRefusal } from '../../src/errors.ts'
-import { noMedia } from '../../src/families/media.ts'
-import { shapeOf } from '../../src/families/shapes.ts'
 import type { Decision, Ledger, Reservation, ReserveResult } from '../../src/ledger/ledger.ts'
 import { createPriceBook } from '../../src/prices/price-book.ts'
 import { price } from '../../src/call/price.ts'
 import { StoreUnavailable } from '../../src/store/unavailable.ts'
+import { shapeOfBody } from '../support/calls.ts'
 
 const CALLER: Caller = { org: 'acme', user: 'ada', source: 'workflow', mayEnroll: true }
 const HOLD = { id: 'h1', amount: wholeCredits(1) } as Hold
 const WAITING: Waiting = { mayPass: false, waitedMs: 0, isGone: () => false }
 
 function priced(bound = true): PricedCall {
-  const shape = shapeOf(
-    { chunks: chunksOf(Buffer.alloc(300, ' ')), isTooDeep: false },
-    { model: 'm', stream: false },
-    noMedia(),
-    {
-      maxOutput: 1_000,
-      maxOutputField: 'max_tokens',
-      generates: true,
-      cacheWrites: 'none',
-      ...(bound ? {} : { promptTokensBound: null }),
-    },
-  )
+  const shape = shapeOfBody(Buffer.alloc(300, ' '), {
+    maxOutput: 1_000,
+    maxOutputField: 'max_tokens',
+    ...(bound ? {} : { promptTokensBound: null }),
+  })
   const book = createPriceBook({
     creditsPerUsd: 100,
     models: { m: { input: 10, output: 50 } },

@@ -7,12 +7,10 @@ import type { Charge, Hold } from '../../src/core/hold.ts'
 import { NOT_SAID, type Unpriced } from '../../src/core/reports.ts'
 import { NO_USAGE } from '../../src/core/tariff.ts'
 import { microcredits } from '../../src/core/units.ts'
-import { chunksOf } from '../../src/core/chunks.ts'
 import { isRefusal } from '../../src/errors.ts'
 import type { Reading } from '../../src/families/family.ts'
-import { noMedia } from '../../src/families/media.ts'
-import { shapeOf } from '../../src/families/shapes.ts'
 import { createPriceBook } from '../../src/prices/price-book.ts'
+import { shapeOfBody } from '../support/calls.ts'
 
 /** 1,000 microcredits a token of input, 5,000 of output. */
 const book = createPriceBook({
@@ -23,16 +21,7 @@ const book = createPriceBook({
 
 function priced(): PricedCall {
   // 300 bytes: 100 tokens by the estimate, at most 300.
-  const shape = shapeOf(
-    { chunks: chunksOf(Buffer.alloc(300, ' ')), isTooDeep: false },
-    { model: 'm', stream: false },
-    noMedia(),
-    {
-      maxOutput: 10,
-      generates: true,
-      cacheWrites: 'none',
-    },
-  )
+  const shape = shapeOfBody(Buffer.alloc(300, ' '))
   const call = price(book, null, shape)
   if (isRefusal(call)) throw new Error(call.message)
   return call

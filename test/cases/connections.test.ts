@@ -2,7 +2,6 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { chunksOf } from '../../src/core/chunks.ts'
 import type { CallShape } from '../../src/families/family.ts'
 import type { Outcome } from '../../src/call/call.ts'
 import { forward } from '../../src/call/forward.ts'
@@ -11,6 +10,7 @@ import { startBreakingOrigin, type Arrival, type Fate } from '../support/breakin
 import { createOrg, startGateway, type TestOrg } from '../support/gateway.ts'
 import { startRedis } from '../support/redis.ts'
 import { came, until } from '../support/until.ts'
+import { chunksOf } from '../support/requests.ts'
 
 const redis = await startRedis()
 const origin = await startBreakingOrigin()

@@ -1,8 +1,6 @@
 /** Reports in the shape of OpenAI's API, as OpenAI, compatible providers and gateways make them: cases of issue 16 and neighbours. */
 import t from 'tap'
 import type { Usage } from '../../src/core/tariff.ts'
-import { bodyText } from '../support/requests.ts'
-
 import { isUsageEvent } from '../../src/families/openai/usage-event.ts'
 import {
   charge,
@@ -15,6 +13,7 @@ import {
   type Answered,
   type Api,
 } from '../support/metering.ts'
+import { bodyText } from '../support/requests.ts'
 
 const DONE = '[DONE]'
 const TEXT = 'x'.repeat(40)

@@ -3,6 +3,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import { GoogleGenAI } from '@google/genai'
 import OpenAI from 'openai'
 import t from 'tap'
+import { halfOverPeriod } from '../support/billing.ts'
 import { createOrg, type TestOrg } from '../support/gateway.ts'
 import { openStage } from '../support/stage.ts'
 
@@ -84,9 +85,12 @@ for (const family of Object.keys(REQUESTS) as (keyof typeof REQUESTS)[]) {
     )
     const { message } = await refused(own, family)
     t.match(message, 'ask Bo Ss (bo@example.com) or chief@example.com to raise your limit.')
+    const dayOfReset = new Date(halfOverPeriod().end).getUTCDate()
     t.match(
       message,
-      new RegExp(`"ada" of ${own.id}: 0 of 0, 0 left until \\d+ \\w+ \\d{4}, 00:00 \\(UTC\\)\\. See Bo Ss`),
+      new RegExp(
+        `"ada" of ${own.id}: 0 of 0, 0 left until ${dayOfReset} \\w+ \\d{4}, 00:00 \\(UTC\\)\\. See Bo Ss`,
+      ),
     )
     const any = await refused(await exhausted({}), family)
     t.match(any.message, 'ask an admin of your organization to raise your limit.')

@@ -99,7 +99,7 @@ for (const args of [[], ['--workers', '2']]) {
       await until(() => calls.served() > served + 50)
       await calls.stop()
       t.same([...new Set(calls.statuses)], [200])
-      t.equal(logged(gateway, DOWN).length, 0)
+      t.same(logged(gateway, DOWN), [])
       t.equal(
         Math.round((await org.usedWhenIdle()) * 1e6),
         (origin.received.length - forwarded) * Math.round(CHAT_COST * 1e6),

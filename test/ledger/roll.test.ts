@@ -6,13 +6,13 @@ import type { UnixMs } from '../../src/core/units.ts'
 import type { RedisClient } from '../../src/store/connection.ts'
 import * as keys from '../../src/store/keys.ts'
 import { createOrgViews, type OrgView } from '../../src/ledger/org-views.ts'
-import { halfwayThroughPeriod } from '../support/billing.ts'
+import { HALF_OVER } from '../support/billing.ts'
 import { createOrg, openClient } from '../support/ledger.ts'
 import { startRedis } from '../support/redis.ts'
 
 const DAY_MS = 86_400_000
 /** That of the organizations which `createOrg` makes. */
-const MONTHLY: BillingSchedule = halfwayThroughPeriod()
+const MONTHLY: BillingSchedule = HALF_OVER
 const DAILY: BillingSchedule = { every: { days: 1 }, anchor: 1, timezone: 'UTC' }
 
 const server = await startRedis()

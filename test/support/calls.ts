@@ -7,8 +7,11 @@ import { openUpstream, type OpenUpstream } from '../../src/call/upstreams.ts'
 import { OpenCalls } from '../../src/call/open-calls.ts'
 import type { Serve } from '../../src/call/routes.ts'
 import type { Upstream } from '../../src/config.ts'
-import type { MeteredRoute } from '../../src/families/family.ts'
+import type { CallShape, MeteredRoute } from '../../src/families/family.ts'
 import { familyOf } from '../../src/families/index.ts'
+import { noMedia } from '../../src/families/media.ts'
+import { shapeOf } from '../../src/families/shapes.ts'
+import { chunksOf } from './requests.ts'
 
 export interface Listener {
   readonly url: string
@@ -50,4 +53,14 @@ export function routeAt({ target }: Pick<OpenUpstream, 'target'>, path: string):
   const route = target.family.metered.find(({ url }) => url === path)
   if (route === undefined) throw new Error(`no route ${path}`)
   return route
+}
+
+/** The shape of a call with this body: 10 tokens of output at most, and nothing written to a cache. */
+export function shapeOfBody(body: Buffer, rest: Partial<CallShape> = {}): CallShape {
+  return shapeOf({ chunks: chunksOf(body), isTooDeep: false }, { model: 'm', stream: false }, noMedia(), {
+    maxOutput: 10,
+    generates: true,
+    cacheWrites: 'none',
+    ...rest,
+  })
 }

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
-import { halfwayThroughPeriod } from './billing.ts'
+import { HALF_OVER } from './billing.ts'
 import { movedDate } from './moved-date.ts'
 import { freePort } from './ports.ts'
 import { came, until } from './until.ts'
@@ -209,7 +209,7 @@ export async function createOrg(
     name: id,
     allowance: setup.allowance ?? 1_000_000,
     admission: setup.admission ?? 'straddle',
-    billing: setup.billing ?? halfwayThroughPeriod(),
+    billing: setup.billing ?? HALF_OVER,
   })
   await gateway.admin('PUT', `/v1/orgs/${id}/members/ada`, {
     email: 'ada@example.com',

@@ -12,7 +12,7 @@ import type { Reservation, ReserveResult } from '../../src/ledger/ledger.ts'
 import type { LedgerMetrics } from '../../src/ledger/ledger-metrics.ts'
 import { createRedisLedger, type RedisLedger } from '../../src/ledger/redis-ledger.ts'
 import { runScript } from '../../src/store/scripts.ts'
-import { halfwayThroughPeriod } from './billing.ts'
+import { HALF_OVER } from './billing.ts'
 import { CHANGE } from './changes.ts'
 import { until } from './until.ts'
 import { PERIOD_LIFE_MS } from '../../src/store/lifetimes.ts'
@@ -112,7 +112,7 @@ export async function openLedger(
 
 /** Creates an organization with its members; the allowance is 10,000 credits, the zone UTC. */
 export async function createOrg(redis: RedisClient, org: string, setup: OrgSetup = {}): Promise<void> {
-  const billing = halfwayThroughPeriod()
+  const billing = HALF_OVER
   const { start, end } = periodAt(billing, Date.now() as UnixMs)
   const fields = {
     name: org,

@@ -1,8 +1,11 @@
 /** Lets a route read a request as it would arrive. */
 import { isDeepStrictEqual } from 'node:util'
-import { chunksOf } from '../../src/core/chunks.ts'
+import type { Chunks } from '../../src/core/chunks.ts'
 import { isRefusal, type Refusal } from '../../src/errors.ts'
 import type { CallShape, MeteredRoute, RequestReader, RequestSeen } from '../../src/families/family.ts'
+
+/** A body that came in one chunk. */
+export const chunksOf = (bytes: Buffer): Chunks => ({ list: [bytes], bytes: bytes.length })
 
 /** A longer body is not read a second time. */
 const MAX_CUT_BYTES = 4_096
