@@ -202,6 +202,10 @@ for (const { what, begin, end, reason } of troubles) {
     await until(() => served() > servedBefore + 10, { what: 'calls are served again' })
     await calls.stop()
     t.same([...new Set(calls.answers)].sort(), ['200', '503 credit_store_unavailable'])
+    // The log comes by another way than the answers, and may come later.
+    await until(() => said(since).length % 2 === 0, {
+      what: 'the log says the end of what it said the beginning of',
+    })
     const lines = said(since)
     const outages = lines.filter((_, index) => index % 2 === 0)
     t.same(
